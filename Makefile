@@ -1,0 +1,51 @@
+.DEFAULT_GOAL := help
+.PHONY: help run test test-unit test-mock test-wire test-faults lint types format openapi check clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.venv/installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[embedded,dev]'
+	@touch $@
+
+run: .venv/installed ## Serve on http://127.0.0.1:8000 with an embedded database, and print an API key
+	@exec $(BIN)/leads serve
+
+test: .venv/installed ## Run every test
+	$(BIN)/pytest
+
+test-unit: .venv/installed ## Run the tests that need no store
+	$(BIN)/pytest tests/unit
+
+test-mock: .venv/installed ## Run the API tests in process, on mongomock
+	$(BIN)/pytest tests/api --store mock
+
+test-wire: .venv/installed ## Run the API tests, races and crashes on a real server
+	$(BIN)/pytest tests/api tests/wire --store wire
+
+test-faults: .venv/installed ## Run the tests that take the database away
+	$(BIN)/pytest tests/faults
+
+lint: .venv/installed ## Check style, import directions and configuration files
+	$(BIN)/ruff check app tests
+	$(BIN)/ruff format --check app tests
+	$(BIN)/lint-imports
+
+types: .venv/installed ## Check types
+	$(BIN)/mypy
+
+format: .venv/installed ## Format the code
+	$(BIN)/ruff check --fix app tests
+	$(BIN)/ruff format app tests
+
+openapi: .venv/installed ## Write docs/openapi.json anew
+	$(BIN)/leads openapi > docs/openapi.json
+
+check: test lint types ## Run all that CI runs
+
+clean: ## Remove what can be made again; not the data
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info

@@ -1,0 +1,1 @@
+"""A lead's stored files: references to immutable contents."""

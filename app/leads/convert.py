@@ -1,0 +1,95 @@
+"""Converting a lead to a client (contract, "Convert")."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from app.clients.model import Client
+from app.clients.store import ClientStore
+from app.clock import now
+from app.errors import Conflict
+from app.leads.delete import DeleteLead
+from app.leads.schemas import ConvertInput
+from app.leads.store import LeadStore
+from app.mail.queue import MailQueue
+from app.mongo.client import Document, Session
+from app.mongo.faults import Duplicate
+from app.mongo.ids import Ids
+from app.mongo.transaction import Transact
+from app.users.store import EmailTaken, UserStore
+
+
+class AlreadyConverted(Conflict):
+    """A lead becomes a client once."""
+
+    def __init__(self, client_id: int) -> None:
+        super().__init__("This lead has already been converted to a client.", client_id=client_id)
+
+
+@dataclass(frozen=True, slots=True)
+class ConvertLead:
+    """Makes a client and its first user from a lead, all or nothing."""
+
+    leads: LeadStore
+    clients: ClientStore
+    users: UserStore
+    mails: MailQueue
+    delete_lead: DeleteLead
+    ids: Ids
+    transact: Transact
+    mail_queued: Callable[[], None]
+
+    async def __call__(self, lead_id: int, wish: ConvertInput, by: int) -> Client:
+        """Return the client. Raises LeadNotFound, AlreadyConverted or EmailTaken; nothing is written then."""
+        await self._refuse_early(lead_id)
+        client_id, user_id = await self.ids.take("clients"), await self.ids.take("users")
+        moment = now()
+        name = f"{wish.first_name} {wish.last_name}"
+
+        async def work(session: Session) -> Document:
+            if done := await self.clients.find(client_id, session):  # an earlier try was committed, its answer lost
+                return done
+            lead = await self.leads.find(lead_id, session)
+            _refuse_converted(lead)
+            await self.users.insert_owner(
+                user_id=user_id,
+                client_id=client_id,
+                first_name=wish.first_name,
+                last_name=wish.last_name,
+                email=wish.email,
+                now=moment,
+                session=session,
+            )  # fmt: skip - a taken e-mail ends it here
+            client = await self.clients.insert(
+                lead,
+                client_id=client_id,
+                company=wish.client_company_name or lead["contact"]["company_name"] or name,
+                owner={"id": user_id, "name": name, "email": wish.email},
+                due_days=wish.client_billing_invoice_due_days,
+                now=moment,
+                session=session,
+            )
+            if wish.delete_lead == "yes":
+                await self.delete_lead.with_belongings(lead_id, session)
+            else:
+                await self.leads.mark_converted(lead, client_id, moment, by, session)
+            if wish.send_welcome_email == "yes":
+                await self.mails.enqueue_welcome(wish.email, name, session)
+            return client
+
+        try:
+            client = await self.transact(work)
+        except Duplicate as duplicate:
+            # Inside the transaction nothing more can be asked: a duplicate key has ended it.
+            await self._refuse_early(lead_id)
+            raise EmailTaken from duplicate
+        if wish.send_welcome_email == "yes":
+            self.mail_queued()
+        return await self.clients.shown(client)
+
+    async def _refuse_early(self, lead_id: int) -> None:
+        _refuse_converted(await self.leads.find(lead_id))
+
+
+def _refuse_converted(lead: Document) -> None:
+    if lead["converted"]["is_converted"]:
+        raise AlreadyConverted(lead["converted"]["client_id"])

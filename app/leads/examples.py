@@ -1,0 +1,46 @@
+"""Examples for the OpenAPI document, by the name of the struct."""
+
+EXAMPLES = {
+    "LeadInput": {
+        "lead_title": "Acme - new website",
+        "lead_status": 1,
+        "lead_categoryid": 3,
+        "lead_firstname": "Jane",
+        "lead_lastname": "Doe",
+        "lead_email": "jane@acme.example",
+        "lead_company_name": "Acme Inc",
+        "lead_value": "2500.00",
+        "lead_source": "Website",
+    },
+    "StatusChoice": {"status": 3},
+    "Assignees": {"assigned": [1]},
+    "Tags": {"tags": ["priority"]},
+    "ConvertInput": {
+        "first_name": "Jane",
+        "last_name": "Doe",
+        "email": "jane@acme.example",
+        "client_billing_invoice_due_days": 7,
+        "send_welcome_email": "yes",
+    },
+    "CloneInput": {"lead_title": "Acme - second website", "lead_status": 1, "copy_checklist": "on"},
+    "CommentInput": {"comment": "Called, will send the proposal on Monday."},
+    "StatusInput": {"title": "Negotiation", "color": "info"},
+    "CategoryInput": {"name": "Partners", "type": "lead"},
+    "CategoryChanges": {"name": "Resellers"},
+    "MemberInput": {"first_name": "Sam", "last_name": "Lee", "email": "sam@crm.example"},
+    "CustomFieldInput": {
+        "name": "lead_custom_field_1",
+        "title": "Favourite colour",
+        "datatype": "dropdown",
+        "options": ["blue", "green"],
+    },
+    "CustomFieldChanges": {"options": ["blue", "green", "red"]},
+    "ItemInput": {
+        "checklistresource_type": "lead",
+        "checklistresource_id": 59,
+        "checklist_text": "Send the proposal",
+    },
+    "ItemChanges": {"checklist_text": "Send the proposal by Monday"},
+    "ItemStatusInput": {"status": "completed"},
+    "Positions": {"checklist_ids": [3, 1, 2]},
+}

@@ -1,0 +1,202 @@
+"""The collection of leads: every query and every write of a whole lead."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from pymongo import ReturnDocument
+
+from app.catalog.cache import Catalog, Snapshot
+from app.catalog.model import CONVERTED
+from app.clock import now
+from app.errors import NotFound
+from app.leads import listing
+from app.leads.model import SEARCHED, Lead, assignments, lead_of, new_document
+from app.leads.schemas import LeadQuery
+from app.mongo.client import Database, Document, Session
+from app.mongo.ids import Ids
+from app.mongo.substrings import pieces
+from app.telemetry.logs import request_id
+
+COLLECTION = "leads"
+INDEXES = {
+    COLLECTION: [
+        *listing.INDEXES,
+    ]
+}
+
+WHOLE = {"comments": 0, "search": 0, "folded": 0, "change": 0}
+"""What a lead is shown from: all but its comments and what only queries look at."""
+
+
+class LeadNotFound(NotFound):
+    """There is no lead of this id."""
+
+    message = "Lead not found."
+
+
+def change_of(event: str, by: int) -> Document:
+    """Return what is noted as a lead's last write: what it was, whose, and for which request."""
+    return {"type": event, "by": by, "request_id": request_id.get()}
+
+
+def touch(event: str, moment: datetime, by: int) -> Document:
+    """Return what every write does to a lead, whatever else it does."""
+    return {"$set": {"dates.updated": moment, "change": change_of(event, by)}, "$inc": {"version": 1}}
+
+
+class LeadStore:
+    """Reads and writes leads. Every write raises the version and is one update, its conditions in its filter."""
+
+    def __init__(self, database: Database, ids: Ids, catalog: Catalog) -> None:
+        self.collection = self._leads = database[COLLECTION]
+        self._ids = ids
+        self._catalog = catalog
+        self._counts = listing.Counts(self._leads)
+
+    async def get(self, lead_id: int) -> Lead:
+        """Return a lead. Raises LeadNotFound."""
+        return await self.shown(await self.find(lead_id))
+
+    async def page(self, query: LeadQuery) -> tuple[list[Lead], int]:
+        """Return a page of the list, and how many leads the filters find."""
+        wanted = listing.filter_of(query)
+        total = await self._counts.of(wanted)
+        if query.skip >= total:
+            return [], total
+        found = self._leads.find(wanted, WHOLE).sort(listing.order_of(query)).skip(query.skip).limit(query.limit)
+        documents = [document async for document in found]
+        return await self._shown_all(documents), total
+
+    async def create(self, given: dict[str, Any], by: int) -> Lead:
+        """Write a new lead from the checked fields of a request."""
+        lead_id = await self._ids.take(COLLECTION)
+        settings = await self._catalog.snapshot()
+        values = assignments(given, settings.custom_fields)
+        document = new_document(lead_id, values, now(), change_of("created", by))
+        await self._leads.insert_one(document)
+        return await self.shown(document)
+
+    async def insert(self, document: Document, session: Session) -> None:
+        """Write a lead's document."""
+        await self._leads.insert_one(document, session=session)
+
+    async def change(self, lead_id: int, given: dict[str, Any], by: int) -> Lead:
+        """Set the fields that are given, and no others. Raises LeadNotFound."""
+        settings = await self._catalog.snapshot()
+        values = assignments(given, settings.custom_fields)
+        touched = [path for path in SEARCHED if path in values]
+        if not touched or len(touched) == len(SEARCHED):
+            if touched:
+                values["search"] = pieces(*(values[path] for path in SEARCHED))
+            return await self.update(lead_id, values, "updated", by)
+        while True:
+            # `search` is made of three fields, and not all of them were sent. The version in the filter sees to it
+            # that the others are still what was read.
+            before = await self.find(lead_id)
+            texts = {
+                "title": before["title"],
+                "contact.company_name": before["contact"]["company_name"],
+                "contact.email": before["contact"]["email"],
+            } | {path: values[path] for path in touched}
+            values["search"] = pieces(*texts.values())
+            after = await self._update({"_id": lead_id, "version": before["version"]}, values, "updated", by)
+            if after is not None:
+                return await self.shown(after)
+
+    async def set_tags(self, lead_id: int, tags: list[str], by: int) -> Lead:
+        """Replace the tags; repeats, in any case, collapse to the first. Raises LeadNotFound."""
+        distinct: dict[str, str] = {}
+        for tag in tags:
+            distinct.setdefault(tag.casefold(), tag)
+        values = {"tags": list(distinct.values()), "folded.tags": list(distinct)}
+        return await self.update(lead_id, values, "tagged", by)
+
+    async def update(self, lead_id: int, values: dict[str, Any], event: str, by: int) -> Lead:
+        """Set some paths of a lead. Raises LeadNotFound."""
+        document = await self._update({"_id": lead_id}, values, event, by)
+        if document is None:
+            raise LeadNotFound
+        return await self.shown(document)
+
+    async def _update(self, wanted: Document, values: dict[str, Any], event: str, by: int) -> Document | None:
+        touched = touch(event, now(), by)
+        document: Document | None = await self._leads.find_one_and_update(
+            wanted,
+            touched | {"$set": values | touched["$set"]},
+            projection=WHOLE,
+            return_document=ReturnDocument.AFTER,
+        )
+        return document
+
+    async def mark_converted(self, lead: Document, client_id: int, moment: datetime, by: int, session: Session) -> None:
+        """Mark the lead; a second conversion at the same time conflicts here and starts over."""
+        touched = touch("converted", moment, by)
+        values = {
+            "converted": {"is_converted": True, "client_id": client_id, "date": moment},
+            "status": CONVERTED,
+        }
+        await self._leads.update_one(
+            {"_id": lead["_id"], "converted.is_converted": False},
+            touched | {"$set": values | touched["$set"]},
+            session=session,
+        )
+
+    async def delete(self, lead_id: int, session: Session) -> bool:
+        """Remove a lead's document; tell whether it was there."""
+        result = await self._leads.delete_one({"_id": lead_id}, session=session)
+        return result.deleted_count == 1
+
+    async def hold(self, lead_id: int, session: Session) -> bool:
+        """Keep a lead from being deleted until the transaction ends; tell whether it is there.
+
+        The write is what makes a deletion at the same time conflict. It is no change of the lead: the version stays.
+        """
+        result = await self._leads.update_one({"_id": lead_id}, {"$inc": {"held": 1}}, session=session)
+        return result.matched_count == 1
+
+    async def existing(self, ids: Collection[int]) -> Collection[int]:
+        """Return those that are ids of leads."""
+        return {lead["_id"] async for lead in self._leads.find({"_id": {"$in": list(ids)}}, {"_id": 1})}
+
+    async def find(self, lead_id: int, session: Session = None) -> Document:
+        """Return a lead's document without its comments. Raises LeadNotFound."""
+        document = await self._leads.find_one({"_id": lead_id}, WHOLE, session=session)
+        if document is None:
+            raise LeadNotFound
+        return document
+
+    async def shown(self, document: Document) -> Lead:
+        """Return a lead as callers see it."""
+        (lead,) = await self._shown_all([document])
+        return lead
+
+    async def _shown_all(self, documents: list[Document]) -> list[Lead]:
+        settings = await self._catalog.snapshot()
+        if any(_newer(document, settings) for document in documents):
+            settings = await self._catalog.refreshed()
+        return [lead_of(document, settings) for document in documents]
+
+    async def uses_status(self, status_id: int) -> bool:
+        """Tell whether a lead has this status."""
+        return await self._leads.find_one({"status": status_id}, {"_id": 1}) is not None
+
+    async def uses_category(self, category_id: int) -> bool:
+        """Tell whether a lead has this category."""
+        return await self._leads.find_one({"category": category_id}, {"_id": 1}) is not None
+
+    async def clear_assignments(self, member_id: int) -> None:
+        """Take someone from every lead. Safe to repeat."""
+        await self._leads.update_many(
+            {"assigned": member_id},
+            {"$pull": {"assigned": member_id}, **touch("assigned", now(), member_id)},
+        )
+
+    async def clear_values(self, field_id: int) -> None:
+        """Remove the values of a custom field from every lead. Safe to repeat."""
+        path = f"custom.{field_id}"
+        await self._leads.update_many({path: {"$exists": True}}, {"$unset": {path: ""}})
+
+
+def _newer(document: Document, settings: Snapshot) -> bool:
+    return settings.lacks(status=document["status"], category=document["category"], people=document["assigned"])

@@ -1,0 +1,1 @@
+"""Mails: queued in the transaction that is their reason, sent after it, at least once (contract, "Convert")."""

@@ -1,0 +1,83 @@
+"""The queue of mails, a collection; a mail is taken under a lease, so that one process at a time sends it."""
+
+import random
+from datetime import timedelta
+from typing import Literal
+
+from bson import ObjectId
+from msgspec import Struct
+from pymongo import ReturnDocument
+
+from app.clock import now
+from app.mongo.client import Database, Session
+from app.mongo.indexes import Index
+
+COLLECTION = "mails"
+INDEXES = {COLLECTION: [Index("due", (("status", 1), ("due", 1)))]}
+
+LEASE = timedelta(seconds=60)
+MAX_ATTEMPTS = 12
+_FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 3600.0
+
+
+class Mail(Struct, frozen=True):
+    """A mail that this process may send until its lease ends."""
+
+    id: ObjectId
+    lease: ObjectId
+    recipient: str
+    name: str
+    template: Literal["welcome"]
+    attempts: int
+
+
+class MailQueue:
+    """Takes mails in, hands them out, and notes what became of them: queued, sent, or dead."""
+
+    def __init__(self, database: Database) -> None:
+        self._mails = database[COLLECTION]
+
+    async def enqueue_welcome(self, recipient: str, name: str, session: Session) -> None:
+        """Queue the welcome to a client's first user, in the transaction."""
+        moment = now()
+        document = {
+            "_id": ObjectId(), "template": "welcome", "recipient": recipient, "name": name, "status": "queued",
+            "attempts": 0, "due": moment, "lease": None, "created": moment, "error": None,
+        }  # fmt: skip
+        await self._mails.insert_one(document, session=session)
+
+    async def take(self) -> Mail | None:
+        """Return a mail that is due, leased to the caller; None if there is none."""
+        moment, lease = now(), ObjectId()
+        document = await self._mails.find_one_and_update(
+            # Under a lease, `due` is when it ends: a process that died with it holds the mail no longer than that.
+            {"status": "queued", "due": {"$lt": moment + timedelta(milliseconds=1)}},
+            {"$set": {"due": moment + LEASE, "lease": lease}, "$inc": {"attempts": 1}},
+            sort=[("due", 1)],
+            return_document=ReturnDocument.AFTER,
+        )
+        if document is None:
+            return None
+        return Mail(
+            document["_id"], lease, document["recipient"], document["name"], document["template"],
+            document["attempts"],
+        )  # fmt: skip
+
+    async def sent(self, mail: Mail) -> None:
+        """Note that the mail was handed over."""
+        await self._end(mail, "sent", None)
+
+    async def failed(self, mail: Mail, error: str, *, for_good: bool) -> None:
+        """Note why the mail was not taken: it is tried again later, or is dead after the last attempt."""
+        if for_good or mail.attempts >= MAX_ATTEMPTS:
+            await self._end(mail, "dead", error)
+            return
+        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (mail.attempts - 1)) * random.uniform(0.75, 1.25)  # noqa: S311
+        due = now() + timedelta(seconds=pause)
+        await self._mails.update_one(
+            {"_id": mail.id, "lease": mail.lease}, {"$set": {"due": due, "lease": None, "error": error}}
+        )
+
+    async def _end(self, mail: Mail, status: str, error: str | None) -> None:
+        values = {"status": status, "lease": None, "error": error, "ended": now()}
+        await self._mails.update_one({"_id": mail.id, "lease": mail.lease}, {"$set": values})

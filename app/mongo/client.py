@@ -1,0 +1,89 @@
+"""The seam between the service and its driver."""
+
+import os
+from contextlib import AbstractContextManager
+from typing import Any
+
+# Motor runs every call on a thread, and reads this when it is imported. With its default of five per core, a few
+# transactions and the writes that wait for them can lock each other out.
+os.environ.setdefault("MOTOR_MAX_WORKERS", "64")
+
+import pymongo
+from motor.motor_asyncio import (
+    AsyncIOMotorClient,
+    AsyncIOMotorClientSession,
+    AsyncIOMotorCollection,
+    AsyncIOMotorDatabase,
+    AsyncIOMotorGridFSBucket,
+)
+
+from app.errors import Unavailable
+
+Document = dict[str, Any]
+Client = AsyncIOMotorClient[Document]
+Database = AsyncIOMotorDatabase[Document]
+Collection = AsyncIOMotorCollection[Document]
+Bucket = AsyncIOMotorGridFSBucket
+Session = AsyncIOMotorClientSession | None
+"""A session in a transaction; None on mongomock, which has neither."""
+
+POOL_SIZE = 64
+"""Connections of one process: as many as the driver has threads, so that no call waits for a connection."""
+
+
+class Standalone(Exception):  # noqa: N818 - named as the failures are
+    """The server is no member of a replica set, so it has no transactions."""
+
+
+def connect(uri: str, *, request_timeout: float) -> Client:
+    """Make a client. It connects when it is first used; every wait of it ends within the timeout (seconds)."""
+    return AsyncIOMotorClient(
+        uri,
+        appname="leads",
+        tz_aware=True,
+        w="majority",
+        maxPoolSize=POOL_SIZE,
+        serverSelectionTimeoutMS=round(request_timeout * 600),
+        connectTimeoutMS=round(request_timeout * 600),
+        waitQueueTimeoutMS=round(request_timeout * 600),
+    )
+
+
+def deadline(seconds: float | None) -> AbstractContextManager[None]:
+    """Bound all that the driver does inside the block; None lifts the bound of an outer block.
+
+    Motor keeps thread and connection busy when a caller is cancelled, so the deadline must be the driver's, not
+    asyncio's alone.
+    """
+    return pymongo.timeout(seconds)
+
+
+def is_mongomock(client: object) -> bool:
+    """Tell whether a client is the in-process stand-in, which has neither sessions nor transactions."""
+    return type(client) is not AsyncIOMotorClient  # which it claims to be an instance of
+
+
+async def refuse_standalone(client: Client) -> None:
+    """Raise Standalone unless the server is (behind) a replica set, which transactions need."""
+    hello = await client.admin.command("hello")
+    if "setName" not in hello and hello.get("msg") != "isdbgrid":
+        raise Standalone(
+            "MongoDB runs as a standalone server, which has no transactions. Start it with --replSet and run"
+            " rs.initiate() once, or point LEADS_MONGODB_URI at a replica set or a sharded cluster."
+        )
+
+
+async def ping(database: Database) -> None:
+    """Raise if the database does not answer. Works on mongomock as well, which knows no commands."""
+    await database["counters"].find_one({"_id": "leads"})
+
+
+def gridfs(database: Database) -> Bucket:
+    """Return the bucket that keeps the contents of files."""
+    return AsyncIOMotorGridFSBucket(database, bucket_name="blobs")
+
+
+class NotSetUp(Unavailable):
+    """The database answers, but what the service keeps there is missing: it was emptied under a running service."""
+
+    message = "The database is not set up. Please try again when the service has been restarted."

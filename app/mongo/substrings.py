@@ -1,0 +1,35 @@
+"""Substring search on an index: an array of word endings, and the conditions that look into it.
+
+A word occurs as a substring where one of the endings begins with it: a range of the index. Case and accents do not
+count, and nothing in a word is a wildcard or an operator.
+"""
+
+import unicodedata
+from typing import Any
+
+_LAST = "\U0010ffff"
+
+
+def unaccented(text: str) -> str:
+    """Return text as it is searched in: the same in any case and with any accents."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+
+
+def pieces(*texts: str | None) -> list[str]:
+    """Return every ending of every word of some texts."""
+    words = {word for text in texts if text for word in unaccented(text).split()}
+    return sorted({word[start:] for word in words for start in range(len(word))})
+
+
+def occurring(search: str) -> dict[str, Any]:
+    """Return the condition that every word of a search occurs; the longest first, as it selects most."""
+    words = sorted(set(unaccented(search).split()), key=len, reverse=True)
+    # Two bounds on an array must be met by one item of it, hence $elemMatch.
+    ranges = [{"search": {"$elemMatch": {"$gte": word, "$lt": word + _LAST}}} for word in words]
+    match ranges:
+        case [] | [_]:
+            return dict(*ranges)
+        case [first, *others]:
+            return {**first, "$and": others}
+    raise AssertionError("unreachable")

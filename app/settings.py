@@ -1,0 +1,175 @@
+"""The settings: read from the environment once, checked, then frozen (contract, section 6)."""
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from email.utils import parseaddr
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta, Struct
+
+PREFIX = "LEADS_"
+
+
+class BadSetting(Exception):  # noqa: N818 - named as the failures are
+    """A setting that the service refuses to start with; the text names the variable and says what would be right."""
+
+
+class RateLimit(Struct, frozen=True):
+    """So many requests in so many seconds."""
+
+    requests: int
+    seconds: int
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """All settings. A field `name` is the variable `LEADS_NAME`; its description is what `--help` and the docs show."""
+
+    mongodb_uri: Annotated[
+        str | None, Meta(description="MongoDB replica set or sharded cluster. Unset: the embedded server.")
+    ] = None
+    data_dir: Annotated[
+        Path, Meta(description="Where the embedded server keeps its files, and the printed API key.")
+    ] = Path("data")
+    mongodb_database: Annotated[str, Meta(description="Name of the database.")] = "leads"
+    mongodb_driver: Annotated[Literal["motor"], Meta(description="The driver: motor.")] = "motor"
+    api_key: Annotated[
+        str | None,
+        Meta(description="A key of team user 1 that is valid besides those in the database; at least 32 characters."),
+    ] = None
+    default_limit: Annotated[int, Meta(ge=1, le=100, description="Records on a page, unless `limit` says.")] = 25
+    max_body_bytes: Annotated[int, Meta(ge=1024, description="Largest request body, in bytes.")] = 1_048_576
+    rate_limit: Annotated[
+        RateLimit | None, Meta(description="Requests per API key and process, like 100/60s. Unset: no limit.")
+    ] = None
+    smtp_url: Annotated[
+        str | None,
+        Meta(
+            description="smtp://user:password@host:587 (STARTTLS when offered) or smtps://. Unset: mails stay queued."
+        ),
+    ] = None
+    mail_from: Annotated[str | None, Meta(description="Sender of the mails. Needed with LEADS_SMTP_URL.")] = None
+    portal_url: Annotated[
+        str | None, Meta(description="Where the welcome mail leads to. Needed with LEADS_SMTP_URL.")
+    ] = None
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], Meta(description="debug, info, warning or error.")
+    ] = "info"
+    access_log: Annotated[bool, Meta(description="Log a line for each request.")] = False
+    cors_origins: Annotated[
+        tuple[str, ...], Meta(description="Origins that browsers may call from, comma-separated, or *.")
+    ] = ()
+    request_timeout: Annotated[
+        float, Meta(gt=0, le=60, description="Seconds within which all that a request waits for ends.")
+    ] = 5.0
+    cache_seconds: Annotated[
+        float, Meta(ge=0, le=60, description="Seconds for which keys and settings of section 4 may be remembered.")
+    ] = 2.0
+    max_comments: Annotated[int, Meta(ge=1, le=50_000, description="Comments that a lead may hold.")] = 5000
+    max_comment_bytes: Annotated[
+        int, Meta(ge=1024, le=12 * 1024 * 1024, description="Bytes of comment text that a lead may hold.")
+    ] = 4 * 1024 * 1024
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+
+def _check(settings: Settings) -> None:
+    if settings.api_key is not None and not re.fullmatch(r"[!-~]{32,}", settings.api_key):
+        raise BadSetting("LEADS_API_KEY must have at least 32 visible ASCII characters.")
+    if settings.mongodb_uri is not None and not settings.mongodb_uri.startswith(("mongodb://", "mongodb+srv://")):
+        raise BadSetting("LEADS_MONGODB_URI must begin with mongodb:// or mongodb+srv://.")
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,38}", settings.mongodb_database):
+        raise BadSetting("LEADS_MONGODB_DATABASE must be 1 to 38 letters, digits, _ or -.")
+    for origin in settings.cors_origins:
+        if origin != "*" and not re.fullmatch(r"https?://[^/\s,]+", origin):
+            raise BadSetting("LEADS_CORS_ORIGINS must be * or origins like https://app.example, comma-separated.")
+    if settings.portal_url is not None and not re.fullmatch(r"https?://[^\s]+", settings.portal_url):
+        raise BadSetting("LEADS_PORTAL_URL must be an http or https address.")
+    if settings.mail_from is not None and "@" not in parseaddr(settings.mail_from)[1]:
+        raise BadSetting("LEADS_MAIL_FROM must be an e-mail address, like 'Acme <crm@acme.example>'.")
+    if settings.smtp_url is not None:
+        _check_smtp(settings)
+
+
+def _check_smtp(settings: Settings) -> None:
+    advice = "LEADS_SMTP_URL must be like smtp://user:password@host:587 or smtps://host."
+    try:
+        url = urlsplit(settings.smtp_url or "")
+        usable = url.scheme in {"smtp", "smtps"} and bool(url.hostname) and url.port != 0
+    except ValueError:  # a port that is no number; the text of the error would repeat the password
+        usable = False
+    if not usable:
+        raise BadSetting(advice)
+    for name, value in (("LEADS_MAIL_FROM", settings.mail_from), ("LEADS_PORTAL_URL", settings.portal_url)):
+        if value is None:
+            raise BadSetting(f"{name} must be set when LEADS_SMTP_URL is.")
+
+
+def from_environment(environ: Mapping[str, str]) -> Settings:
+    """Read the settings; an empty variable is as if it were absent. Raises BadSetting, naming the variable."""
+    values = {}
+    for field in msgspec.structs.fields(Settings):
+        variable = PREFIX + field.name.upper()
+        if not (raw := environ.get(variable, "").strip()):
+            continue
+        try:
+            values[field.name] = msgspec.convert(_prepared(field.name, raw), field.type, strict=False)
+        except (msgspec.ValidationError, ValueError, InvalidOperation) as error:
+            reason = "" if field.name in _SECRET else f" ({error})"
+            raise BadSetting(f"{variable} has a value that cannot be used{reason}. {_description(field)}") from None
+    return Settings(**values)
+
+
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """Return the `LEADS_*` variables that no setting reads: an orchestrator's, or mistyped."""
+    known = {PREFIX + name.upper() for name in Settings.__struct_fields__}
+    return sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
+
+
+def described() -> list[tuple[str, str, str]]:
+    """Return (variable, default, description) of every setting, in the order of the contract."""
+    return [
+        (PREFIX + field.name.upper(), _shown(field.default), _description(field))
+        for field in msgspec.structs.fields(Settings)
+    ]
+
+
+_SECRET = {"mongodb_uri", "api_key", "smtp_url"}
+_BOOLEANS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+
+
+def _prepared(name: str, raw: str) -> object:
+    match name:
+        case "access_log":
+            if raw.lower() not in _BOOLEANS:
+                raise ValueError("expected yes or no")
+            return _BOOLEANS[raw.lower()]
+        case "cors_origins":
+            return [origin.strip() for origin in raw.split(",") if origin.strip()]
+        case "rate_limit":
+            if not (match := re.fullmatch(r"([1-9][0-9]{0,8})/([1-9][0-9]{0,5})s", raw)):
+                raise ValueError("expected a value like 100/60s")
+            return {"requests": int(match[1]), "seconds": int(match[2])}
+        case "request_timeout" | "cache_seconds":
+            return float(Decimal(raw))
+        case "data_dir":
+            return Path(raw).expanduser()
+        case "log_level" | "mongodb_driver":
+            return raw.lower()
+        case _:
+            return raw
+
+
+def _shown(default: object) -> str:
+    if default is None or default == ():
+        return ""
+    return {True: "yes", False: "no"}[default] if isinstance(default, bool) else str(default)
+
+
+def _description(field: msgspec.structs.FieldInfo) -> str:
+    (meta,) = (part for part in field.type.__metadata__ if isinstance(part, Meta))
+    return meta.description or ""

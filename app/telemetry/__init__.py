@@ -1,0 +1,1 @@
+"""Kit: what the service tells those who run it."""

@@ -1,0 +1,1 @@
+"""Kit: HTTP as the contract wants it, section 1. Knows nothing of leads."""

@@ -1,0 +1,231 @@
+"""The OpenAPI 3.1 document, made from the routes: every path, every error status in the contract's envelope."""
+
+import re
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.response import Response
+from litestar.routes import BaseRoute, HTTPRoute
+
+from app.errors import (
+    BadRequest,
+    Conflict,
+    Failure,
+    Invalid,
+    MethodNotAllowed,
+    NotFound,
+    PayloadTooLarge,
+    RequestTimeout,
+    TooManyRequests,
+    Unauthorized,
+    Unavailable,
+    UnsupportedMediaType,
+)
+from app.web.bodies import FORM, JSON
+from app.web.envelope import ErrorBody, InvalidBody
+from app.web.fields import INT64_MAX
+from app.web.input import Changes, asked_for
+
+_EVERYWHERE = (401, 404, 405, 422, 429, 500, 503)
+_WITH_BODY = (400, 408, 413, 415)
+_TEMPLATE = "#/components/schemas/{name}"
+
+_EXAMPLES: dict[int, Failure] = {
+    400: BadRequest("The request body is not valid JSON in UTF-8."),
+    401: Unauthorized(),
+    404: NotFound(),
+    405: MethodNotAllowed("GET, HEAD, OPTIONS"),
+    408: RequestTimeout(),
+    409: Conflict("The record is in use."),
+    413: PayloadTooLarge(1_048_576),
+    415: UnsupportedMediaType(),
+    422: Invalid({"lead_title": ["The lead title field is required."]}),
+    429: TooManyRequests(),
+    500: Failure(),
+    503: Unavailable(),
+}
+
+
+def failures(*statuses: int) -> Mapping[int, ResponseSpec]:
+    """Declare what a route answers besides what all routes do; for a handler's `responses`."""
+    return {
+        status: ResponseSpec(data_container=ErrorBody, description=HTTPStatus(status).phrase) for status in statuses
+    }
+
+
+def document(
+    routes: Iterable[BaseRoute], *, title: str, version: str, description: str, examples: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the document; `examples` are bodies by the name of their struct."""
+    handlers = [
+        (route, handler)
+        for route in routes
+        if isinstance(route, HTTPRoute)
+        for handler in route.route_handlers
+        if handler.http_methods != {"OPTIONS"} and handler.resolve_include_in_schema()
+    ]
+    schemas = _Schemas(handler for _, handler in handlers)
+    paths: dict[str, dict[str, Any]] = {}
+    for route, handler in sorted(handlers, key=lambda pair: (pair[0].path_format, min(pair[1].http_methods))):
+        operation = _operation(route, handler, schemas, examples)
+        paths.setdefault(route.path_format, {})[min(handler.http_methods).lower()] = operation
+    tags = sorted({tag for _, handler in handlers for tag in handler.resolve_tags()})
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": title, "version": version, "description": description},
+        "servers": [{"url": "/"}],
+        "tags": [{"name": tag} for tag in tags],
+        "security": [{"key": []}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "An API key."}},
+            "schemas": schemas.components,
+        },
+    }
+
+
+class _Schemas:
+    """The JSON Schemas of all structs that handlers take and give."""
+
+    def __init__(self, handlers: Iterable[HTTPRouteHandler]) -> None:
+        types: list[Any] = [ErrorBody, InvalidBody]
+        for handler in handlers:
+            query, payload = asked_for(handler)
+            types += [kind for kind in (query, _struct(payload), _given(handler)) if kind is not None]
+        self._types = list(dict.fromkeys(types))
+        found, self.components = msgspec.json.schema_components(self._types, ref_template=_TEMPLATE)
+        self._schemas = dict(zip(self._types, found, strict=True))
+        for name, component in self.components.items():
+            component.setdefault("title", name)
+            if isinstance(component.get("properties"), dict):
+                component["properties"].pop("custom_fields", None) if name.endswith("Input") else None
+
+    def of(self, kind: Any) -> dict[str, Any]:
+        """Return the schema of a type, mostly a reference."""
+        return self._schemas[kind]
+
+    def whole(self, kind: Any) -> dict[str, Any]:
+        """Return the schema of a struct itself."""
+        reference: str = self._schemas[kind]["$ref"]
+        component: dict[str, Any] = self.components[reference.rpartition("/")[2]]
+        return component
+
+
+def _struct(payload: Any) -> Any:
+    return payload.__args__[0] if getattr(payload, "__origin__", None) is Changes else payload
+
+
+def _given(handler: HTTPRouteHandler) -> Any:
+    answer = handler.parsed_fn_signature.return_type
+    if answer.is_subclass_of(Response):
+        return answer.inner_types[0].annotation if answer.inner_types else None
+    return answer.annotation
+
+
+def _operation(
+    route: HTTPRoute, handler: HTTPRouteHandler, schemas: _Schemas, examples: Mapping[str, Any]
+) -> dict[str, Any]:
+    query, payload = asked_for(handler)
+    secured = route.path_format.startswith("/api/")
+    statuses = set(handler.responses or {})
+    if secured:
+        statuses |= {401, 422, 429, 500, 503} | (set(_WITH_BODY) if payload else set())
+        if min(handler.http_methods) != "GET":
+            statuses |= {408, 413}
+    operation: dict[str, Any] = {
+        "operationId": _operation_id(route, handler),
+        "summary": handler.summary,
+        "tags": sorted(handler.resolve_tags()),
+        "parameters": _path_parameters(route) + (_query_parameters(schemas.whole(query)) if query else []),
+        "responses": {str(handler.status_code): _success(handler, schemas, examples)}
+        | {str(status): _failure(status) for status in sorted(statuses)},
+    }
+    if handler.description:
+        operation["description"] = handler.description
+    if payload:
+        operation["requestBody"] = _body(payload, schemas, examples)
+    if not secured:
+        operation["security"] = []
+    return operation
+
+
+def _operation_id(route: HTTPRoute, handler: HTTPRouteHandler) -> str:
+    words = re.findall(r"[a-z]+", handler.summary.lower() if handler.summary else handler.handler_name)
+    return "_".join(word for word in words if word not in {"a", "an", "the", "s", "of", "on"})
+
+
+def _path_parameters(route: HTTPRoute) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "integer", "minimum": 1, "maximum": INT64_MAX},
+        }
+        for name in re.findall(r"\{(\w+)\}", route.path_format)
+    ]
+
+
+def _query_parameters(struct: dict[str, Any]) -> list[dict[str, Any]]:
+    parameters = []
+    for name, schema in struct["properties"].items():
+        variants = [variant for variant in schema.get("anyOf", []) if variant != {"type": "null"}]
+        inner = {key: value for key, value in schema.items() if key not in {"anyOf", "default", "description"}}
+        if len(variants) == 1:
+            inner = variants[0] | inner
+        if schema.get("default") is not None:
+            inner["default"] = schema["default"]
+        description = schema.get("description") or inner.pop("description", None)
+        inner.pop("description", None)
+        parameter: dict[str, Any] = {"name": name, "in": "query", "required": name in struct.get("required", [])}
+        if description:
+            parameter["description"] = description
+        parameters.append(parameter | {"schema": inner})
+    return parameters
+
+
+def _body(payload: Any, schemas: _Schemas, examples: Mapping[str, Any]) -> dict[str, Any]:
+    struct = _struct(payload)
+    partial = struct is not payload
+    schema = schemas.of(struct)
+    required = schemas.whole(struct).get("required", [])
+    if partial:
+        whole = schemas.whole(struct)
+        schema = {key: value for key, value in whole.items() if key not in {"required", "title"}} | {"minProperties": 1}
+    content: dict[str, Any] = {"schema": schema}
+    if (example := examples.get(struct.__name__)) is not None:
+        content["example"] = example
+    return {"required": bool(required) or partial, "content": {JSON: content, FORM: dict(content)}}
+
+
+def _success(handler: HTTPRouteHandler, schemas: _Schemas, examples: Mapping[str, Any]) -> dict[str, Any]:
+    response: dict[str, Any] = {"description": HTTPStatus(handler.status_code).phrase, "headers": _REQUEST_ID}
+    given = _given(handler)
+    content: dict[str, Any] = {"schema": schemas.of(given)}
+    if (example := examples.get(getattr(given, "__name__", ""))) is not None:
+        content["example"] = example
+    response["content"] = {JSON: content}
+    if handler.status_code == HTTPStatus.CREATED:
+        location = {"schema": {"type": "string"}, "description": "Where the new record is."}
+        response["headers"] = {**_REQUEST_ID, "Location": location}
+    return response
+
+
+def _failure(status: int) -> dict[str, Any]:
+    failure = _EXAMPLES[status]
+    schema = _TEMPLATE.format(name="InvalidBody" if isinstance(failure, Invalid) else "ErrorBody")
+    headers = {name: {"schema": {"type": "string"}} for name in failure.headers}
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        headers["Retry-After"] = {"schema": {"type": "string"}}
+    return {
+        "description": HTTPStatus(status).phrase,
+        "headers": {**_REQUEST_ID, **headers},
+        "content": {JSON: {"schema": {"$ref": schema}, "example": {"message": failure.message} | failure.members}},
+    }
+
+
+_REQUEST_ID = {"X-Request-ID": {"schema": {"type": "string"}, "description": "The caller's, or a new one."}}

@@ -1,0 +1,13 @@
+"""Timestamps as the contract shows them (section 1): UTC, six decimals, Z."""
+
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import Meta
+
+Timestamp = Annotated[str, Meta(examples=["2026-06-18T09:30:00.000000Z"], extra_json_schema={"format": "date-time"})]
+
+
+def shown_time(moment: datetime) -> str:
+    """Return a UTC time as text."""
+    return f"{moment.isoformat(timespec='microseconds')[:26]}Z"

@@ -1,0 +1,122 @@
+"""The stores that tests run on, and the API in front of them."""
+
+import asyncio
+import itertools
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from mongomock_motor import AsyncMongoMockClient
+
+from app.asgi import create_app
+from app.mongo.client import Client, Database, connect
+from app.mongo.embedded import Embedded
+from app.settings import Settings
+from tests.client import KEY, Api
+
+_names = (f"test_{os.getpid()}_{number}" for number in itertools.count(1))
+
+Serve = Callable[..., AbstractAsyncContextManager[Api]]
+"""Serves the API with some settings changed, for the length of a block."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--store", choices=["mock", "wire"], help="run the API tests on this store only (default: both)")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "store" in metafunc.fixturenames:
+        only = metafunc.config.getoption("--store")
+        metafunc.parametrize("store", [only] if only else ["mock", "wire"], indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def server_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real server, over TCP: that of LEADS_TEST_MONGODB_URI if it is set, else an embedded one."""
+    if given := os.environ.get("LEADS_TEST_MONGODB_URI"):
+        yield given
+        return
+    with Embedded(tmp_path_factory.mktemp("store")) as server:
+        yield server.uri
+
+
+@pytest.fixture(scope="session")
+async def wire_client(server_uri: str) -> AsyncIterator[Client]:
+    """A client of the real server."""
+    client = connect(server_uri, request_timeout=5.0)
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def store(request: pytest.FixtureRequest) -> str:
+    """Which of the two stores a test runs on: `mock` or `wire`."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def store_client(store: str, request: pytest.FixtureRequest) -> Client:
+    """A client of the test's store; on mongomock it has nothing in common with another test's."""
+    client: Client = AsyncMongoMockClient() if store == "mock" else request.getfixturevalue("wire_client")
+    return client
+
+
+@pytest.fixture
+async def database(store_client: Client) -> AsyncIterator[Database]:
+    """An empty database of its own for a test."""
+    name = next(_names)
+    yield store_client[name]
+    await store_client.drop_database(name)
+
+
+@pytest.fixture
+def serve(database: Database) -> Serve:
+    """Serve the API on the test's database, in process."""
+
+    @asynccontextmanager
+    async def served(**changes: Any) -> AsyncIterator[Api]:
+        settings = Settings(**{"api_key": KEY, "mongodb_database": database.name} | changes)
+        async with serving(settings, database.client) as api:
+            yield api
+
+    return served
+
+
+@pytest.fixture
+async def api(serve: Serve) -> AsyncIterator[Api]:
+    """The API on the test's database, in process."""
+    async with serve() as api:
+        yield api
+
+
+@asynccontextmanager
+async def serving(settings: Settings, client: Client) -> AsyncIterator[Api]:
+    """Run the service in process, and call it without a network."""
+    app = create_app(settings, mongo=client)
+    started, ending = asyncio.Event(), asyncio.Event()
+
+    async def live() -> None:  # in one task: the framework's scopes must end in the task that they began in
+        async with app.lifespan():
+            started.set()
+            await ending.wait()
+
+    life = asyncio.create_task(live())
+    await asyncio.wait({life, asyncio.create_task(started.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    try:
+        transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # Litestar's ASGI types are narrower
+        async with httpx.AsyncClient(transport=transport, base_url="http://leads.test") as http:
+            yield Api(http)
+    finally:
+        ending.set()
+        await life
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    """A data folder of its own."""
+    return tmp_path / "data"
