@@ -320,7 +320,7 @@ async def _free_names(names: Any) -> Any:
 
 
 def _user(request: Request[Any, Any, Any]) -> int:
-    user: int = request.scope[USER]  # type: ignore[typeddict-item]
+    user: int = request.scope["state"][USER]
     return user
 
 

@@ -224,7 +224,7 @@ def _list_keys(settings: Settings, _options: argparse.Namespace) -> None:
     async def work(database: Database) -> list[ApiKey]:
         return await KeyStore(database, Ids(database)).all()
 
-    rows = [("ID", "NAME", "USER", "CREATED", "EXPIRES", "REVOKED")]
+    rows: list[tuple[str, ...]] = [("ID", "NAME", "USER", "CREATED", "EXPIRES", "REVOKED")]
     rows += [
         (str(key.id), key.name, str(key.user), *(map(_time, (key.created, key.expires, key.revoked))))
         for key in _command(settings, work)

@@ -70,6 +70,7 @@ def shown(values: Mapping[str, Any], fields: list[Document]) -> dict[str, int | 
     result: dict[str, int | str | None] = {}
     for field in fields:
         value = values.get(str(field["_id"]))
-        decimal = value is not None and field["datatype"] == "decimal"
-        result[field["name"]] = shown_cents(value) if decimal else value
+        if value is not None and field["datatype"] == "decimal":
+            value = shown_cents(value)
+        result[field["name"]] = value
     return result

@@ -113,7 +113,7 @@ class ChecklistStore:
             raise ChecklistNotFound
 
     async def reorder(self, item_ids: list[int]) -> list[ChecklistItem]:
-        """Give the items of one lead a new order. Raises Invalid unless the ids are exactly those of one lead's items."""
+        """Give a lead's items a new order. Raises Invalid unless the ids are exactly those of one lead's items."""
 
         async def work(session: Session) -> list[Document]:
             first = await self._items.find_one({"_id": item_ids[0]}, {"lead": 1}, session=session)

@@ -45,7 +45,7 @@ class ClientStore:
         return await self.shown(document)
 
     async def page(self, paging: Paging, *, email: str | None, search: str | None) -> tuple[list[Client], int]:
-        """Return a page, newest first, and how many there are. The e-mail is the owner's; the search looks there too."""
+        """Return a page, newest first, and how many there are; the e-mail is the owner's, and searched in, too."""
         query: dict[str, Any] = occurring(search or "")
         if email is not None:
             query["owner.folded_email"] = folded_email(email)

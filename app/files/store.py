@@ -8,6 +8,7 @@ to the same document as a sweep does, so that one of the two starts over.
 import hashlib
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import Any
 
 from bson import ObjectId
 from msgspec import Struct
@@ -75,9 +76,11 @@ class FileStore:
 
     async def read(self, file_id: int) -> bytes:
         """Return a file's content. Raises FileNotFound."""
-        if (document := await self._files.find_one({"_id": file_id})) is None:
+        document: Document | None = await self._files.find_one({"_id": file_id})
+        if document is None:
             raise FileNotFound
-        stream = await self._open_bucket().open_download_stream(document["blob"])
+        bucket: Any = self._open_bucket()  # Motor's stub does not know that opening is awaited
+        stream = await bucket.open_download_stream(document["blob"])
         content: bytes = await stream.read()
         return content
 

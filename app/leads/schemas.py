@@ -122,12 +122,12 @@ class CloneInput(Struct, frozen=True, kw_only=True):
 
     lead_title: Title
     lead_status: StatusId
-    lead_firstname: Name | None | UnsetType = UNSET
-    lead_lastname: Name | None | UnsetType = UNSET
-    lead_email: Email | None | UnsetType = UNSET
-    lead_phone: Line | None | UnsetType = UNSET
-    lead_company_name: Line | None | UnsetType = UNSET
-    lead_website: Line | None | UnsetType = UNSET
-    lead_value: Money | None | UnsetType = UNSET
+    lead_firstname: Name | UnsetType | None = UNSET
+    lead_lastname: Name | UnsetType | None = UNSET
+    lead_email: Email | UnsetType | None = UNSET
+    lead_phone: Line | UnsetType | None = UNSET
+    lead_company_name: Line | UnsetType | None = UNSET
+    lead_website: Line | UnsetType | None = UNSET
+    lead_value: Money | UnsetType | None = UNSET
     copy_checklist: OnOff = "off"
     copy_files: OnOff = "off"

@@ -80,7 +80,7 @@ async def _attempt(session: AsyncIOMotorClientSession, work: Callable[[Session],
         result = await work(session)
         await _commit(session)
     except BaseException:
-        if session.in_transaction:
+        if session.in_transaction:  # type: ignore[truthy-function]  # a property; Motor's stub is wrong
             # In a context of its own: the deadline may be what ended the work, and an abort that is not sent
             # leaves the documents locked for a minute.
             await asyncio.shield(asyncio.create_task(_abort(session), context=Context()))

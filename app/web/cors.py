@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 _METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
@@ -19,13 +20,17 @@ class Cors:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a preflight, or pass the request on."""
-        headers = dict(scope["headers"]) if scope["type"] == "http" else {}
+        headers = dict(scope["headers"])
         origin = headers.get(b"origin")
         if origin is None or not (self._any or origin in self._origins):
             await self._inner(scope, receive, send)
             return
         allowed = [(b"access-control-allow-origin", b"*" if self._any else origin), (b"vary", b"Origin")]
-        if scope["type"] == "http" and scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
+        if (
+            scope["type"] == ScopeType.HTTP
+            and scope["method"] == "OPTIONS"
+            and b"access-control-request-method" in headers
+        ):
             preflight = [
                 (b"access-control-allow-methods", _METHODS),
                 (b"access-control-allow-headers", _REQUEST_HEADERS),

@@ -212,7 +212,7 @@ def calendar_date(value: object) -> str:
 
 
 def moment(*, end: bool) -> Callable[[object], datetime]:
-    """A date or a timestamp, as the first whole millisecond at or after it, or (`end`) the last one that it includes."""
+    """A date or a timestamp: the first whole millisecond at or after it, or (`end`) the last that it includes."""
 
     def convert(value: object) -> datetime:
         if type(value) is str and _DATE.fullmatch(value):
@@ -356,7 +356,8 @@ def _rule(field: msgspec.structs.FieldInfo, default: Any) -> Rule:
         bounds = [part.max_length for part in meta if part.max_length is not None]
         converts = [part.extra["convert"] for part in inner_meta if part.extra and "convert" in part.extra]
         convert = converts[0] if converts else _plain(inner, inner_meta)
-        return Rule(**common, convert=convert, many=True, **({"max_items": bounds[0]} if bounds else {}))
+        common |= {"max_items": bounds[0]} if bounds else {}
+        return Rule(**common, convert=convert, many=True)
     return Rule(**common, convert=_plain(annotation, meta))
 
 

@@ -20,7 +20,7 @@ Lookup = Callable[[Collection[Any]], Awaitable[Collection[Any]]]
 DynamicRules = Callable[[], Awaitable[Mapping[str, Rule]]]
 """Returns the rules of fields that are settings, by name."""
 
-_INPUT = "leads.input"
+_INPUT = "input"
 _SHOWN_UNKNOWN = 100
 
 
@@ -107,7 +107,7 @@ class Inputs:
         self._shapes: dict[HTTPRouteHandler, tuple[Shape, Shape | None]] = {}
 
     async def before_request(self, request: Request[Any, Any, Any]) -> None:
-        """Read and check; for Litestar's hook of this name. Raises what section 1 of the contract says, in its order."""
+        """Read and check; for Litestar's hook of this name. Raises what section 1 of the contract says, in order."""
         scope = request.scope
         handler = request.route_handler
         if (shapes := self._shapes.get(handler)) is None:
@@ -131,7 +131,7 @@ class Inputs:
                 payload = body_shape.build(values)
         if faults:
             raise Invalid(faults)
-        scope[_INPUT] = (query_shape.build(query), payload)  # type: ignore[typeddict-unknown-key]
+        scope["state"][_INPUT] = (query_shape.build(query), payload)
 
     async def _receive(self, request: Request[Any, Any, Any]) -> bytes:
         limit = self._max_body_bytes
@@ -143,7 +143,7 @@ class Inputs:
             async with asyncio.timeout(self._timeout):
                 while True:
                     event = await request.receive()
-                    if event["type"] == "http.disconnect":
+                    if event["type"] != "http.request":
                         raise BadRequest("The connection was closed before the request body had arrived.")
                     body += event.get("body", b"")
                     if len(body) > limit:
@@ -183,9 +183,9 @@ def asked_for(handler: HTTPRouteHandler) -> tuple[Any, Any]:
 
 def params_of(request: Request[Any, Any, Any]) -> Any:
     """Return the checked query; Litestar's dependency `params`."""
-    return request.scope[_INPUT][0]  # type: ignore[typeddict-item]
+    return request.scope["state"][_INPUT][0]
 
 
 def payload_of(request: Request[Any, Any, Any]) -> Any:
     """Return the checked body; Litestar's dependency `payload`."""
-    return request.scope[_INPUT][1]  # type: ignore[typeddict-item]
+    return request.scope["state"][_INPUT][1]

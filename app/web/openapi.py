@@ -106,7 +106,8 @@ class _Schemas:
 
     def of(self, kind: Any) -> dict[str, Any]:
         """Return the schema of a type, mostly a reference."""
-        return self._schemas[kind]
+        schema: dict[str, Any] = self._schemas[kind]
+        return schema
 
     def whole(self, kind: Any) -> dict[str, Any]:
         """Return the schema of a struct itself."""

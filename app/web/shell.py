@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 from time import perf_counter
 from typing import Any
 
+from litestar.enums import ScopeType
 from litestar.routes import BaseRoute
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
@@ -20,8 +21,8 @@ from app.errors import BadRequest, Failure, MethodNotAllowed, NotFound, Unavaila
 from app.telemetry.logs import access_logger, request_id
 from app.web.envelope import failure_body
 
-USER = "leads.user"
-"""Where the scope keeps the id of the user whose key it is."""
+USER = "user"
+"""Where the scope's state keeps the id of the user whose key it is."""
 
 Admit = Callable[[str | None], Awaitable[tuple[int, Mapping[str, str]]]]
 """Returns the user of an Authorization header and headers for the answer, or raises Unauthorized or TooManyRequests."""
@@ -85,10 +86,9 @@ class Shell:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        if scope["type"] != "http":
-            await self._inner(scope, receive, send)
-            return
-        headers = dict(reversed(scope["headers"]))
+        if scope["type"] == ScopeType.WEBSOCKET:
+            raise NotFound
+        headers = dict(scope["headers"])
         identity = _identity(headers.get(b"x-request-id"))
         token = request_id.set(identity)
         exchange = _Exchange(send, identity, head=scope["method"] == "HEAD")
@@ -102,7 +102,7 @@ class Shell:
                     scope["method"],
                     scope["path"],
                     exchange.status,
-                    extra={"ms": round((perf_counter() - began) * 1000, 2), "user": scope.get(USER)},
+                    extra={"ms": round((perf_counter() - began) * 1000, 2), "user": scope["state"].get(USER)},
                 )
             request_id.reset(token)
 
@@ -130,7 +130,7 @@ class Shell:
             # A preflight carries no key, by the standard of CORS; it is answered before it comes here.
             authorization = headers.get(b"authorization")
             user, fields = await self._admit(authorization.decode("latin-1") if authorization else None)
-            scope[USER] = user  # type: ignore[typeddict-unknown-key]
+            scope["state"][USER] = user
             exchange.add(fields)
         allow = self._paths.allow(path, method)
         if method == "OPTIONS":
