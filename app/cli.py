@@ -16,7 +16,7 @@ import uvicorn
 
 from app.access.keys import ApiKey, KeyStore
 from app.catalog.cache import Catalog
-from app.mongo.client import Database, Standalone, connect, refuse_standalone
+from app.mongo.client import Database, Standalone, UnusableUri, connect, refuse_standalone
 from app.mongo.embedded import CannotStart, Embedded, attached
 from app.mongo.faults import DatabaseError
 from app.mongo.ids import Ids
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = from_environment(os.environ)
         run: Callable[[Settings, argparse.Namespace], None] = options.run
         run(settings, options)
-    except (BadSetting, CannotStart, Refused, Standalone) as error:
+    except (BadSetting, CannotStart, Refused, Standalone, UnusableUri) as error:
         sys.stderr.write(f"leads: {error}\n")
         return 1
     except DatabaseError as error:
@@ -120,6 +120,7 @@ def _date(text: str) -> datetime:
 
 def _serve(settings: Settings, options: argparse.Namespace) -> None:
     if settings.mongodb_uri is not None:
+        connect(settings.mongodb_uri, request_timeout=settings.request_timeout).close()  # an address that can be read?
         _run_server(settings, options)
         return
     # The server hands a SIGTERM on when it has ended in order; the embedded one must end in order, too.

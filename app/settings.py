@@ -89,7 +89,9 @@ def _check(settings: Settings) -> None:
             raise BadSetting("LEADS_CORS_ORIGINS must be * or origins like https://app.example, comma-separated.")
     if settings.portal_url is not None and not re.fullmatch(r"https?://[^\s]+", settings.portal_url):
         raise BadSetting("LEADS_PORTAL_URL must be an http or https address.")
-    if settings.mail_from is not None and "@" not in parseaddr(settings.mail_from)[1]:
+    if settings.mail_from is not None and (
+        "@" not in parseaddr(settings.mail_from)[1] or not settings.mail_from.isprintable()
+    ):
         raise BadSetting("LEADS_MAIL_FROM must be an e-mail address, like 'Acme <crm@acme.example>'.")
     if settings.smtp_url is not None:
         _check_smtp(settings)

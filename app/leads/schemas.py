@@ -5,15 +5,21 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from app.leads.model import ActiveState
-from app.web.fields import Date, Email, From, Id, Ids, Money, Until, Words
+from app.web.fields import INT64_MAX, Date, Email, From, Id, Ids, Money, Until, Words
 from app.web.paging import Paging
 
 Title = Annotated[str, Meta(max_length=250)]
 Name = Annotated[str, Meta(max_length=100)]
 Line = Annotated[str, Meta(max_length=150)]
-StatusId = Annotated[int, Meta(extra={"reference": "lead_status"}, description="Id of a lead status.")]
-CategoryId = Annotated[int, Meta(extra={"reference": "lead_category"}, description="Id of a category of type lead.")]
-MemberId = Annotated[int, Meta(description="Id of an active team user.")]
+_ID = {"minimum": 1, "maximum": INT64_MAX}  # told, not checked: an id that is none is told as any unknown one
+StatusId = Annotated[
+    int, Meta(extra={"reference": "lead_status"}, extra_json_schema=_ID, description="Id of a lead status.")
+]
+CategoryId = Annotated[
+    int,
+    Meta(extra={"reference": "lead_category"}, extra_json_schema=_ID, description="Id of a category of type lead."),
+]
+MemberId = Annotated[int, Meta(extra_json_schema=_ID, description="Id of an active team user.")]
 YesNo = Literal["yes", "no"]
 OnOff = Literal["on", "off"]
 CustomFields = Annotated[

@@ -16,6 +16,7 @@ from motor.motor_asyncio import (
     AsyncIOMotorDatabase,
     AsyncIOMotorGridFSBucket,
 )
+from pymongo.errors import PyMongoError
 
 from app.errors import Unavailable
 
@@ -35,18 +36,34 @@ class Standalone(Exception):  # noqa: N818 - named as the failures are
     """The server is no member of a replica set, so it has no transactions."""
 
 
+class UnusableUri(Exception):  # noqa: N818 - named as the failures are
+    """The address of the database cannot be read. The text does not repeat it: it may hold a password."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "LEADS_MONGODB_URI cannot be used: it must be like mongodb://user:password@host:27017/?replicaSet=rs0."
+        )
+
+
 def connect(uri: str, *, request_timeout: float) -> Client:
-    """Make a client. It connects when it is first used; every wait of it ends within the timeout (seconds)."""
-    return AsyncIOMotorClient(
-        uri,
-        appname="leads",
-        tz_aware=True,
-        w="majority",
-        maxPoolSize=POOL_SIZE,
-        serverSelectionTimeoutMS=round(request_timeout * 600),
-        connectTimeoutMS=round(request_timeout * 600),
-        waitQueueTimeoutMS=round(request_timeout * 600),
-    )
+    """Make a client. It connects when it is first used; every wait of it ends within the timeout (seconds).
+
+    Raises UnusableUri.
+    """
+    wait = round(request_timeout * 600)
+    try:
+        return AsyncIOMotorClient(
+            uri,
+            appname="leads",
+            tz_aware=True,
+            w="majority",
+            maxPoolSize=POOL_SIZE,
+            serverSelectionTimeoutMS=wait,
+            connectTimeoutMS=wait,
+            waitQueueTimeoutMS=wait,
+        )
+    except (ValueError, TypeError, PyMongoError):
+        raise UnusableUri from None
 
 
 def deadline(seconds: float | None) -> AbstractContextManager[None]:

@@ -24,6 +24,11 @@ _NUMBER_LENGTH = 100
 _INTEGER = re.compile(r"-?[0-9]{1,30}", re.ASCII)
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_MOMENT_SCHEMA = {
+    "type": "string",
+    "format": "date or date-time",
+    "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2}))?$",
+}
 _TIMESTAMP = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})", re.ASCII
 )
@@ -78,6 +83,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     """What null or a blank string means, unless the field is required."""
     many: bool = False
     """An array: each item is converted, and keyed `name.0`."""
+    min_items: int = 0
     max_items: int = 100
     reference: str | None = None
     """The kind of lookup that must know the value, or each item."""
@@ -108,6 +114,9 @@ class Rule(Struct, frozen=True, kw_only=True):
     def _check_items(self, value: object, faults: Faults) -> list[Any] | None:
         if type(value) is not list:
             add_fault(faults, self.name, "The {} field must be an array.")
+            return None
+        if len(value) < self.min_items:
+            self._miss(faults)
             return None
         if len(value) > self.max_items:
             add_fault(faults, self.name, f"The {{}} field must not have more than {self.max_items} items.")
@@ -231,15 +240,15 @@ def moment(*, end: bool) -> Callable[[object], datetime]:
     return convert
 
 
-_BOOLEANS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+BOOLEANS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 
 
 def flag(value: object) -> bool:
     """True or false; as a string also 1/0, yes/no, on/off."""
     if type(value) is bool:
         return value
-    if type(value) is str and value in _BOOLEANS:
-        return _BOOLEANS[value]
+    if type(value) is str and value in BOOLEANS:
+        return BOOLEANS[value]
     raise Wrong("The {} field must be true or false.")
 
 
@@ -307,20 +316,33 @@ Money = Annotated[
 Date = Annotated[str, _kind(calendar_date, {"format": "date"})]
 From = Annotated[
     datetime,
-    _kind(moment(end=False), {"type": "string", "format": "date or date-time"}, "A date or a timestamp, inclusive."),
+    _kind(
+        moment(end=False),
+        _MOMENT_SCHEMA,
+        "A date or a timestamp, inclusive.",
+    ),
 ]
 Until = Annotated[
     datetime,
     _kind(
         moment(end=True),
-        {"type": "string", "format": "date or date-time"},
+        _MOMENT_SCHEMA,
         "A date (its whole day) or a timestamp, inclusive.",
     ),
 ]
-Ids = Annotated[list[int], _kind(ids, {"type": "string", "pattern": "^[0-9]+(,[0-9]+)*$"}, "One id, or several: 1,3")]
+Ids = Annotated[
+    list[int],
+    _kind(
+        ids,
+        {"type": "string", "pattern": "^[1-9][0-9]{0,17}(,[1-9][0-9]{0,17})*$", "maxLength": 1900},
+        "One id, or several: 1,3",
+    ),
+]
 Id = Annotated[int, Meta(ge=1, le=INT64_MAX)]
-Page = Annotated[int, Meta(ge=1, description="From 1.")]
-Limit = Annotated[int, _kind(page_limit, {"minimum": 1}, "Records on a page; more than 100 are capped to 100.")]
+Page = Annotated[int, Meta(ge=1, le=INT64_MAX, description="From 1.")]
+Limit = Annotated[
+    int, _kind(page_limit, {"minimum": 1, "maximum": INT64_MAX}, "Records on a page; more than 100 are capped to 100.")
+]
 Words = Annotated[
     str, _kind(search_words, {"maxLength": 250}, "Every word must occur, in any case and with any accents.")
 ]
@@ -353,10 +375,11 @@ def _rule(field: msgspec.structs.FieldInfo, default: Any) -> Rule:
     if get_origin(annotation) is list:
         (item,) = get_args(annotation)
         inner, inner_meta, _ = _unwrapped(item)
-        bounds = [part.max_length for part in meta if part.max_length is not None]
         converts = [part.extra["convert"] for part in inner_meta if part.extra and "convert" in part.extra]
         convert = converts[0] if converts else _plain(inner, inner_meta)
-        common |= {"max_items": bounds[0]} if bounds else {}
+        for part in meta:
+            common |= {"min_items": part.min_length} if part.min_length is not None else {}
+            common |= {"max_items": part.max_length} if part.max_length is not None else {}
         return Rule(**common, convert=convert, many=True)
     return Rule(**common, convert=_plain(annotation, meta))
 

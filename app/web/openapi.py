@@ -27,12 +27,15 @@ from app.errors import (
 )
 from app.web.bodies import FORM, JSON
 from app.web.envelope import ErrorBody, InvalidBody
-from app.web.fields import INT64_MAX
+from app.web.fields import BOOLEANS, INT64_MAX
 from app.web.input import Changes, asked_for
 
 _EVERYWHERE = (401, 404, 405, 422, 429, 500, 503)
 _WITH_BODY = (400, 408, 413, 415)
 _TEMPLATE = "#/components/schemas/{name}"
+_CONTROLS = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f"
+_TEXT = f"^[^{_CONTROLS}]*$"
+_FILLED = rf"^[^{_CONTROLS}]*[^{_CONTROLS}\s][^{_CONTROLS}]*$"
 
 _EXAMPLES: dict[int, Failure] = {
     400: BadRequest("The request body is not valid JSON in UTF-8."),
@@ -73,6 +76,7 @@ def document(
     for route, handler in sorted(handlers, key=lambda pair: (pair[0].path_format, min(pair[1].http_methods))):
         operation = _operation(route, handler, schemas, examples)
         paths.setdefault(route.path_format, {})[min(handler.http_methods).lower()] = operation
+    _link(paths)
     tags = sorted({tag for _, handler in handlers for tag in handler.resolve_tags()})
     return {
         "openapi": "3.1.0",
@@ -92,17 +96,17 @@ class _Schemas:
     """The JSON Schemas of all structs that handlers take and give."""
 
     def __init__(self, handlers: Iterable[HTTPRouteHandler]) -> None:
-        types: list[Any] = [ErrorBody, InvalidBody]
+        taken: list[Any] = []
+        given: list[Any] = [ErrorBody, InvalidBody]
         for handler in handlers:
             query, payload = asked_for(handler)
-            types += [kind for kind in (query, _struct(payload), _given(handler)) if kind is not None]
-        self._types = list(dict.fromkeys(types))
-        found, self.components = msgspec.json.schema_components(self._types, ref_template=_TEMPLATE)
-        self._schemas = dict(zip(self._types, found, strict=True))
-        for name, component in self.components.items():
-            component.setdefault("title", name)
-            if isinstance(component.get("properties"), dict):
-                component["properties"].pop("custom_fields", None) if name.endswith("Input") else None
+            taken += [kind for kind in (query, _struct(payload)) if kind is not None]
+            given.append(_given(handler))
+        types = list(dict.fromkeys(taken + given))
+        found, self.components = msgspec.json.schema_components(types, ref_template=_TEMPLATE)
+        self._schemas = dict(zip(types, found, strict=True))
+        for kind in dict.fromkeys(taken):
+            self._tighten(self.whole(kind))
 
     def of(self, kind: Any) -> dict[str, Any]:
         """Return the schema of a type, mostly a reference."""
@@ -114,6 +118,20 @@ class _Schemas:
         reference: str = self._schemas[kind]["$ref"]
         component: dict[str, Any] = self.components[reference.rpartition("/")[2]]
         return component
+
+    def _tighten(self, struct: dict[str, Any]) -> None:
+        """Say of what is sent what types cannot: no unknown fields, no control characters, no blank where required."""
+        properties = struct["properties"]
+        # The fields that stand for others are no field themselves; what they stand for is known when a request comes.
+        dynamic = [name for name, schema in properties.items() if schema.get("type") == "object"]
+        if dynamic:
+            struct["additionalProperties"] = {"description": properties.pop(dynamic[0])["description"]}
+        else:
+            struct["additionalProperties"] = False
+        for name, schema in properties.items():
+            for variant in (schema, schema.get("items", {}), *schema.get("anyOf", [])):
+                if variant.get("type") == "string" and not {"enum", "pattern", "format"} & variant.keys():
+                    variant["pattern"] = _FILLED if name in struct.get("required", []) else _TEXT
 
 
 def _struct(payload: Any) -> Any:
@@ -173,34 +191,44 @@ def _path_parameters(route: HTTPRoute) -> list[dict[str, Any]]:
 
 def _query_parameters(struct: dict[str, Any]) -> list[dict[str, Any]]:
     parameters = []
-    for name, schema in struct["properties"].items():
-        variants = [variant for variant in schema.get("anyOf", []) if variant != {"type": "null"}]
-        inner = {key: value for key, value in schema.items() if key not in {"anyOf", "default", "description"}}
-        if len(variants) == 1:
-            inner = variants[0] | inner
-        if schema.get("default") is not None:
-            inner["default"] = schema["default"]
-        description = schema.get("description") or inner.pop("description", None)
-        inner.pop("description", None)
+    for name, schema in _form_schema(struct)["properties"].items():
+        inner = dict(schema)
+        description = inner.pop("description", None)
+        if (default := struct["properties"][name].get("default")) is not None:
+            inner["default"] = default
         parameter: dict[str, Any] = {"name": name, "in": "query", "required": name in struct.get("required", [])}
-        if description:
-            parameter["description"] = description
-        parameters.append(parameter | {"schema": inner})
+        if name not in struct.get("required", []):
+            parameter["allowEmptyValue"] = True
+        parameters.append(parameter | ({"description": description} if description else {}) | {"schema": inner})
     return parameters
 
 
 def _body(payload: Any, schemas: _Schemas, examples: Mapping[str, Any]) -> dict[str, Any]:
     struct = _struct(payload)
+    whole = schemas.whole(struct)
     partial = struct is not payload
     schema = schemas.of(struct)
-    required = schemas.whole(struct).get("required", [])
     if partial:
-        whole = schemas.whole(struct)
         schema = {key: value for key, value in whole.items() if key not in {"required", "title"}} | {"minProperties": 1}
-    content: dict[str, Any] = {"schema": schema}
-    if (example := examples.get(struct.__name__)) is not None:
-        content["example"] = example
-    return {"required": bool(required) or partial, "content": {JSON: content, FORM: dict(content)}}
+    form = _form_schema(schema if partial else whole)
+    example = examples.get(struct.__name__)
+    shown = {} if example is None else {"example": example}
+    return {
+        "required": partial or bool(whole.get("required")),
+        "content": {JSON: {"schema": schema} | shown, FORM: {"schema": form} | shown},
+    }
+
+
+def _form_schema(struct: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a form, or a query: strings only, and a blank one stands for null."""
+    properties = {}
+    for name, schema in struct["properties"].items():
+        variants = [variant for variant in schema.get("anyOf", []) if variant != {"type": "null"}]
+        rest = {key: value for key, value in schema.items() if key not in {"anyOf", "default"}}
+        properties[name] = variants[0] | rest if len(variants) == 1 else dict(schema)
+        if properties[name].get("type") == "boolean":
+            properties[name] |= {"type": "string", "enum": list(BOOLEANS)}
+    return {key: value for key, value in struct.items() if key != "title"} | {"properties": properties}
 
 
 def _success(handler: HTTPRouteHandler, schemas: _Schemas, examples: Mapping[str, Any]) -> dict[str, Any]:
@@ -214,6 +242,31 @@ def _success(handler: HTTPRouteHandler, schemas: _Schemas, examples: Mapping[str
         location = {"schema": {"type": "string"}, "description": "Where the new record is."}
         response["headers"] = {**_REQUEST_ID, "Location": location}
     return response
+
+
+def _link(paths: dict[str, dict[str, Any]]) -> None:
+    """Say of each new record what can be done with its id."""
+    for path, operations in paths.items():
+        success = operations.get("post", {}).get("responses", {}).get("201")
+        if success is None:
+            continue
+        links = {}
+        for target, others in paths.items():
+            rest = target.removeprefix(f"{_home(path)}/")
+            if rest == target or not (match := re.match(r"\{(\w+)\}", rest)):
+                continue
+            for operation in others.values():
+                # Ids in the path that is linked from stay the same ones.
+                same = {name: f"$request.path.{name}" for name in re.findall(r"\{(\w+)\}", _home(path))}
+                parameters = same | {match[1]: "$response.body#/data/id"}
+                links[operation["operationId"]] = {"operationId": operation["operationId"], "parameters": parameters}
+        success["links"] = links
+
+
+def _home(path: str) -> str:
+    """Return where the records are that a POST to a path makes."""
+    special = {"/api/leads/{lead_id}/convert": "/api/clients", "/api/leads/{lead_id}/clone": "/api/leads"}
+    return special.get(path, path)
 
 
 def _failure(status: int) -> dict[str, Any]:
