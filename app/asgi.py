@@ -40,16 +40,25 @@ from app.leads import store as leads_store
 from app.leads.clone import CloneLead
 from app.leads.convert import ConvertLead
 from app.leads.delete import DeleteLead
-from app.leads.examples import EXAMPLES
 from app.leads.model import FIELDS
 from app.leads.routes import LeadController
 from app.leads.store import LeadNotFound, LeadStore
 from app.mail.queue import MailQueue
 from app.mail.sender import MailSender
-from app.mongo.client import Client, Standalone, connect, deadline, gridfs, is_mongomock, ping, refuse_standalone
+from app.mongo.client import (
+    Client,
+    Standalone,
+    connect,
+    deadline,
+    gridfs,
+    is_mongomock,
+    ping,
+    refuse_standalone,
+)
 from app.mongo.faults import DatabaseError, as_failure
 from app.mongo.ids import Ids
 from app.mongo.transaction import OneAtATime, Transactions
+from app.openapi import DESCRIPTION, EXAMPLES, TAGS, TITLE
 from app.settings import Settings, from_environment, unknown_variables
 from app.setup import set_up
 from app.telemetry import logs
@@ -89,6 +98,11 @@ def application() -> Litestar:
     for name in unknown_variables(os.environ):
         _log.warning("the environment variable %s is not one of this service; it is ignored", name)
     return create_app(settings)
+
+
+def openapi() -> dict[str, Any]:
+    """Return the OpenAPI document, without a database."""
+    return _Service(Settings(mongodb_uri="mongodb://127.0.0.1"), None).openapi
 
 
 class _Service:
@@ -220,14 +234,10 @@ class _Service:
             openapi_config=None,
             logging_config=None,
         )
-        described = document(
-            app.routes,
-            title="Leads API",
-            version=services["version"],
-            description=health.DESCRIPTION,
-            examples=EXAMPLES,
+        self.openapi = document(
+            app.routes, title=TITLE, version=services["version"], description=DESCRIPTION, tags=TAGS, examples=EXAMPLES
         )
-        for handler in docs.handlers(described):
+        for handler in docs.handlers(self.openapi):
             app.register(handler)
         self._shell = Shell(
             app.asgi_handler,

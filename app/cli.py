@@ -12,8 +12,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
 import uvicorn
 
+from app import asgi
 from app.access.keys import ApiKey, KeyStore
 from app.catalog.cache import Catalog
 from app.mongo.client import Database, Standalone, UnusableUri, connect, refuse_standalone
@@ -88,6 +90,8 @@ def _parser() -> argparse.ArgumentParser:
     seed.set_defaults(run=_set_up)
     indexes = commands.add_parser("indexes", help="create the indexes that are missing, and list all")
     indexes.set_defaults(run=_indexes)
+    openapi = commands.add_parser("openapi", help="print the OpenAPI document")
+    openapi.set_defaults(run=_openapi)
     return parser
 
 
@@ -254,6 +258,11 @@ def _set_up(settings: Settings, _options: argparse.Namespace) -> None:
 
     _command(settings, work)
     sys.stdout.write("The database has its indexes and the shipped settings.\n")
+
+
+def _openapi(_settings: Settings, _options: argparse.Namespace) -> None:
+    document = msgspec.json.encode(asgi.openapi(), order="sorted")
+    sys.stdout.write(msgspec.json.format(document, indent=1).decode() + "\n")
 
 
 def _indexes(settings: Settings, _options: argparse.Namespace) -> None:

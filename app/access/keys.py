@@ -9,14 +9,15 @@ import hmac
 import re
 import secrets
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from time import monotonic
+from typing import Any
 
 from msgspec import Struct
 
 from app.clock import now
 from app.errors import Unauthorized
-from app.mongo.client import Database
+from app.mongo.client import Database, Document
 from app.mongo.ids import Ids
 from app.mongo.indexes import Index
 
@@ -128,5 +129,15 @@ def _digest(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
-def _shown(document: dict[str, object]) -> ApiKey:
-    return ApiKey(**{field: document["_id" if field == "id" else field] for field in ApiKey.__struct_fields__})  # type: ignore[arg-type]
+def _shown(document: Document) -> ApiKey:
+    return ApiKey(
+        id=document["_id"],
+        name=document["name"],
+        user=document["user"],
+        **{name: _aware(document[name]) for name in ("created", "expires", "revoked")},
+    )
+
+
+def _aware(moment: datetime | None) -> Any:
+    """Return a time with its zone, which a client that was not made for it (a test's) leaves out."""
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment

@@ -9,15 +9,16 @@ from msgspec import Struct
 from pymongo import ReturnDocument
 
 from app.clock import now
-from app.mongo.client import Database, Session
+from app.mongo.client import Database, Document, Session
 from app.mongo.indexes import Index
 
 COLLECTION = "mails"
 INDEXES = {COLLECTION: [Index("due", (("status", 1), ("due", 1)))]}
 
-LEASE = timedelta(seconds=60)
+LEASE_SECONDS = 60.0
+FIRST_PAUSE_SECONDS = 5.0
 MAX_ATTEMPTS = 12
-_FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 3600.0
+_LONGEST_PAUSE_SECONDS = 3600.0
 
 
 class Mail(Struct, frozen=True):
@@ -34,8 +35,17 @@ class Mail(Struct, frozen=True):
 class MailQueue:
     """Takes mails in, hands them out, and notes what became of them: queued, sent, or dead."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        lease_seconds: float = LEASE_SECONDS,
+        first_pause_seconds: float = FIRST_PAUSE_SECONDS,
+    ) -> None:
+        """A mail is the taker's for the length of the lease; the pauses between attempts double from the first one."""
         self._mails = database[COLLECTION]
+        self.lease_seconds = lease_seconds
+        self._first_pause = first_pause_seconds
 
     async def enqueue_welcome(self, recipient: str, name: str, session: Session) -> None:
         """Queue the welcome to a client's first user, in the transaction."""
@@ -49,10 +59,10 @@ class MailQueue:
     async def take(self) -> Mail | None:
         """Return a mail that is due, leased to the caller; None if there is none."""
         moment, lease = now(), ObjectId()
-        document = await self._mails.find_one_and_update(
+        document: Document | None = await self._mails.find_one_and_update(
             # Under a lease, `due` is when it ends: a process that died with it holds the mail no longer than that.
             {"status": "queued", "due": {"$lt": moment + timedelta(milliseconds=1)}},
-            {"$set": {"due": moment + LEASE, "lease": lease}, "$inc": {"attempts": 1}},
+            {"$set": {"due": moment + timedelta(seconds=self.lease_seconds), "lease": lease}, "$inc": {"attempts": 1}},
             sort=[("due", 1)],
             return_document=ReturnDocument.AFTER,
         )
@@ -72,8 +82,8 @@ class MailQueue:
         if for_good or mail.attempts >= MAX_ATTEMPTS:
             await self._end(mail, "dead", error)
             return
-        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (mail.attempts - 1)) * random.uniform(0.75, 1.25)  # noqa: S311
-        due = now() + timedelta(seconds=pause)
+        pause = min(_LONGEST_PAUSE_SECONDS, self._first_pause * 2 ** (mail.attempts - 1))
+        due = now() + timedelta(seconds=pause * random.uniform(0.75, 1.25))  # noqa: S311 - jitter is no secret
         await self._mails.update_one(
             {"_id": mail.id, "lease": mail.lease}, {"$set": {"due": due, "lease": None, "error": error}}
         )

@@ -2,7 +2,12 @@
 
 import asyncio
 import logging
+import re
 import ssl
+import unicodedata
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
@@ -15,9 +20,13 @@ from app.mongo.client import deadline
 from app.mongo.faults import DatabaseError
 
 POLL_SECONDS = 2.0
-SMTP_SECONDS = 20.0
-"""How long a mail's delivery may take; well within its lease."""
 _DATABASE_SECONDS = 5.0
+_QUIT_SECONDS = 2.0
+_LAST_SECONDS = 5.0
+"""How long a mail that is on its way when the service ends may take to arrive and to be noted."""
+
+_UNAUTHENTICATED = {530, 534, 535, 538}
+"""Replies that are about the settings of this service, not about a mail (RFC 4954, section 6)."""
 
 _log = logging.getLogger("leads.mail")
 
@@ -25,8 +34,13 @@ _log = logging.getLogger("leads.mail")
 class MailSender:
     """Sends what is due, one mail at a time; woken by `wake`, and by the clock for what other processes queued."""
 
-    def __init__(self, queue: MailQueue, *, smtp_url: str, mail_from: str, portal_url: str) -> None:
+    def __init__(
+        self, queue: MailQueue, *, smtp_url: str, mail_from: str, portal_url: str, poll_seconds: float = POLL_SECONDS
+    ) -> None:
+        """Raises ValueError when the sender's address cannot be used."""
         url = urlsplit(smtp_url)
+        # The rest of the lease is for noting what became of the mail, and for clocks that are not quite the same.
+        self._delivery_seconds = queue.lease_seconds / 3
         self._queue = queue
         self._server = {
             "hostname": url.hostname,
@@ -35,10 +49,12 @@ class MailSender:
             "password": unquote(url.password) if url.password else None,
             "use_tls": url.scheme == "smtps",
             "tls_context": ssl.create_default_context(),
-            "timeout": SMTP_SECONDS / 2,
+            "timeout": self._delivery_seconds / 2,
         }
-        self._sender = mail_from
+        name, address = parseaddr(mail_from)
+        self._sender = _address(address, name)
         self._portal_url = portal_url
+        self._poll_seconds = poll_seconds
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -54,61 +70,127 @@ class MailSender:
                     pass
             except DatabaseError as error:
                 _log.warning("the mail queue cannot be read: %s", type(error).__name__)
-            except Exception:
+            except Exception:  # noqa: BLE001 - it is logged whole, and the task must live
                 _log.exception("sending mails failed")
-            try:
-                async with asyncio.timeout(POLL_SECONDS):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._poll_seconds):
                     await self._woken.wait()
-            except TimeoutError:
-                continue
 
     async def _send_one(self) -> bool:
+        until = asyncio.get_running_loop().time() + self._delivery_seconds  # counted from before the lease begins
         with deadline(_DATABASE_SECONDS):
             mail = await self._queue.take()
         if mail is None:
             return False
-        error, for_good = await self._deliver(mail)
-        with deadline(_DATABASE_SECONDS):
-            if error is None:
-                await self._queue.sent(mail)
-            else:
-                _log.warning("mail %s was not sent (attempt %s): %s", mail.id, mail.attempts, error)
-                await self._queue.failed(mail, error, for_good=for_good)
+        sending = asyncio.create_task(self._send(mail, until))
+        try:
+            await asyncio.shield(sending)
+        finally:
+            if not sending.done():  # the service ends: what was handed over should be noted, or it is sent again
+                await asyncio.wait({sending}, timeout=_LAST_SECONDS)
+                sending.cancel()
+                await asyncio.gather(sending, return_exceptions=True)
         return True
 
-    async def _deliver(self, mail: Mail) -> tuple[str | None, bool]:
+    async def _send(self, mail: Mail, until: float) -> None:
+        error, for_good = await self._deliver(mail, until)
+        if error is None:
+            await self._noted(mail, lambda: self._queue.sent(mail))
+            return
+        _log.warning("mail %s was not sent (attempt %s): %s", mail.id, mail.attempts, error)
+        await self._noted(mail, lambda: self._queue.failed(mail, error, for_good=for_good))
+
+    async def _noted(self, mail: Mail, note: Callable[[], Awaitable[None]]) -> None:
+        """Note what became of a mail, however long it takes: until then nothing else could be taken or noted either."""
+        while True:
+            try:
+                with deadline(_DATABASE_SECONDS):
+                    await note()
+            except DatabaseError as error:
+                _log.warning("what became of mail %s cannot be noted yet: %s", mail.id, type(error).__name__)
+                await asyncio.sleep(self._poll_seconds)
+            else:
+                return
+
+    async def _deliver(self, mail: Mail, until: float) -> tuple[str | None, bool]:
         """Hand the mail over; return what went wrong, if anything, and whether it always will."""
         try:
-            async with asyncio.timeout(SMTP_SECONDS):
-                await aiosmtplib.send(self._message(mail), **self._server)  # type: ignore[arg-type]
-        except aiosmtplib.SMTPRecipientsRefused as refused:
-            codes = [recipient.code for recipient in refused.recipients]
-            return f"the recipient was refused ({codes})", all(code >= 500 for code in codes)  # noqa: PLR2004
-        except aiosmtplib.SMTPResponseException as error:
-            # Wrong credentials are the operator's to mend, and the mail waits for it.
-            for_good = error.code >= 500 and not isinstance(error, aiosmtplib.SMTPAuthenticationError)  # noqa: PLR2004
-            return f"{type(error).__name__} {error.code}", for_good
-        except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
-            return type(error).__name__, False
-        except ValueError as error:  # an address that no mail can carry
+            message = self._message(mail)
+        except Exception as error:  # noqa: BLE001 - whatever an address does to the library: the others must go on
             return f"the message cannot be made: {type(error).__name__}", True
+        client = aiosmtplib.SMTP(**self._server)  # type: ignore[arg-type]
+        try:
+            try:
+                async with asyncio.timeout_at(until):
+                    await client.connect()
+            except Exception as error:  # noqa: BLE001 - it is about the service, and every mail waits for its mending
+                return _reason(error), False
+            try:
+                async with asyncio.timeout_at(until):
+                    await client.send_message(message)
+            except Exception as error:  # noqa: BLE001 - whatever it is, this attempt has failed
+                return _reason(error), _is_final(error)
+            # The server has the mail: what follows is courtesy, and no reason to send the mail again.
+            with suppress(aiosmtplib.SMTPException, OSError):
+                await client.quit(timeout=_QUIT_SECONDS)
+        finally:
+            client.close()
         return None, False
 
     def _message(self, mail: Mail) -> EmailMessage:
+        """Return the mail. Raises ValueError for an address that no mail can carry."""
         message = EmailMessage()
-        name, address = parseaddr(self._sender)
-        user, _, domain = mail.recipient.partition("@")
-        message["From"] = Address(name, addr_spec=address)
-        message["To"] = Address(mail.name, user, _ascii_domain(domain))
+        message["From"] = self._sender
+        # Without the name: nothing that a person is called can then get into a header.
+        message["To"] = _address(mail.recipient)
         message["Subject"] = "Welcome"
         message["Date"] = formatdate(usegmt=True)
         # The same for every attempt: a mail that was taken but not noted as sent can be known for the same one.
-        message["Message-ID"] = f"<{mail.id}@{address.partition('@')[2]}>"
+        message["Message-ID"] = f"<{mail.id}@{self._sender.domain}>"
+        name = " ".join(mail.name.split())
         message.set_content(
-            f"Hello {mail.name},\n\nwelcome! Your account is ready. You can reach it here:\n\n{self._portal_url}\n"
+            f"Hello {name},\n\nwelcome! Your account is ready. You can reach it here:\n\n{self._portal_url}\n"
         )
         return message
 
 
+def _reason(error: Exception) -> str:
+    """Return what is kept and logged of an error: never its text, in which a server may repeat what it was sent."""
+    codes = ", ".join(map(str, _codes(error)))
+    return f"{type(error).__name__} {codes}".strip()
+
+
+def _is_final(error: Exception) -> bool:
+    """Tell whether the refusal of a mail will never be another."""
+    if codes := _codes(error):
+        return all(code >= 500 and code not in _UNAUTHENTICATED for code in codes)  # noqa: PLR2004
+    # An address or a header that cannot be written. A fault of TLS is a ValueError, too, and may pass.
+    return isinstance(error, ValueError | MessageError) and not isinstance(error, OSError)
+
+
+def _codes(error: Exception) -> list[int]:
+    if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
+        return [recipient.code for recipient in error.recipients]
+    return [error.code] if isinstance(error, aiosmtplib.SMTPResponseException) else []
+
+
+def _address(text: str, name: str = "") -> Address:
+    """Return the address for a header. Raises ValueError."""
+    if "=?" in text:  # Python's headers would decode it (RFC 2047), line breaks included
+        raise ValueError("an encoded word cannot be part of an address")
+    user, _, domain = text.partition("@")
+    return Address(name, user, domain if domain.isascii() else _ascii_domain(domain))
+
+
 def _ascii_domain(domain: str) -> str:
-    return domain if domain.isascii() else domain.encode("idna").decode()
+    converted = ".".join(_ascii_label(label) for label in re.split("[.\u3002\uff0e\uff61]", domain))
+    if not re.fullmatch(r"[A-Za-z0-9.-]+", converted):
+        raise ValueError("a domain with characters that cannot be part of one")
+    return converted
+
+
+def _ascii_label(label: str) -> str:
+    lower = unicodedata.normalize("NFC", label.lower())
+    if {"ß", "ς"} & set(lower):  # the codec, which is of 2003, would write another letter: another's domain
+        return f"xn--{lower.encode('punycode').decode()}"
+    return label.encode("idna").decode()

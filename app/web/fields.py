@@ -67,7 +67,10 @@ def add_fault(faults: Faults, name: str, text: str) -> None:
 
 def is_blank(value: object) -> bool:
     """Tell whether a value counts as empty: null, or a string of nothing but white space."""
-    return value is None or (type(value) is str and (not value or value.isspace()))
+    if value is None:
+        return True
+    # Python counts some control characters as white space; they are for the rule to refuse.
+    return type(value) is str and (not value or (value.isspace() and not _CONTROL.search(value)))
 
 
 class Rule(Struct, frozen=True, kw_only=True):

@@ -10,7 +10,6 @@ from app.errors import Unavailable
 from app.web.openapi import failures
 
 NAME = "Leads"
-DESCRIPTION = "The Leads API of a CRM: create, search, change, assign, tag, archive, comment on, clone, convert leads."
 
 
 class Health(Struct, frozen=True):

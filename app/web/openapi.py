@@ -61,9 +61,15 @@ def failures(*statuses: int) -> Mapping[int, ResponseSpec]:
 
 
 def document(
-    routes: Iterable[BaseRoute], *, title: str, version: str, description: str, examples: Mapping[str, Any]
+    routes: Iterable[BaseRoute],
+    *,
+    title: str,
+    version: str,
+    description: str,
+    tags: Mapping[str, str],
+    examples: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return the document; `examples` are bodies by the name of their struct."""
+    """Return the document; `tags` are the groups in their order, `examples` bodies by the name of their struct."""
     handlers = [
         (route, handler)
         for route in routes
@@ -77,12 +83,11 @@ def document(
         operation = _operation(route, handler, schemas, examples)
         paths.setdefault(route.path_format, {})[min(handler.http_methods).lower()] = operation
     _link(paths)
-    tags = sorted({tag for _, handler in handlers for tag in handler.resolve_tags()})
     return {
         "openapi": "3.1.0",
         "info": {"title": title, "version": version, "description": description},
         "servers": [{"url": "/"}],
-        "tags": [{"name": tag} for tag in tags],
+        "tags": [{"name": name, "description": text} for name, text in tags.items()],
         "security": [{"key": []}],
         "paths": paths,
         "components": {

@@ -122,8 +122,6 @@ class Shell:
         self, scope: HTTPScope, receive: Receive, exchange: "_Exchange", headers: Mapping[bytes, bytes]
     ) -> None:
         path, method = scope["path"], scope["method"]
-        if len(path) > _MAX_PATH:
-            raise NotFound
         if len(path) > 1 and path.endswith("/"):
             path = path[:-1]
         if path == "/api" or path.startswith("/api/"):
@@ -132,6 +130,8 @@ class Shell:
             user, fields = await self._admit(authorization.decode("latin-1") if authorization else None)
             scope["state"][USER] = user
             exchange.add(fields)
+        if len(path) > _MAX_PATH:
+            raise NotFound
         allow = self._paths.allow(path, method)
         if method == "OPTIONS":
             await exchange.reply(204, {"Allow": allow})
