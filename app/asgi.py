@@ -2,10 +2,14 @@
 
 import asyncio
 import logging
+import multiprocessing
 import os
+import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
+from multiprocessing.connection import wait
+from threading import Thread
 from typing import Any
 
 from litestar import Litestar, Request, Response, Router
@@ -93,11 +97,25 @@ def create_app(settings: Settings, mongo: Client | None = None) -> Litestar:
 
 def application() -> Litestar:
     """Return the service of the environment; the factory for ASGI servers."""
+    _end_with_parent()
     settings = from_environment(os.environ)
     logs.configure(settings.log_level)
     for name in unknown_variables(os.environ):
         _log.warning("the environment variable %s is not one of this service; it is ignored", name)
     return create_app(settings)
+
+
+def _end_with_parent() -> None:
+    """Let a worker process end when the one that started it has, even if that was killed."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    Thread(target=watch, daemon=True).start()
 
 
 def openapi() -> dict[str, Any]:

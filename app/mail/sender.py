@@ -51,8 +51,8 @@ class MailSender:
             "tls_context": ssl.create_default_context(),
             "timeout": self._delivery_seconds / 2,
         }
-        name, address = parseaddr(mail_from)
-        self._sender = _address(address, name)
+        name, text = parseaddr(mail_from)
+        self._sender = address(text, name)
         self._portal_url = portal_url
         self._poll_seconds = poll_seconds
         self._woken = asyncio.Event()
@@ -115,7 +115,7 @@ class MailSender:
     async def _deliver(self, mail: Mail, until: float) -> tuple[str | None, bool]:
         """Hand the mail over; return what went wrong, if anything, and whether it always will."""
         try:
-            message = self._message(mail)
+            message = welcome(mail, self._sender, self._portal_url)
         except Exception as error:  # noqa: BLE001 - whatever an address does to the library: the others must go on
             return f"the message cannot be made: {type(error).__name__}", True
         client = aiosmtplib.SMTP(**self._server)  # type: ignore[arg-type]
@@ -137,21 +137,28 @@ class MailSender:
             client.close()
         return None, False
 
-    def _message(self, mail: Mail) -> EmailMessage:
-        """Return the mail. Raises ValueError for an address that no mail can carry."""
-        message = EmailMessage()
-        message["From"] = self._sender
-        # Without the name: nothing that a person is called can then get into a header.
-        message["To"] = _address(mail.recipient)
-        message["Subject"] = "Welcome"
-        message["Date"] = formatdate(usegmt=True)
-        # The same for every attempt: a mail that was taken but not noted as sent can be known for the same one.
-        message["Message-ID"] = f"<{mail.id}@{self._sender.domain}>"
-        name = " ".join(mail.name.split())
-        message.set_content(
-            f"Hello {name},\n\nwelcome! Your account is ready. You can reach it here:\n\n{self._portal_url}\n"
-        )
-        return message
+
+def address(text: str, name: str = "") -> Address:
+    """Return an address for a header. Raises ValueError if no mail can carry it."""
+    if "=?" in text:  # Python's headers would decode it (RFC 2047), line breaks included
+        raise ValueError("an encoded word cannot be part of an address")
+    user, _, domain = text.partition("@")
+    return Address(name, user, domain if domain.isascii() else _ascii_domain(domain))
+
+
+def welcome(mail: Mail, sender: Address, portal_url: str) -> EmailMessage:
+    """Return the welcome to a client's first user. Raises ValueError if no mail can carry the address."""
+    message = EmailMessage()
+    message["From"] = sender
+    # Without the name: so nothing that a person is called can get into a header.
+    message["To"] = address(mail.recipient)
+    message["Subject"] = "Welcome"
+    message["Date"] = formatdate(usegmt=True)
+    # The same for every attempt: a mail that was taken but not noted as sent can be known for the same one.
+    message["Message-ID"] = f"<{mail.id}@{sender.domain}>"
+    name = " ".join(mail.name.split())
+    message.set_content(f"Hello {name},\n\nwelcome! Your account is ready. You can reach it here:\n\n{portal_url}\n")
+    return message
 
 
 def _reason(error: Exception) -> str:
@@ -172,14 +179,6 @@ def _codes(error: Exception) -> list[int]:
     if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
         return [recipient.code for recipient in error.recipients]
     return [error.code] if isinstance(error, aiosmtplib.SMTPResponseException) else []
-
-
-def _address(text: str, name: str = "") -> Address:
-    """Return the address for a header. Raises ValueError."""
-    if "=?" in text:  # Python's headers would decode it (RFC 2047), line breaks included
-        raise ValueError("an encoded word cannot be part of an address")
-    user, _, domain = text.partition("@")
-    return Address(name, user, domain if domain.isascii() else _ascii_domain(domain))
 
 
 def _ascii_domain(domain: str) -> str:

@@ -55,41 +55,76 @@ def _uri(port: int) -> str:
     return f"mongodb://127.0.0.1:{port}/?replicaSet=secantus&retryWrites=false"
 
 
+def _alive(process_id: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 class Embedded:
     """A running server. It ends with `stop`, and with the process that started it, however that ends."""
 
     def __init__(self, folder: Path, *, port: int | None = None) -> None:
         """Start the server and wait until it answers. Raises CannotStart."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._folder = folder
         self._record = folder / _RECORD
+        self._log = folder / "embedded.log"
         self.port = port or _free_port()
         self.uri = _uri(self.port)
-        log = folder / "embedded.log"
+        until = time.monotonic() + START_SECONDS
+        self._process = self._spawn()
+        while not _answers(self.port):
+            if time.monotonic() > until or (self._ended() and not self._is_left_behind()):
+                self._end()  # the record stays: it is another server's
+                raise CannotStart(
+                    f"The embedded server did not start; {self._log} tells why. Is another one using {folder}?"
+                )
+            if self._ended():  # the server of a process that was killed is still ending, and holds the files
+                self._process = self._spawn()
+            time.sleep(0.05)
+        self._record.write_text(json.dumps({"port": self.port, "owner": os.getpid()}))
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
         arguments = [
-            _command(), "--host", "127.0.0.1", "--port", str(self.port), "--storage-path", str(folder / "store"),
-            "--sync-on-commit", "--log-level", "WARNING",
+            _command(), "--host", "127.0.0.1", "--port", str(self.port), "--storage-path",
+            str(self._folder / "store"), "--sync-on-commit", "--log-level", "WARNING",
         ]  # fmt: skip
         # A pipe that closes with this process, even when that is killed, ends the server: no orphan keeps the files.
         watch = (
             'exec 3<&0; "$@" 3<&- & server=$!; { cat <&3 >/dev/null; kill -TERM $server 2>/dev/null; } & wait $server'
         )
-        with log.open("ab") as output:
-            self._process = subprocess.Popen(  # noqa: S603 - our own command line
+        with self._log.open("ab") as output:
+            return subprocess.Popen(  # noqa: S603 - our own command line
                 ["/bin/sh", "-c", watch, "sh", *arguments],
                 stdin=subprocess.PIPE, stdout=output, stderr=output,
                 start_new_session=True,  # Ctrl-C reaches the service, which then stops the server in order
             )  # fmt: skip
-        until = time.monotonic() + START_SECONDS
-        while not _answers(self.port):
-            if self._process.poll() is not None or time.monotonic() > until:
-                self.stop()
-                raise CannotStart(f"The embedded server did not start; {log} tells why. Is another one using {folder}?")
-            time.sleep(0.02)
-        self._record.write_text(json.dumps({"port": self.port, "owner": os.getpid()}))
+
+    def _ended(self) -> bool:
+        if self._process.poll() is None:
+            return False
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        return True
+
+    def _is_left_behind(self) -> bool:
+        """Tell whether the folder's last server has lost its owner."""
+        try:
+            return not _alive(int(json.loads(self._record.read_text())["owner"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
 
     def stop(self) -> None:
         """End the server in order and wait until it has written everything."""
         self._record.unlink(missing_ok=True)
+        self._end()
+
+    def _end(self) -> None:
         if self._process.stdin is not None:
             self._process.stdin.close()
         try:

@@ -189,7 +189,8 @@ def cents(minimum: int, maximum: int) -> Callable[[object], int]:
 
     def convert(value: object) -> int:
         number = _decimal(value)
-        if number < low:  # the sign is looked at before rounding: -0.001 is negative
+        signed = type(value) is str and value.startswith("-")
+        if number < low or (signed and minimum == 0):  # the sign is looked at before rounding: -0.001 is negative
             raise Wrong(f"The {{}} field must be at least {low if minimum else 0}.")
         # Compared before it is rounded as well: quantizing cannot hold 1e400.
         if number > high + 1 or (rounded := number.quantize(_CENT, ROUND_HALF_UP)) > high:

@@ -1,0 +1,168 @@
+"""The `leads` command as a process: a service on a port of its own, its output, its end."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import httpx
+
+import app
+from tests.client import KEY, Api
+
+SECONDS = 60.0
+"""More than anything here takes on a busy machine: whoever waits longer waits for nothing."""
+
+_LEADS = str(Path(sys.executable).with_name("leads"))
+
+
+def environment(settings: dict[str, str]) -> dict[str, str]:
+    """Return an environment with these settings, and with none of whoever runs the tests."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LEADS_")}
+    return kept | {"PYTHONPATH": str(Path(app.__path__[0]).parent)} | settings
+
+
+async def leads(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return await asyncio.to_thread(
+        subprocess.run,
+        [_LEADS, *arguments],
+        env=environment(settings),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+
+async def until(true: Callable[[], Awaitable[bool]], what: str, seconds: float = SECONDS) -> None:
+    """Wait until something is so."""
+    end = monotonic() + seconds
+    while not await true():
+        assert monotonic() < end, f"{what}: not within {seconds:g} s"
+        await asyncio.sleep(0.02)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def processes_of(folder: Path) -> list[str]:
+    """Return the command lines that name a folder: the embedded server of a data folder, all parts of it."""
+    lines = subprocess.run(["ps", "-A", "-ww", "-o", "command="], capture_output=True, text=True, check=True).stdout
+    return [line for line in lines.splitlines() if str(folder) in line]
+
+
+async def no_process_of(folder: Path) -> bool:
+    """Tell whether nothing runs on a folder any more."""
+    return not processes_of(folder)
+
+
+@contextmanager
+def hanging(group: int) -> Iterator[None]:
+    """Stop a group of processes for the length of the block: they keep their connections, and do not answer."""
+    os.killpg(group, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.killpg(group, signal.SIGCONT)
+
+
+class Service:
+    """A running `leads serve`; what it writes is kept in a folder."""
+
+    def __init__(self, folder: Path, *arguments: str, port: int | None = None, **settings: str) -> None:
+        self.port = port or free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        folder.mkdir(parents=True, exist_ok=True)
+        self._out, self._log = folder / f"{self.port}.out", folder / f"{self.port}.log"
+        with self._out.open("ab") as out, self._log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [_LEADS, "serve", "--port", str(self.port), *arguments],
+                env=environment({"LEADS_API_KEY": KEY} | settings),
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.http = httpx.AsyncClient(base_url=self.url, timeout=SECONDS)
+        self.api = Api(self.http)
+
+    @property
+    def out(self) -> str:
+        """What it printed."""
+        return self._out.read_text()
+
+    @property
+    def log(self) -> str:
+        """What it logged, and every other word on standard error."""
+        return self._log.read_text()
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """What it logged, by line: all of it is JSON."""
+        return [json.loads(line) for line in self.log.splitlines()]
+
+    async def until(self, status: int, path: str = "/health/ready") -> None:
+        """Wait until it answers with a status."""
+
+        async def answers() -> bool:
+            assert self.process.poll() is None, f"it ended with {self.process.returncode}: {self.log}"
+            try:
+                return (await self.http.get(path)).status_code == status
+            except httpx.TransportError:
+                return False
+
+        await until(answers, f"{path} answers {status}")
+
+    async def ended(self) -> int:
+        """Wait for its end; return its exit status."""
+        status: int = await asyncio.to_thread(self.process.wait, SECONDS)
+        return status
+
+    async def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send it a signal and wait for its end; return its exit status."""
+        self.process.send_signal(number)
+        return await self.ended()
+
+    async def close(self) -> None:
+        """End it if it runs, in order or at least at all, its workers included."""
+        await self.http.aclose()
+        try:
+            if self.process.poll() is None:
+                await self.end()
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+@asynccontextmanager
+async def started(folder: Path, *arguments: str, port: int | None = None, **settings: str) -> AsyncIterator[Service]:
+    """Run a service for the length of the block, without waiting for it."""
+    service = Service(folder, *arguments, port=port, **settings)
+    try:
+        yield service
+    finally:
+        await service.close()
+
+
+@asynccontextmanager
+async def running(folder: Path, *arguments: str, port: int | None = None, **settings: str) -> AsyncIterator[Service]:
+    """Run a service for the length of the block, which begins when it is ready."""
+    async with started(folder, *arguments, port=port, **settings) as service:
+        await service.until(200)
+        yield service

@@ -1,0 +1,61 @@
+"""The README's examples answer as printed there, in its order, on a fresh database."""
+
+import asyncio
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.wire.process import running
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+EXAMPLES = re.findall(r"```sh\n(.*?)```(?:\n```json\n(.*?)```)?", README, re.DOTALL)
+PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+BETWEEN = "-- next --"
+
+
+def matches(printed: str, answer: str) -> bool:
+    """Compare an answer with what is printed, where `...` stands for anything."""
+    pattern = ".*?".join(re.escape(part) for part in printed.strip().split("..."))
+    return re.fullmatch(pattern, answer.strip(), re.DOTALL) is not None
+
+
+async def run(*command: str, cwd: Path) -> str:
+    done = await asyncio.to_thread(
+        subprocess.run, command, cwd=cwd, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+async def test_every_curl_line_answers_as_printed(tmp_path: Path) -> None:
+    async with running(tmp_path, LEADS_API_KEY="") as service:
+        script = f"\necho; echo '{BETWEEN}'\n".join(command for command, _ in EXAMPLES)
+        output = await run("bash", "-ec", script.replace("http://127.0.0.1:8000", service.url), cwd=tmp_path)
+
+    answers = output.split(BETWEEN)
+    assert len(answers) == len(EXAMPLES)
+    for (command, printed), answer in zip(EXAMPLES, answers, strict=True):
+        assert matches(printed, answer), f"{command}\nprinted:  {printed}\nanswered: {answer}"
+
+
+async def test_the_examples_meet_every_endpoint_of_leads() -> None:
+    called = {
+        (method, re.sub(r"\d+", "{}", path))
+        for command, _ in EXAMPLES
+        for method, path in re.findall(r"curl -s(?: -X (\w+))?.*?\$leads([\w/]*)", command)
+    }
+
+    assert called == {
+        ("", ""),  # GET the list, and POST
+        *((method, "/{}") for method in ("", "PUT", "PATCH", "DELETE")),
+        *(("PUT", f"/{{}}/{part}") for part in ("status", "assigned", "tags", "archive", "activate")),
+        *(("", f"/{{}}/{part}") for part in ("convert", "clone", "comments")),
+        ("DELETE", "/{}/comments/{}"),
+    }
+
+
+async def test_the_example_for_tests_of_other_programs_runs(tmp_path: Path) -> None:
+    (example,) = PYTHON
+
+    await run(sys.executable, "-W", "error", "-c", example, cwd=tmp_path)
