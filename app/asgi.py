@@ -97,22 +97,26 @@ def create_app(settings: Settings, mongo: Client | None = None) -> Litestar:
 
 def application() -> Litestar:
     """Return the service of the environment; the factory for ASGI servers."""
-    _end_with_parent()
     settings = from_environment(os.environ)
     logs.configure(settings.log_level)
-    for name in unknown_variables(os.environ):
-        _log.warning("the environment variable %s is not one of this service; it is ignored", name)
+    if (parent := multiprocessing.parent_process()) is None:
+        warn_of_unknown_variables()
+    else:
+        _end_with(parent.sentinel)
     return create_app(settings)
 
 
-def _end_with_parent() -> None:
+def warn_of_unknown_variables() -> None:
+    """Log a warning of each `LEADS_*` variable that nothing reads: it may be mistyped."""
+    for name in unknown_variables(os.environ):
+        _log.warning("the environment variable %s is not one of this service; it is ignored", name)
+
+
+def _end_with(parent: int) -> None:
     """Let a worker process end when the one that started it has, even if that was killed."""
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
 
     def watch() -> None:
-        wait([parent.sentinel])
+        wait([parent])
         os.kill(os.getpid(), signal.SIGTERM)
 
     Thread(target=watch, daemon=True).start()

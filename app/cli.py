@@ -24,6 +24,7 @@ from app.mongo.faults import DatabaseError
 from app.mongo.ids import Ids
 from app.settings import PREFIX, BadSetting, Settings, described, from_environment
 from app.setup import set_up
+from app.telemetry import logs
 from app.web.timestamps import shown_time
 
 KEEP_ALIVE_SECONDS = 75
@@ -143,6 +144,9 @@ def _serve(settings: Settings, options: argparse.Namespace) -> None:
 
 
 def _run_server(settings: Settings, options: argparse.Namespace) -> None:
+    if options.workers > 1:  # once, and not in every worker
+        logs.configure(settings.log_level)
+        asgi.warn_of_unknown_variables()
     uvicorn.run(
         "app.asgi:application",
         factory=True,

@@ -70,7 +70,14 @@ class Embedded:
 
     def __init__(self, folder: Path, *, port: int | None = None) -> None:
         """Start the server and wait until it answers. Raises CannotStart."""
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._command = _command()
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            (folder / "embedded.log").touch()
+        except OSError as error:
+            raise CannotStart(
+                f"The data folder {folder} cannot be used ({error.strerror}): set LEADS_DATA_DIR, or LEADS_MONGODB_URI."
+            ) from None
         self._folder = folder
         self._record = folder / _RECORD
         self._log = folder / "embedded.log"
@@ -91,7 +98,7 @@ class Embedded:
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         arguments = [
-            _command(), "--host", "127.0.0.1", "--port", str(self.port), "--storage-path",
+            self._command, "--host", "127.0.0.1", "--port", str(self.port), "--storage-path",
             str(self._folder / "store"), "--sync-on-commit", "--log-level", "WARNING",
         ]  # fmt: skip
         # A pipe that closes with this process, even when that is killed, ends the server: no orphan keeps the files.

@@ -1,7 +1,7 @@
 """Bodies and queries as plain values: one way for JSON and forms (contract, section 1, "Request bodies")."""
 
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -16,7 +16,15 @@ MAX_FIELDS = 1000
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 
-_decode = msgspec.json.Decoder(float_hook=Decimal).decode
+
+def _number(digits: str) -> Decimal:
+    try:
+        return Decimal(digits)
+    except InvalidOperation:  # an exponent beyond all bounds; the rule of its field says so
+        return Decimal("NaN")
+
+
+_decode = msgspec.json.Decoder(float_hook=_number).decode
 
 
 def read_body(raw: bytes, content_type: str, rules: Mapping[str, Rule]) -> dict[str, Any]:
@@ -40,7 +48,7 @@ def _read_json(raw: bytes) -> dict[str, Any]:
         members = _decode(raw)
     except RecursionError:
         raise BadRequest("The request body is nested too deeply.") from None
-    except (msgspec.MsgspecError, UnicodeDecodeError, ArithmeticError, ValueError):
+    except (msgspec.MsgspecError, ValueError):
         raise BadRequest("The request body is not valid JSON in UTF-8.") from None
     if type(members) is not dict:
         raise BadRequest("The request body must be a JSON object.")
