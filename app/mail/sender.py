@@ -140,10 +140,13 @@ class MailSender:
 
 def address(text: str, name: str = "") -> Address:
     """Return an address for a header. Raises ValueError if no mail can carry it."""
-    if "=?" in text:  # Python's headers would decode it (RFC 2047), line breaks included
-        raise ValueError("an encoded word cannot be part of an address")
     user, _, domain = text.partition("@")
-    return Address(name, user, domain if domain.isascii() else _ascii_domain(domain))
+    if "=?" in user:  # Python's headers would decode it (RFC 2047), line breaks included
+        raise ValueError("an encoded word cannot be part of an address")
+    domain = domain if domain.isascii() else _ascii_domain(domain)
+    if not re.fullmatch(r"[A-Za-z0-9._-]+|\[[A-Za-z0-9.:]+\]", domain):
+        raise ValueError("not the name of a host, nor an IP address in brackets")
+    return Address(name, user, domain)
 
 
 def welcome(mail: Mail, sender: Address, portal_url: str) -> EmailMessage:
@@ -182,10 +185,7 @@ def _codes(error: Exception) -> list[int]:
 
 
 def _ascii_domain(domain: str) -> str:
-    converted = ".".join(_ascii_label(label) for label in re.split("[.\u3002\uff0e\uff61]", domain))
-    if not re.fullmatch(r"[A-Za-z0-9.-]+", converted):
-        raise ValueError("a domain with characters that cannot be part of one")
-    return converted
+    return ".".join(_ascii_label(label) for label in re.split("[.\u3002\uff0e\uff61]", domain))
 
 
 def _ascii_label(label: str) -> str:

@@ -1,49 +1,42 @@
-"""CORS for browsers (the Fetch standard): answers preflights, and marks what a page of an allowed origin may read."""
+"""CORS for browsers (the Fetch standard): what a page of an allowed origin may send and read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from litestar.enums import ScopeType
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
-
-_METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
-_REQUEST_HEADERS = b"Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, X-Request-ID"
-_EXPOSED = b"ETag, Location, Link, Retry-After, X-Request-ID, Idempotency-Replayed"
+_PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+    "Access-Control-Allow-Headers": (
+        "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, X-Request-ID"
+    ),
+    "Access-Control-Max-Age": "600",
+}
+_EXPOSED = (
+    "ETag, Idempotency-Replayed, Link, Location, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After,"
+    " X-Request-ID"
+)
 
 
 class Cors:
-    """An ASGI wrapper; only made if origins are allowed."""
+    """The origins that browsers may call from; `*` is any."""
 
-    def __init__(self, inner: ASGIApp, origins: Sequence[str]) -> None:
-        self._inner = inner
+    def __init__(self, origins: Sequence[str]) -> None:
         self._any = "*" in origins
         self._origins = {origin.encode() for origin in origins}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a preflight, or pass the request on."""
-        headers = dict(scope["headers"])
-        origin = headers.get(b"origin")
-        if origin is None or not (self._any or origin in self._origins):
-            await self._inner(scope, receive, send)
-            return
-        allowed = [(b"access-control-allow-origin", b"*" if self._any else origin), (b"vary", b"Origin")]
-        if (
-            scope["type"] == ScopeType.HTTP
-            and scope["method"] == "OPTIONS"
-            and b"access-control-request-method" in headers
-        ):
-            preflight = [
-                (b"access-control-allow-methods", _METHODS),
-                (b"access-control-allow-headers", _REQUEST_HEADERS),
-                (b"access-control-max-age", b"600"),
-            ]
-            await send({"type": "http.response.start", "status": 204, "headers": allowed + preflight})
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-            return
+    def headers(self, request: Mapping[bytes, bytes]) -> dict[str, str]:
+        """Return what every answer to a request carries."""
+        origin = request.get(b"origin")
+        if self._any:
+            return {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": _EXPOSED}
+        if origin is None or origin not in self._origins:
+            return {"Vary": "Origin"}
+        return {
+            "Access-Control-Allow-Origin": origin.decode("latin-1"),
+            "Access-Control-Expose-Headers": _EXPOSED,
+            "Vary": "Origin",
+        }
 
-        async def marked(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                exposed = (b"access-control-expose-headers", _EXPOSED)
-                message["headers"] = [*message["headers"], *allowed, exposed]
-            await send(message)
-
-        await self._inner(scope, receive, marked)
+    def preflight(self, method: str, request: Mapping[bytes, bytes]) -> Mapping[str, str] | None:
+        """Return what the answer to a preflight adds; None if the request is none, or of an origin not allowed."""
+        asks = method == "OPTIONS" and b"access-control-request-method" in request
+        allowed = self._any or request.get(b"origin") in self._origins
+        return _PREFLIGHT if asks and allowed else None

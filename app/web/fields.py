@@ -305,10 +305,11 @@ def search_words(value: object) -> str:
 
 
 def _kind(convert: Convert, schema: dict[str, Any], description: str | None = None) -> Meta:
-    return Meta(description=description, extra={"convert": convert}, extra_json_schema=schema)
+    """Give a field its own rule; `schema` is what is sent, where the type is what it is held as."""
+    return Meta(description=description, extra={"convert": convert}, extra_json_schema={"sent": schema})
 
 
-Email = Annotated[str, _kind(email(150), {"format": "email", "maxLength": 150})]
+Email = Annotated[str, _kind(email(150), {"type": "string", "format": "email", "maxLength": 150})]
 Money = Annotated[
     int,
     _kind(
@@ -317,7 +318,7 @@ Money = Annotated[
         "Rounded half-up to cents.",
     ),
 ]
-Date = Annotated[str, _kind(calendar_date, {"format": "date"})]
+Date = Annotated[str, _kind(calendar_date, {"type": "string", "format": "date"})]
 From = Annotated[
     datetime,
     _kind(
@@ -345,10 +346,18 @@ Ids = Annotated[
 Id = Annotated[int, Meta(ge=1, le=INT64_MAX)]
 Page = Annotated[int, Meta(ge=1, le=INT64_MAX, description="From 1.")]
 Limit = Annotated[
-    int, _kind(page_limit, {"minimum": 1, "maximum": INT64_MAX}, "Records on a page; more than 100 are capped to 100.")
+    int,
+    _kind(
+        page_limit,
+        {"type": "integer", "minimum": 1, "maximum": INT64_MAX},
+        "Records on a page; more than 100 are capped to 100.",
+    ),
 ]
 Words = Annotated[
-    str, _kind(search_words, {"maxLength": 250}, "Every word must occur, in any case and with any accents.")
+    str,
+    _kind(
+        search_words, {"type": "string", "maxLength": 250}, "Every word must occur, in any case and with any accents."
+    ),
 ]
 
 

@@ -135,7 +135,11 @@ class _Schemas:
             struct["additionalProperties"] = False
         for name, schema in properties.items():
             for variant in (schema, schema.get("items", {}), *schema.get("anyOf", [])):
-                if variant.get("type") == "string" and not {"enum", "pattern", "format"} & variant.keys():
+                if (sent := variant.pop("sent", None)) is not None:
+                    kept = {key: variant[key] for key in ("description", "default") if key in variant}
+                    variant.clear()
+                    variant.update(sent | kept)
+                elif variant.get("type") == "string" and not {"enum", "pattern", "format"} & variant.keys():
                     variant["pattern"] = _FILLED if name in struct.get("required", []) else _TEXT
 
 

@@ -5,7 +5,6 @@ key, the known paths and their methods, HEAD, OPTIONS, the deadline, and the las
 """
 
 import asyncio
-import logging
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -17,8 +16,9 @@ from litestar.enums import ScopeType
 from litestar.routes import BaseRoute
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
-from app.errors import BadRequest, Failure, MethodNotAllowed, NotFound, Unavailable
+from app.errors import Failure, MethodNotAllowed, NotFound, Unavailable
 from app.telemetry.logs import access_logger, request_id
+from app.web.cors import Cors
 from app.web.envelope import failure_body
 
 USER = "user"
@@ -31,8 +31,6 @@ _ID = re.compile(r"(?<=/)[1-9][0-9]{0,18}(?=/|$)", re.ASCII)
 _MAX_ID = 2**63 - 1
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._~:/+=@-]{1,128}", re.ASCII)
 _MAX_PATH = 2048
-
-_log = logging.getLogger("leads.web")
 
 
 class Paths:
@@ -70,10 +68,11 @@ class Shell:
         *,
         routes: Iterable[BaseRoute],
         admit: Admit,
-        as_failure: Callable[[Exception], Failure | None],
-        deadline: Callable[[float], AbstractContextManager[None]],
+        as_failure: Callable[[Exception], Failure],
+        deadline: Callable[[], AbstractContextManager[None]],
         timeout: float,
         access_log: bool,
+        cors: Cors | None,
     ) -> None:
         """`deadline` bounds the waits of the database, a little before `timeout` (seconds) ends the request."""
         self._inner = inner
@@ -83,6 +82,7 @@ class Shell:
         self._deadline = deadline
         self._timeout = timeout
         self._access_log = access_log
+        self._cors = cors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -111,21 +111,26 @@ class Shell:
     ) -> None:
         try:
             async with asyncio.timeout(self._timeout):
-                with self._deadline(self._timeout * 0.9):
+                with self._deadline():
                     await self._route(scope, receive, exchange, headers)
         except TimeoutError:
             await exchange.fail(Unavailable())
         except Exception as error:  # noqa: BLE001 - the last net: whatever it is, the caller gets the envelope
-            await exchange.fail(self.failure_of(error))
+            await exchange.fail(self._as_failure(error))
 
     async def _route(
         self, scope: HTTPScope, receive: Receive, exchange: "_Exchange", headers: Mapping[bytes, bytes]
     ) -> None:
         path, method = scope["path"], scope["method"]
+        if self._cors is not None:
+            exchange.add(self._cors.headers(headers))
+            # A preflight carries no key, by the standard.
+            if (allowed := self._cors.preflight(method, headers)) is not None:
+                await exchange.reply(204, allowed)
+                return
         if len(path) > 1 and path.endswith("/"):
             path = path[:-1]
         if path == "/api" or path.startswith("/api/"):
-            # A preflight carries no key, by the standard of CORS; it is answered before it comes here.
             authorization = headers.get(b"authorization")
             user, fields = await self._admit(authorization.decode("latin-1") if authorization else None)
             scope["state"][USER] = user
@@ -138,18 +143,6 @@ class Shell:
             return
         inner: dict[str, Any] = {**scope, "path": path, "method": "GET" if method == "HEAD" else method}
         await self._inner(inner, receive, exchange.send)  # type: ignore[arg-type]
-
-    def failure_of(self, error: Exception) -> Failure:
-        """Return what the caller is told about an error; one that nobody foresaw is logged and told nothing of."""
-        if isinstance(error, Failure):
-            return error
-        if failure := self._as_failure(error):
-            return failure
-        status = getattr(error, "status_code", 500)
-        if isinstance(status, int) and 400 <= status < 500:  # noqa: PLR2004 - the framework's own refusals
-            return BadRequest()
-        _log.error("unforeseen fault", exc_info=error)
-        return Failure()
 
 
 class _Exchange:

@@ -1,0 +1,90 @@
+"""What goes on beside the requests: setting the database up, sweeping, sending mails, and ending in order."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from litestar import Litestar
+
+from app.errors import Failure
+from app.mail.sender import MailSender
+from app.mongo.client import Client, Database, Standalone, deadline, is_mongomock, refuse_standalone
+from app.mongo.faults import DatabaseError
+from app.mongo.transaction import OneAtATime, Transactions
+from app.setup import set_up
+from app.web.health import Readiness
+
+_SETUP_PAUSE = 1.0
+_SETUP_SECONDS = 60.0
+_SWEEP_PAUSE = 600.0
+_SWEEP_SECONDS = 300.0
+
+_log = logging.getLogger("leads.lifespan")
+
+
+@dataclass(frozen=True, slots=True)
+class Lifespan:
+    """The life of a service between its first and its last request."""
+
+    client: Client
+    owns_client: bool
+    database: Database
+    transact: Transactions | OneAtATime
+    readiness: Readiness
+    sender: MailSender | None
+    sweeps: tuple[Callable[[], Awaitable[None]], ...]
+
+    @asynccontextmanager
+    async def __call__(self, _app: Litestar) -> AsyncIterator[None]:
+        """Live. A database that is away is waited for in the background; raises Standalone at once."""
+        tasks = [asyncio.create_task(self._keep_sweeping())]
+        if not await self._set_up():
+            tasks.append(asyncio.create_task(self._keep_setting_up()))
+        if self.sender is None:
+            _log.warning("LEADS_SMTP_URL is not set: mails stay queued")
+        else:
+            tasks.append(asyncio.create_task(self.sender.run()))
+        try:
+            yield
+        finally:
+            self.readiness.draining = True
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self.transact.drain()
+            if self.owns_client:
+                self.client.close()
+
+    async def _set_up(self) -> bool:
+        """Set the database up; tell whether it could be reached."""
+        try:
+            with deadline(_SETUP_SECONDS):
+                if not is_mongomock(self.client):
+                    await refuse_standalone(self.client)
+                await set_up(self.database)
+        except DatabaseError as error:
+            _log.warning("the database cannot be set up yet: %s", type(error).__name__)
+            return False
+        self.readiness.set_up = True
+        return True
+
+    async def _keep_setting_up(self) -> None:
+        while True:
+            await asyncio.sleep(_SETUP_PAUSE)
+            try:
+                if await self._set_up():
+                    return
+            except Standalone as error:
+                _log.error("%s", error)
+
+    async def _keep_sweeping(self) -> None:
+        while True:
+            await asyncio.sleep(_SWEEP_PAUSE)
+            for sweep in self.sweeps:
+                try:
+                    with deadline(_SWEEP_SECONDS):
+                        await sweep()
+                except (DatabaseError, Failure) as error:
+                    _log.warning("a sweep was cut off, and goes on later: %s", type(error).__name__)

@@ -1,0 +1,162 @@
+"""The parts of the service, joined: stores, verbs, and what they are handed."""
+
+from collections.abc import Collection
+from typing import Any
+
+from app.access.keys import Gate, KeyStore
+from app.catalog.cache import Catalog
+from app.catalog.custom_fields import LeadRules
+from app.catalog.delete import CatalogDeletion
+from app.catalog.model import (
+    ADMIN,
+    CATEGORIES,
+    CUSTOM_FIELDS,
+    STATUSES,
+    TEAM,
+    Category,
+    CustomField,
+    LeadStatus,
+    TeamMember,
+)
+from app.catalog.store import CatalogStore
+from app.checklists import store as checklists_store
+from app.checklists.store import ChecklistNotFound, ChecklistStore
+from app.clients.store import ClientStore
+from app.comments.store import CommentLimits, CommentStore
+from app.files.store import FileStore
+from app.leads import store as leads_store
+from app.leads.clone import CloneLead
+from app.leads.convert import ConvertLead
+from app.leads.delete import DeleteLead
+from app.leads.model import FIELDS
+from app.leads.store import LeadNotFound, LeadStore
+from app.mail.queue import MailQueue
+from app.mail.sender import MailSender
+from app.mongo.client import Client, gridfs, is_mongomock
+from app.mongo.ids import Ids
+from app.mongo.transaction import OneAtATime, Transactions
+from app.settings import Settings
+from app.users.store import UserStore
+from app.web.input import Inputs
+
+DATABASE_SHARE = 0.9
+"""The driver's deadline comes a little before the request's: it is the driver that gives up, and is free again."""
+_BODY_SHARE = 0.8
+
+
+class Services:
+    """All of them, on one database."""
+
+    def __init__(self, settings: Settings, client: Client) -> None:
+        database = client[settings.mongodb_database]
+        ids = Ids(database)
+        transact = (
+            OneAtATime()
+            if is_mongomock(client)
+            else Transactions(client, seconds=settings.request_timeout * DATABASE_SHARE)
+        )
+        catalog = Catalog(database, seconds=settings.cache_seconds)
+        limits = CommentLimits(count=settings.max_comments, size=settings.max_comment_bytes)
+
+        self._settings = settings
+        self._catalog = catalog
+        self.database = database
+        self.transact = transact
+        self.statuses: CatalogStore[LeadStatus] = CatalogStore(STATUSES, database, ids, transact, catalog)
+        self.categories: CatalogStore[Category] = CatalogStore(CATEGORIES, database, ids, transact, catalog)
+        self.team: CatalogStore[TeamMember] = CatalogStore(TEAM, database, ids, transact, catalog)
+        self.custom_fields: CatalogStore[CustomField] = CatalogStore(CUSTOM_FIELDS, database, ids, transact, catalog)
+        self.leads = LeadStore(database, ids, catalog)
+        self.clients = ClientStore(database, catalog)
+        self.checklists = ChecklistStore(database, ids, transact, self.leads.hold)
+        self.files = FileStore(database, lambda: gridfs(database), ids, transact)
+        self.lead_comments = CommentStore(
+            self.leads.collection, ids, catalog, limits, parent_not_found=LeadNotFound, touch=leads_store.touch
+        )
+        self.checklist_comments = CommentStore(
+            self.checklists.collection,
+            ids,
+            catalog,
+            limits,
+            parent_not_found=ChecklistNotFound,
+            touch=checklists_store.touch,
+        )
+        self.mails = MailQueue(database)
+        self.sender = _sender(settings, self.mails)
+        self.delete_lead = DeleteLead(self.leads, self.checklists, self.files, transact)
+        self.clone_lead = CloneLead(self.leads, self.checklists, self.files, ids, transact)
+        self.convert_lead = ConvertLead(
+            leads=self.leads,
+            clients=self.clients,
+            users=UserStore(database),
+            mails=self.mails,
+            delete_lead=self.delete_lead,
+            ids=ids,
+            transact=transact,
+            mail_queued=self.sender.wake if self.sender else lambda: None,
+        )
+        self.deletion = CatalogDeletion(
+            statuses=self.statuses,
+            categories=self.categories,
+            team=self.team,
+            custom_fields=self.custom_fields,
+            status_used=self.leads.uses_status,
+            category_used=self._category_used,
+            clear_assignments=self.leads.clear_assignments,
+            clear_values=self.leads.clear_values,
+        )
+        self.gate = Gate(
+            KeyStore(database, ids),
+            fixed_key=settings.api_key,
+            fixed_user=ADMIN,
+            is_active=catalog.is_active,
+            seconds=settings.cache_seconds,
+        )
+
+    def inputs(self) -> Inputs:
+        """Return what reads and checks requests."""
+        return Inputs(
+            max_body_bytes=self._settings.max_body_bytes,
+            timeout=self._settings.request_timeout * _BODY_SHARE,
+            defaults={"limit": self._settings.default_limit},
+            lookups={
+                "lead_status": self._catalog.statuses,
+                "lead_category": self._catalog.lead_categories,
+                "assignee": self._catalog.assignable,
+                "lead": self.leads.existing,
+                "custom_field_name": _free_names,
+            },
+            dynamic={"leads": LeadRules(self._catalog)},
+        )
+
+    def dependencies(self) -> dict[str, Any]:
+        """Return what handlers may ask for, by name."""
+        return {
+            "leads": self.leads,
+            "lead_comments": self.lead_comments,
+            "convert_lead": self.convert_lead,
+            "clone_lead": self.clone_lead,
+            "delete_lead": self.delete_lead,
+            "checklists": self.checklists,
+            "checklist_comments": self.checklist_comments,
+            "clients": self.clients,
+            "statuses": self.statuses,
+            "categories": self.categories,
+            "team": self.team,
+            "custom_fields": self.custom_fields,
+            "deletion": self.deletion,
+            "default_limit": self._settings.default_limit,
+        }
+
+    async def _category_used(self, category_id: int) -> bool:
+        return await self.leads.uses_category(category_id) or await self.clients.uses_category(category_id)
+
+
+def _sender(settings: Settings, mails: MailQueue) -> MailSender | None:
+    if settings.smtp_url is None or settings.mail_from is None or settings.portal_url is None:
+        return None
+    return MailSender(mails, smtp_url=settings.smtp_url, mail_from=settings.mail_from, portal_url=settings.portal_url)
+
+
+async def _free_names(names: Collection[str]) -> Collection[str]:
+    return set(names) - set(FIELDS)
