@@ -77,7 +77,7 @@ class CatalogStore(Generic[T]):
         async def work(session: Session) -> Document:
             if await self._records.find_one({"_id": record_id}, {"_id": 1}, session=session):
                 return document  # an earlier try was committed, its answer lost
-            if self.kind.positioned and document["position"] is None:
+            if self.kind.positioned and fields["position"] is None:
                 document["position"] = await self._last_position(session) + 1
             await self._records.insert_one(document, session=session)
             await self._revise(session)

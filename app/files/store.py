@@ -55,6 +55,7 @@ class FileStore:
         """The bucket is opened when contents are touched: mongomock has none unless a test prepares it."""
         self._files = database["files"]
         self._blobs = database["blobs.files"]
+        self._chunks = database["blobs.chunks"]
         self._open_bucket = open_bucket
         self._ids = ids
         self._transact = transact
@@ -113,7 +114,9 @@ class FileStore:
         async for blob in self._blobs.find(marked, {"_id": 1}):
             await self._transact(self._doom(blob["_id"]))
         async for blob in self._blobs.find({"metadata.doomed": True}, {"_id": 1}):
-            await self._open_bucket().delete(blob["_id"])
+            # Not by the bucket, which removes the chunks last: a crash between the two would leave them for ever.
+            await self._chunks.delete_many({"files_id": blob["_id"]})
+            await self._blobs.delete_one({"_id": blob["_id"]})
 
     async def _upload(self, digest: str, content: bytes) -> ObjectId:
         metadata = {"sha256": digest, "doomed": False, "unreferenced_since": now()}

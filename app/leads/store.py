@@ -61,6 +61,8 @@ class LeadStore:
     async def page(self, query: LeadQuery) -> tuple[list[Lead], int]:
         """Return a page of the list, and how many leads the filters find."""
         wanted = listing.filter_of(query)
+        if query.assigned_user_id is not None and await self._is_leaving(query.assigned_user_id):
+            return [], 0
         total = await self._counts.of(wanted)
         if query.skip >= total:
             return [], total
@@ -176,6 +178,11 @@ class LeadStore:
         if any(_newer(document, settings) for document in documents):
             settings = await self._catalog.refreshed()
         return [lead_of(document, settings) for document in documents]
+
+    async def _is_leaving(self, member_id: int) -> bool:
+        """Tell whether someone was deleted, and is just being taken from the leads."""
+        member = (await self._catalog.snapshot()).people.get(member_id, {})
+        return bool(member.get("residue"))
 
     async def uses_status(self, status_id: int) -> bool:
         """Tell whether a lead has this status."""

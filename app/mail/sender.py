@@ -66,7 +66,7 @@ class MailSender:
         while True:
             self._woken.clear()
             try:
-                while await self._send_one():
+                while await self._send_next():
                     pass
             except DatabaseError as error:
                 _log.warning("the mail queue cannot be read: %s", type(error).__name__)
@@ -76,29 +76,30 @@ class MailSender:
                 async with asyncio.timeout(self._poll_seconds):
                     await self._woken.wait()
 
-    async def _send_one(self) -> bool:
+    async def _send_next(self) -> bool:
+        """Send a mail. When the service ends, it has a moment left to arrive and to be noted, or it is sent again."""
+        sending = asyncio.create_task(self._take_and_send())
+        try:
+            return await asyncio.shield(sending)
+        finally:
+            if not sending.done():
+                await asyncio.wait({sending}, timeout=_LAST_SECONDS)
+                sending.cancel()
+                await asyncio.gather(sending, return_exceptions=True)
+
+    async def _take_and_send(self) -> bool:
         until = asyncio.get_running_loop().time() + self._delivery_seconds  # counted from before the lease begins
         with deadline(_DATABASE_SECONDS):
             mail = await self._queue.take()
         if mail is None:
             return False
-        sending = asyncio.create_task(self._send(mail, until))
-        try:
-            await asyncio.shield(sending)
-        finally:
-            if not sending.done():  # the service ends: what was handed over should be noted, or it is sent again
-                await asyncio.wait({sending}, timeout=_LAST_SECONDS)
-                sending.cancel()
-                await asyncio.gather(sending, return_exceptions=True)
-        return True
-
-    async def _send(self, mail: Mail, until: float) -> None:
         error, for_good = await self._deliver(mail, until)
         if error is None:
             await self._noted(mail, lambda: self._queue.sent(mail))
-            return
-        _log.warning("mail %s was not sent (attempt %s): %s", mail.id, mail.attempts, error)
-        await self._noted(mail, lambda: self._queue.failed(mail, error, for_good=for_good))
+        else:
+            _log.warning("mail %s was not sent (attempt %s): %s", mail.id, mail.attempts, error)
+            await self._noted(mail, lambda: self._queue.failed(mail, error, for_good=for_good))
+        return True
 
     async def _noted(self, mail: Mail, note: Callable[[], Awaitable[None]]) -> None:
         """Note what became of a mail, however long it takes: until then nothing else could be taken or noted either."""
