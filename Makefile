@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit test-mock test-wire test-faults lint types format openapi check clean
+.PHONY: help run test test-unit test-mock test-wire test-faults lint types format openapi image check clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -44,6 +44,9 @@ format: .venv/installed ## Format the code
 
 openapi: .venv/installed ## Write docs/openapi.json anew
 	$(BIN)/leads openapi > docs/openapi.json
+
+image: ## Build the container image
+	docker build --file deploy/Dockerfile --build-arg REVISION=$$(git rev-parse HEAD) --tag leads .
 
 check: test lint types ## Run all that CI runs
 

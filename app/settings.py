@@ -66,7 +66,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         float, Meta(gt=0, le=60, description="Seconds within which all that a request waits for ends.")
     ] = 5.0
     cache_seconds: Annotated[
-        float, Meta(ge=0, le=60, description="Seconds for which keys and settings of section 4 may be remembered.")
+        float, Meta(ge=0, le=60, description="Seconds for which keys, statuses, categories, team and custom fields may be remembered.")
     ] = 2.0
     max_comments: Annotated[int, Meta(ge=1, le=50_000, description="Comments that a lead may hold.")] = 5000
     max_comment_bytes: Annotated[

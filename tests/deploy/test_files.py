@@ -1,0 +1,142 @@
+"""The files that the service is shipped and run with, and the page about them, fit each other and the settings."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.settings import described, from_environment
+from tests.deploy.conftest import DEPLOY, compose, free_port, gateway_variables
+
+ROOT = DEPLOY.parent
+SETTINGS = {variable for variable, _, _ in described()}
+NOT_IN_CONTAINERS = {"LEADS_DATA_DIR", "LEADS_MONGODB_DRIVER"}
+
+
+def run(tool: str, *arguments: str) -> None:
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name(tool)), *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_dockerfile_has_no_known_faults() -> None:
+    run("hadolint", "deploy/Dockerfile")
+
+
+def test_the_yaml_files_have_no_known_faults() -> None:
+    run("yamllint", "--strict", "--config-file", "deploy/.yamllint", "deploy", "deploy/.yamllint")
+
+
+def test_the_containers_get_every_setting_and_nothing_else() -> None:
+    given = compose()["leads"]["environment"]
+
+    assert set(given) == SETTINGS - NOT_IN_CONTAINERS
+
+
+def test_the_service_starts_with_what_an_unchanged_env_file_gives() -> None:
+    secrets = {"DATABASE_PASSWORD": "a" * 64}
+    given = compose()["leads"]["environment"]
+
+    settings = from_environment({name: filled_in(value, secrets) for name, value in given.items()})
+
+    assert settings.mongodb_uri == f"mongodb://leads:{'a' * 64}@database:27017/?replicaSet=rs0&authSource=leads"
+    assert settings.smtp_url == "smtp://mail:1025"
+    assert settings.api_key is None
+
+
+def test_the_example_of_an_env_file_names_what_the_compose_file_reads_and_holds_no_secret() -> None:
+    text = (DEPLOY / ".env.example").read_text()
+    named: dict[str, str] = dict(re.findall(r"^#?([A-Z_]+)=(.*)$", text, re.MULTILINE))
+    read = set(re.findall(r"\$\{([A-Z_]+)", (DEPLOY / "compose.yaml").read_text()))
+
+    assert set(named) <= read
+    assert {name for name, value in named.items() if not value} == {
+        "DATABASE_ROOT_PASSWORD",
+        "DATABASE_PASSWORD",
+        "LEADS_API_KEY",
+    }
+
+
+@pytest.mark.parametrize("name", list(compose()))
+def test_every_container_is_confined_and_only_the_gateway_can_be_reached(name: str) -> None:
+    container = compose()[name]
+
+    assert container["read_only"] is True
+    assert container["cap_drop"] == ["ALL"]
+    assert container["security_opt"] == ["no-new-privileges:true"]
+    assert set(container["deploy"]["resources"]["limits"]) == {"cpus", "memory", "pids"}
+    assert ("ports" in container) == (name == "gateway")
+    assert "privileged" not in container
+    assert not container.get("user", "").startswith("0")
+
+
+def test_the_gateway_has_every_variable_of_its_templates() -> None:
+    templates = "".join(path.read_text() for path in (DEPLOY / "gateway" / "templates").iterdir())
+    used = set(re.findall(r"\$\{(GATEWAY_[A-Z_]+)\}", templates))
+
+    assert {name for name in gateway_variables() if name.startswith("GATEWAY_")} == used
+
+
+def test_the_gateway_takes_a_little_more_and_waits_a_little_longer_than_the_service() -> None:
+    settings, gateway = from_environment({}), gateway_variables()
+
+    assert 0 < int(gateway["GATEWAY_MAX_BODY_BYTES"]) - settings.max_body_bytes <= 128 * 1024
+    assert 1.5 <= float(gateway["GATEWAY_UPSTREAM_TIMEOUT"].removesuffix("s")) / settings.request_timeout <= 3
+
+
+def test_the_image_is_built_from_what_the_build_may_see() -> None:
+    dockerfile = (DEPLOY / "Dockerfile").read_text()
+    copied = {
+        source for line in re.findall(r"^COPY (?!--from)(.*) \S+$", dockerfile, re.MULTILINE) for source in line.split()
+    }
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+
+    assert copied == {line.removeprefix("!") for line in ignored if line.startswith("!")}
+    assert "*" in ignored
+
+
+def test_the_image_runs_as_a_user_by_number_without_the_embedded_server() -> None:
+    dockerfile = (DEPLOY / "Dockerfile").read_text()
+    last_stage = dockerfile[dockerfile.rindex("\nFROM ") :]
+
+    assert re.search(r"^USER [1-9]\d*:[1-9]\d*$", last_stage, re.MULTILINE)
+    assert re.search(r'^CMD \["serve", "--host", "0\.0\.0\.0"\]$', last_stage, re.MULTILINE)
+    assert not re.search(r"\[[a-z,]*embedded", dockerfile)
+
+
+@pytest.mark.parametrize(("alive", "status"), [(True, 0), (False, 1)])
+def test_the_images_health_check_tells_whether_the_service_lives(service: int, alive: bool, status: int) -> None:
+    (line,) = [
+        line for line in (DEPLOY / "Dockerfile").read_text().splitlines() if line.strip().startswith('CMD ["python')
+    ]
+    command: list[str] = json.loads(line.strip().removeprefix("CMD "))
+    assert "8000" in command[-1]
+    code = command[-1].replace("8000", str(service if alive else free_port()))
+
+    done = subprocess.run([sys.executable, *command[1:-1], code], check=False, stderr=subprocess.DEVNULL)
+
+    assert done.returncode == status
+
+
+def test_the_page_about_running_it_lists_every_setting_as_it_is() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text()
+    rows = re.findall(r"^\| `(LEADS_\w+)` \| (?:`([^`]*)`)? ?\| (.+) \|$", page, re.MULTILINE)
+
+    assert rows == described()
+
+
+def test_the_page_about_running_it_lists_every_variable_of_the_gateway() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text()
+    rows = dict(re.findall(r"^\| `(GATEWAY_\w+)` \| `([^`]*)` \|", page, re.MULTILINE))
+
+    assert rows == {name: value for name, value in gateway_variables().items() if name.startswith("GATEWAY_")}
+
+
+def filled_in(value: Any, given: dict[str, str]) -> str:
+    """Return a value of the compose file as it is with these variables set and no others."""
+    return re.sub(r"\$\{(\w+)(?::[-?]([^}]*))?\}", lambda match: given.get(match[1], match[2] or ""), str(value))
