@@ -46,7 +46,9 @@ def create_app(settings: Settings, mongo: Client | None = None) -> Litestar:
     """
     if mongo is None and settings.mongodb_uri is None:
         raise ValueError("create_app needs settings.mongodb_uri, or a client")
-    client = mongo or connect(str(settings.mongodb_uri), request_timeout=settings.request_timeout)
+    client = mongo or connect(
+        str(settings.mongodb_uri), driver=settings.mongodb_driver, request_timeout=settings.request_timeout
+    )
     services = Services(settings, client)
     readiness = health.Readiness(lambda: ping(services.database))
     app = Litestar(

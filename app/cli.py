@@ -18,7 +18,7 @@ import uvicorn
 from app import asgi
 from app.access.keys import ApiKey, KeyStore
 from app.catalog.cache import Catalog
-from app.mongo.client import Database, Standalone, UnusableUri, connect, refuse_standalone
+from app.mongo.client import Database, Standalone, UnusableUri, close, connect, refuse_standalone
 from app.mongo.embedded import CannotStart, Embedded, attached
 from app.mongo.faults import DatabaseError
 from app.mongo.ids import Ids
@@ -201,7 +201,7 @@ def _uri(settings: Settings) -> Iterator[str]:
 
 
 async def _with_database(uri: str, settings: Settings, work: Callable[[Database], Awaitable[T]]) -> T:
-    client = connect(uri, request_timeout=settings.request_timeout)
+    client = connect(uri, driver=settings.mongodb_driver, request_timeout=settings.request_timeout)
     try:
         async with asyncio.timeout(_COMMAND_SECONDS):
             await refuse_standalone(client)
@@ -209,7 +209,7 @@ async def _with_database(uri: str, settings: Settings, work: Callable[[Database]
             await set_up(database)
             return await work(database)
     finally:
-        client.close()
+        await close(client)
 
 
 def _command(settings: Settings, work: Callable[[Database], Awaitable[T]]) -> T:

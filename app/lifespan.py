@@ -10,7 +10,7 @@ from litestar import Litestar
 
 from app.errors import Failure
 from app.mail.sender import MailSender
-from app.mongo.client import Client, Database, Standalone, deadline, is_mongomock, refuse_standalone
+from app.mongo.client import Client, Database, Standalone, close, deadline, is_mongomock, refuse_standalone
 from app.mongo.faults import DatabaseError
 from app.mongo.transaction import OneAtATime, Transactions
 from app.setup import set_up
@@ -55,7 +55,7 @@ class Lifespan:
             await asyncio.gather(*tasks, return_exceptions=True)
             await self.transact.drain()
             if self.owns_client:
-                self.client.close()
+                await close(self.client)
 
     async def _set_up(self) -> bool:
         """Set the database up; tell whether it could be reached."""

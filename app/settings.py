@@ -35,7 +35,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         Path, Meta(description="Where the embedded server keeps its files, and the printed API key.")
     ] = Path("data")
     mongodb_database: Annotated[str, Meta(description="Name of the database.")] = "leads"
-    mongodb_driver: Annotated[Literal["motor"], Meta(description="The driver: motor.")] = "motor"
+    mongodb_driver: Annotated[Literal["motor", "pymongo"], Meta(description="The driver: motor or pymongo.")] = "motor"
     api_key: Annotated[
         str | None,
         Meta(description="A key of team user 1 that is valid besides those in the database; at least 32 characters."),
@@ -66,7 +66,12 @@ class Settings(Struct, frozen=True, kw_only=True):
         float, Meta(gt=0, le=60, description="Seconds within which all that a request waits for ends.")
     ] = 5.0
     cache_seconds: Annotated[
-        float, Meta(ge=0, le=60, description="Seconds for which keys, statuses, categories, team and custom fields may be remembered.")
+        float,
+        Meta(
+            ge=0,
+            le=60,
+            description="Seconds for which keys, statuses, categories, team and custom fields may be remembered.",
+        ),
     ] = 2.0
     max_comments: Annotated[int, Meta(ge=1, le=50_000, description="Comments that a lead may hold.")] = 5000
     max_comment_bytes: Annotated[

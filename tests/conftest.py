@@ -13,7 +13,7 @@ import pytest
 from mongomock_motor import AsyncMongoMockClient
 
 from app.asgi import create_app
-from app.mongo.client import Client, Database, connect
+from app.mongo.client import Client, Database, close, connect
 from app.mongo.embedded import Embedded
 from app.settings import Settings
 from tests.client import KEY, Api
@@ -26,6 +26,7 @@ Serve = Callable[..., AbstractAsyncContextManager[Api]]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--store", choices=["mock", "wire"], help="run the API tests on this store only (default: both)")
+    parser.addoption("--driver", choices=["motor", "pymongo"], default="motor", help="driver of the real server")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -45,11 +46,11 @@ def server_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-async def wire_client(server_uri: str) -> AsyncIterator[Client]:
+async def wire_client(server_uri: str, request: pytest.FixtureRequest) -> AsyncIterator[Client]:
     """A client of the real server."""
-    client = connect(server_uri, request_timeout=5.0)
+    client = connect(server_uri, driver=request.config.getoption("--driver"), request_timeout=5.0)
     yield client
-    client.close()
+    await close(client)
 
 
 @pytest.fixture(scope="session")

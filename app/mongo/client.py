@@ -2,13 +2,14 @@
 
 import os
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, Literal
 
 # Motor runs every call on a thread, and reads this when it is imported. With its default of five per core, a few
 # transactions and the writes that wait for them can lock each other out.
 os.environ.setdefault("MOTOR_MAX_WORKERS", "64")
 
 import pymongo
+from gridfs.asynchronous import AsyncGridFSBucket
 from motor.motor_asyncio import (
     AsyncIOMotorClient,
     AsyncIOMotorClientSession,
@@ -16,11 +17,14 @@ from motor.motor_asyncio import (
     AsyncIOMotorDatabase,
     AsyncIOMotorGridFSBucket,
 )
+from pymongo import AsyncMongoClient
+from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
 
 from app.errors import Unavailable
 
 Document = dict[str, Any]
+Driver = Literal["motor", "pymongo"]
 Client = AsyncIOMotorClient[Document]
 Database = AsyncIOMotorDatabase[Document]
 Collection = AsyncIOMotorCollection[Document]
@@ -45,14 +49,16 @@ class UnusableUri(Exception):  # noqa: N818 - named as the failures are
         )
 
 
-def connect(uri: str, *, request_timeout: float) -> Client:
+def connect(uri: str, *, driver: Driver = "motor", request_timeout: float) -> Client:
     """Make a client. It connects when it is first used; every wait of it ends within the timeout (seconds).
 
     Raises UnusableUri.
     """
     wait = round(request_timeout * 600)
+    # What is used of the two drivers is the same but for what the functions below do, so one type stands for both.
+    make: Any = {"motor": AsyncIOMotorClient, "pymongo": AsyncMongoClient}[driver]
     try:
-        return AsyncIOMotorClient(
+        client: Client = make(
             uri,
             appname="leads",
             tz_aware=True,
@@ -64,6 +70,22 @@ def connect(uri: str, *, request_timeout: float) -> Client:
         )
     except (ValueError, TypeError, PyMongoError):
         raise UnusableUri from None
+    return client
+
+
+async def close(client: Client) -> None:
+    """Close a client's connections."""
+    either: Any = client
+    if (closing := either.close()) is not None:  # Motor has closed it already
+        await closing
+
+
+async def start_session(client: Client) -> AsyncIOMotorClientSession:
+    """Start a session."""
+    either: Any = client
+    starting = either.start_session()
+    session: AsyncIOMotorClientSession = starting if isinstance(either, AsyncMongoClient) else await starting
+    return session
 
 
 def deadline(seconds: float | None) -> AbstractContextManager[None]:
@@ -77,7 +99,7 @@ def deadline(seconds: float | None) -> AbstractContextManager[None]:
 
 def is_mongomock(client: object) -> bool:
     """Tell whether a client is the in-process stand-in, which has neither sessions nor transactions."""
-    return type(client) is not AsyncIOMotorClient  # which it claims to be an instance of
+    return type(client) not in {AsyncIOMotorClient, AsyncMongoClient}  # of which it claims to be an instance
 
 
 async def refuse_standalone(client: Client) -> None:
@@ -97,7 +119,10 @@ async def ping(database: Database) -> None:
 
 def gridfs(database: Database) -> Bucket:
     """Return the bucket that keeps the contents of files."""
-    return AsyncIOMotorGridFSBucket(database, bucket_name="blobs")
+    either: Any = database
+    kind: Any = AsyncGridFSBucket if isinstance(either, AsyncDatabase) else AsyncIOMotorGridFSBucket
+    bucket: Bucket = kind(either, bucket_name="blobs")
+    return bucket
 
 
 class NotSetUp(Unavailable):

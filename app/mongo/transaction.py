@@ -4,7 +4,8 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from contextvars import Context
-from typing import Protocol, TypeVar
+from inspect import isawaitable
+from typing import Any, Protocol, TypeVar
 
 from motor.motor_asyncio import AsyncIOMotorClientSession
 from pymongo.errors import PyMongoError
@@ -12,7 +13,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
-from app.mongo.client import Client, Session, deadline
+from app.mongo.client import Client, Session, deadline, start_session
 
 T = TypeVar("T")
 
@@ -56,7 +57,7 @@ class Transactions:
     async def _run(self, work: Callable[[Session], Awaitable[T]]) -> T:
         with deadline(self._seconds):
             until = asyncio.get_running_loop().time() + self._seconds
-            async with await self._client.start_session() as session:
+            async with await start_session(self._client) as session:
                 for attempt in range(1_000_000):
                     try:
                         return await _attempt(session, work)
@@ -71,11 +72,13 @@ class Transactions:
 
 async def _attempt(session: AsyncIOMotorClientSession, work: Callable[[Session], Awaitable[T]]) -> T:
     # Not `async with session.start_transaction()`: that form commits on exit, and once only.
-    session.start_transaction(
+    starting: Any = session.start_transaction(
         read_concern=ReadConcern("snapshot"),
         write_concern=WriteConcern("majority"),
         read_preference=ReadPreference.PRIMARY,
     )
+    if isawaitable(starting):  # PyMongo's own; Motor's has begun
+        await starting
     try:
         result = await work(session)
         await _commit(session)
