@@ -12,7 +12,6 @@ from app.errors import Failure
 from app.mail.sender import MailSender
 from app.mongo.client import Client, Database, Standalone, close, deadline, is_mongomock, refuse_standalone
 from app.mongo.faults import DatabaseError
-from app.mongo.transaction import OneAtATime, Transactions
 from app.setup import set_up
 from app.web.health import Readiness
 
@@ -31,7 +30,7 @@ class Lifespan:
     client: Client
     owns_client: bool
     database: Database
-    transact: Transactions | OneAtATime
+    drains: tuple[Callable[[], Awaitable[None]], ...]
     readiness: Readiness
     sender: MailSender | None
     sweeps: tuple[Callable[[], Awaitable[None]], ...]
@@ -53,7 +52,8 @@ class Lifespan:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await self.transact.drain()
+            for drain in self.drains:
+                await drain()
             if self.owns_client:
                 await close(self.client)
 

@@ -50,11 +50,8 @@ class Services:
     def __init__(self, settings: Settings, client: Client) -> None:
         database = client[settings.mongodb_database]
         ids = Ids(database)
-        transact = (
-            OneAtATime()
-            if is_mongomock(client)
-            else Transactions(client, seconds=settings.request_timeout * DATABASE_SHARE)
-        )
+        seconds = settings.request_timeout * DATABASE_SHARE
+        transact = OneAtATime() if is_mongomock(client) else Transactions(client, seconds=seconds)
         catalog = Catalog(database, seconds=settings.cache_seconds)
         limits = CommentLimits(count=settings.max_comments, size=settings.max_comment_bytes)
 
@@ -66,7 +63,7 @@ class Services:
         self.categories: CatalogStore[Category] = CatalogStore(CATEGORIES, database, ids, transact, catalog)
         self.team: CatalogStore[TeamMember] = CatalogStore(TEAM, database, ids, transact, catalog)
         self.custom_fields: CatalogStore[CustomField] = CatalogStore(CUSTOM_FIELDS, database, ids, transact, catalog)
-        self.leads = LeadStore(database, ids, catalog)
+        self.leads = LeadStore(database, ids, catalog, seconds=seconds)
         self.clients = ClientStore(database, catalog)
         self.checklists = ChecklistStore(database, ids, transact, self.leads.hold)
         self.files = FileStore(database, lambda: gridfs(database), ids, transact)

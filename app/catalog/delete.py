@@ -14,8 +14,8 @@ from app.mongo.faults import DatabaseError
 
 Used = Callable[[int], Awaitable[bool]]
 """Tells whether anything refers to an id."""
-Clear = Callable[[int], Awaitable[None]]
-"""Removes from all leads what belongs to an id. Safe to repeat."""
+Clear = Callable[[int, int], Awaitable[None]]
+"""Removes from all leads what belongs to an id; the second is the user who deleted it. Safe to repeat."""
 
 _log = logging.getLogger("leads.catalog")
 
@@ -68,37 +68,37 @@ class CatalogDeletion:
 
         await self._categories.bury(category_id, refusal)
 
-    async def member(self, member_id: int) -> None:
+    async def member(self, member_id: int, by: int) -> None:
         """Delete a team user, and take them from every lead."""
 
         async def refusal(member: Document) -> str | None:
             return "The first team member cannot be deleted." if member["_id"] == ADMIN else None
 
-        await self._team.bury(member_id, refusal, residue=True)
-        await self._try(self._clear_member, member_id)
+        await self._team.bury(member_id, refusal, residue=by)
+        await self._try(self._clear_member, member_id, by)
 
-    async def custom_field(self, field_id: int) -> None:
+    async def custom_field(self, field_id: int, by: int) -> None:
         """Delete a custom field with its values."""
-        await self._custom_fields.bury(field_id, residue=True)
-        await self._try(self._clear_field, field_id)
+        await self._custom_fields.bury(field_id, residue=by)
+        await self._try(self._clear_field, field_id, by)
 
     async def sweep(self) -> None:
         """Remove what earlier deletions have left in leads."""
-        for member_id in await self._team.residues():
-            await self._clear_member(member_id)
-        for field_id in await self._custom_fields.residues():
-            await self._clear_field(field_id)
+        for member_id, by in await self._team.residues():
+            await self._clear_member(member_id, by)
+        for field_id, by in await self._custom_fields.residues():
+            await self._clear_field(field_id, by)
 
-    async def _clear_member(self, member_id: int) -> None:
-        await self._clear_assignments(member_id)
+    async def _clear_member(self, member_id: int, by: int) -> None:
+        await self._clear_assignments(member_id, by)
         await self._team.cleared(member_id)
 
-    async def _clear_field(self, field_id: int) -> None:
-        await self._clear_values(field_id)
+    async def _clear_field(self, field_id: int, by: int) -> None:
+        await self._clear_values(field_id, by)
         await self._custom_fields.cleared(field_id)
 
-    async def _try(self, clear: Clear, record_id: int) -> None:
+    async def _try(self, clear: Clear, record_id: int, by: int) -> None:
         try:
-            await clear(record_id)
+            await clear(record_id, by)
         except DatabaseError as error:  # the deletion itself is committed, and so is the answer
             _log.info("the rest of deletion %s is left to the sweep: %s", record_id, type(error).__name__)

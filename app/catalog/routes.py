@@ -29,6 +29,7 @@ Categories = NamedDependency[CatalogStore[Category]]
 Team = NamedDependency[CatalogStore[TeamMember]]
 CustomFields = NamedDependency[CatalogStore[CustomField]]
 Deletion = NamedDependency[CatalogDeletion]
+User = NamedDependency[int]
 
 
 class StatusController(Controller):
@@ -163,8 +164,8 @@ class TeamController(Controller):
         status_code=200,
         responses=failures(404, 409),
     )
-    async def destroy(self, record_id: FromPath[int], deletion: Deletion) -> Answer[Deleted]:
-        await deletion.member(record_id)
+    async def destroy(self, record_id: FromPath[int], deletion: Deletion, user: User) -> Answer[Deleted]:
+        await deletion.member(record_id, user)
         return Answer(Deleted(record_id), "Team member deleted successfully.")
 
 
@@ -218,6 +219,6 @@ class CustomFieldController(Controller):
         status_code=200,
         responses=failures(404),
     )
-    async def destroy(self, record_id: FromPath[int], deletion: Deletion) -> Answer[Deleted]:
-        await deletion.custom_field(record_id)
+    async def destroy(self, record_id: FromPath[int], deletion: Deletion, user: User) -> Answer[Deleted]:
+        await deletion.custom_field(record_id, user)
         return Answer(Deleted(record_id), "Custom field deleted successfully.")

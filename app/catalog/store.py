@@ -101,8 +101,8 @@ class CatalogStore(Generic[T]):
 
         return await self._write(work)
 
-    async def bury(self, record_id: int, refusal: Refusal | None = None, *, residue: bool = False) -> None:
-        """Make one a tombstone. With `residue`, what leads hold of it is still to be removed.
+    async def bury(self, record_id: int, refusal: Refusal | None = None, *, residue: int | None = None) -> None:
+        """Make one a tombstone. With `residue`, the user who deletes it, leads hold something that is to be removed.
 
         Raises RecordNotFound, or Conflict with the text of the refusal.
         """
@@ -118,7 +118,7 @@ class CatalogStore(Generic[T]):
                 raise
             if refusal is not None and (text := await refusal(document)) is not None:
                 raise Conflict(text)
-            tombstone = {"deleted": True, "dates.updated": now()} | ({"residue": True} if residue else {})
+            tombstone = {"deleted": True, "dates.updated": now()} | ({} if residue is None else {"residue": residue})
             await self._records.update_one(
                 {"_id": record_id}, {"$set": tombstone, "$unset": {"folded": ""}}, session=session
             )
@@ -128,9 +128,10 @@ class CatalogStore(Generic[T]):
         await self._transact(work)
         self._catalog.drop()
 
-    async def residues(self) -> list[int]:
-        """Return the ids of the tombstones that leads still hold something of."""
-        return [document["_id"] async for document in self._records.find({"residue": True}, {"_id": 1})]
+    async def residues(self) -> list[tuple[int, int]]:
+        """Return the ids of the tombstones that leads still hold something of, each with who deleted it."""
+        found = self._records.find({"residue": {"$gt": 0}}, {"residue": 1})
+        return [(document["_id"], document["residue"]) async for document in found]
 
     async def cleared(self, record_id: int) -> None:
         """Note that leads hold nothing of a tombstone any more."""

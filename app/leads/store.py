@@ -13,6 +13,7 @@ from app.errors import NotFound
 from app.leads import listing
 from app.leads.model import SEARCHED, Lead, assignments, lead_of, new_document
 from app.leads.schemas import LeadQuery
+from app.mongo.batching import Batcher, insert_each
 from app.mongo.client import Database, Document, Session
 from app.mongo.ids import Ids
 from app.mongo.substrings import pieces
@@ -48,15 +49,26 @@ def touch(event: str, moment: datetime, by: int) -> Document:
 class LeadStore:
     """Reads and writes leads. Every write raises the version and is one update, its conditions in its filter."""
 
-    def __init__(self, database: Database, ids: Ids, catalog: Catalog) -> None:
+    def __init__(self, database: Database, ids: Ids, catalog: Catalog, *, seconds: float) -> None:
+        """Bound each batch of reads or creates to so many seconds."""
         self.collection = self._leads = database[COLLECTION]
         self._ids = ids
         self._catalog = catalog
         self._counts = listing.Counts(self._leads)
+        self._reads = Batcher(self._find_all, seconds=seconds)
+        self._creates = Batcher(self._insert_all, seconds=seconds)
 
     async def get(self, lead_id: int) -> Lead:
         """Return a lead. Raises LeadNotFound."""
-        return await self.shown(await self.find(lead_id))
+        document = await self._reads(lead_id)
+        if document is None:
+            raise LeadNotFound
+        return await self.shown(document)
+
+    async def drain(self) -> None:
+        """Wait until no batch is under way."""
+        await self._reads.drain()
+        await self._creates.drain()
 
     async def page(self, query: LeadQuery) -> tuple[list[Lead], int]:
         """Return a page of the list, and how many leads the filters find."""
@@ -72,12 +84,10 @@ class LeadStore:
 
     async def create(self, given: dict[str, Any], by: int) -> Lead:
         """Write a new lead from the checked fields of a request."""
-        lead_id = await self._ids.take(COLLECTION)
         settings = await self._catalog.snapshot()
         values = assignments(given, settings.custom_fields)
-        document = new_document(lead_id, values, now(), change_of("created", by))
-        await self._leads.insert_one(document)
-        return await self.shown(document)
+        document = new_document(0, values, now(), change_of("created", by))
+        return await self.shown(await self._creates(document))
 
     async def insert(self, document: Document, session: Session) -> None:
         """Write a lead's document."""
@@ -93,16 +103,17 @@ class LeadStore:
                 values["search"] = pieces(*(values[path] for path in SEARCHED))
             return await self.update(lead_id, values, "updated", by)
         while True:
-            # `search` is made of three fields, and not all of them were sent. The version in the filter sees to it
-            # that the others are still what was read.
+            # `search` is made of three fields, and not all of them were sent. The filter sees to it that the others are
+            # still what was read; changes of the same fields, or of other ones, do not get in each other's way.
             before = await self.find(lead_id)
             texts = {
                 "title": before["title"],
                 "contact.company_name": before["contact"]["company_name"],
                 "contact.email": before["contact"]["email"],
-            } | {path: values[path] for path in touched}
-            values["search"] = pieces(*texts.values())
-            after = await self._update({"_id": lead_id, "version": before["version"]}, values, "updated", by)
+            }
+            unchanged = {path: text for path, text in texts.items() if path not in touched}
+            values["search"] = pieces(*(texts | {path: values[path] for path in touched}).values())
+            after = await self._update({"_id": lead_id, **unchanged}, values, "updated", by)
             if after is not None:
                 return await self.shown(after)
 
@@ -161,6 +172,19 @@ class LeadStore:
         """Return those that are ids of leads."""
         return {lead["_id"] async for lead in self._leads.find({"_id": {"$in": list(ids)}}, {"_id": 1})}
 
+    async def _find_all(self, lead_ids: list[int]) -> list[Document | Exception | None]:
+        if len(lead_ids) == 1:
+            return [await self._leads.find_one({"_id": lead_ids[0]}, WHOLE)]
+        found = {lead["_id"]: lead async for lead in self._leads.find({"_id": {"$in": list(set(lead_ids))}}, WHOLE)}
+        return [found.get(lead_id) for lead_id in lead_ids]
+
+    async def _insert_all(self, documents: list[Document]) -> list[Document | Exception]:
+        """Give the documents their ids, and write them; one that cannot be written does not keep the others out."""
+        last = await self._ids.take(COLLECTION, len(documents))
+        for lead_id, document in enumerate(documents, start=last - len(documents) + 1):
+            document["_id"] = lead_id
+        return await insert_each(self._leads, documents)
+
     async def find(self, lead_id: int, session: Session = None) -> Document:
         """Return a lead's document without its comments. Raises LeadNotFound."""
         document = await self._leads.find_one({"_id": lead_id}, WHOLE, session=session)
@@ -192,15 +216,15 @@ class LeadStore:
         """Tell whether a lead has this category."""
         return await self._leads.find_one({"category": category_id}, {"_id": 1}) is not None
 
-    async def clear_assignments(self, member_id: int) -> None:
-        """Take someone from every lead. Safe to repeat."""
+    async def clear_assignments(self, member_id: int, by: int) -> None:
+        """Take someone from every lead, which is a change of each. Safe to repeat."""
         await self._leads.update_many(
             {"assigned": member_id},
-            {"$pull": {"assigned": member_id}, **touch("assigned", now(), member_id)},
+            {"$pull": {"assigned": member_id}, **touch("assigned", now(), by)},
         )
 
-    async def clear_values(self, field_id: int) -> None:
-        """Remove the values of a custom field from every lead. Safe to repeat."""
+    async def clear_values(self, field_id: int, _by: int) -> None:
+        """Remove the values of a custom field from every lead, which no lead shows any more. Safe to repeat."""
         path = f"custom.{field_id}"
         await self._leads.update_many({path: {"$exists": True}}, {"$unset": {path: ""}})
 

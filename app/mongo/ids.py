@@ -12,10 +12,10 @@ class Ids:
     def __init__(self, database: Database) -> None:
         self._counters = database["counters"]
 
-    async def take(self, kind: str) -> int:
-        """Return the next id. Not in a transaction: there, all creates would wait for each other."""
+    async def take(self, kind: str, count: int = 1) -> int:
+        """Return the next id, or the last of so many. Not in a transaction: there, all creates would wait in line."""
         counter = await self._counters.find_one_and_update(
-            {"_id": kind}, {"$inc": {"last": 1}}, return_document=ReturnDocument.AFTER
+            {"_id": kind}, {"$inc": {"last": count}}, return_document=ReturnDocument.AFTER
         )
         if counter is None:
             raise NotSetUp

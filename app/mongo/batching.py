@@ -1,0 +1,110 @@
+"""Calls that wait at the same moment travel together: reads by id, and creates.
+
+A driver call costs several times what the rest of a request does, so their number decides. A lone caller waits for
+nobody; when calls are under way, those that come meanwhile are gathered, so that batches grow with the load.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextvars import Context
+from typing import Generic, TypeVar
+
+from bson.errors import InvalidDocument
+from pymongo.errors import BulkWriteError, DocumentTooLarge, DuplicateKeyError, PyMongoError, WriteError
+
+from app.errors import Unavailable
+from app.mongo.client import Collection, Document, deadline
+
+K = TypeVar("K")
+R = TypeVar("R")
+
+IN_FLIGHT = 2
+MAX_BATCH = 500
+MAX_WAITING = 10_000
+DUPLICATE_KEY = 11000
+
+
+class Batcher(Generic[K, R]):
+    """Gathers requests of one kind; `perform` answers a list of them, in order, each with a result or an error."""
+
+    def __init__(self, perform: Callable[[list[K]], Awaitable[list[R | Exception]]], *, seconds: float) -> None:
+        """Bound each batch to so many seconds."""
+        self._perform = perform
+        self._seconds = seconds
+        self._waiting: list[tuple[K, asyncio.Future[R]]] = []
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def __call__(self, request: K) -> R:
+        """Return the result of a request. Raises its error, or Unavailable if too many wait already.
+
+        What was asked before is under way or in the batch to come; a batch that was sent takes nothing more in. So a
+        read that begins after a write was acknowledged sees it.
+        """
+        if len(self._waiting) >= MAX_WAITING:
+            raise Unavailable
+        answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        self._waiting.append((request, answer))
+        if len(self._under_way) < IN_FLIGHT:
+            self._start()
+        return await answer
+
+    async def drain(self) -> None:
+        """Wait until nothing is under way."""
+        while self._under_way:
+            await asyncio.wait(self._under_way)
+
+    def _start(self) -> None:
+        # In a context of its own: the deadline of the caller who happens to start a batch is not that of the others.
+        task = asyncio.get_running_loop().create_task(self._run(), context=Context())
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def _run(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+            wanted = [(request, answer) for request, answer in batch if not answer.done()]  # else the caller has gone
+            if not wanted:
+                continue
+            try:
+                with deadline(self._seconds):
+                    outcomes = await self._perform([request for request, _ in wanted])
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is every caller's answer
+                outcomes = [error] * len(wanted)
+            for (_, answer), outcome in zip(wanted, outcomes, strict=True):
+                if answer.done():
+                    continue
+                if isinstance(outcome, Exception):
+                    answer.set_exception(outcome)
+                else:
+                    answer.set_result(outcome)
+
+
+async def insert_each(collection: Collection, documents: list[Document]) -> list[Document | Exception]:
+    """Insert documents in one call; return each of them, or why it could not be written."""
+    if len(documents) > 1:
+        try:
+            await collection.insert_many(documents, ordered=False)
+        except BulkWriteError as error:
+            refused = {fault["index"]: _write_error(fault) for fault in error.details.get("writeErrors", [])}
+            if not refused:  # written, but the write concern was not met: nobody can be promised anything
+                raise
+            return [refused.get(index, document) for index, document in enumerate(documents)]
+        except (DocumentTooLarge, InvalidDocument, OverflowError):
+            # The driver refuses to send the batch for one of them, perhaps after some of it was sent.
+            pass
+        else:
+            return list(documents)
+    return [await _inserted(collection, document) for document in documents]
+
+
+async def _inserted(collection: Collection, document: Document) -> Document | Exception:
+    try:
+        await collection.insert_one(document)
+    except (PyMongoError, InvalidDocument, OverflowError) as error:
+        return error
+    return document
+
+
+def _write_error(fault: Document) -> Exception:
+    kind = DuplicateKeyError if fault.get("code") == DUPLICATE_KEY else WriteError
+    return kind(fault.get("errmsg", ""), fault.get("code"), fault)

@@ -1,0 +1,222 @@
+"""The environment (contract, section 6 "Environment")."""
+
+import traceback
+from pathlib import Path
+
+import pytest
+
+from app.mongo.client import UnusableUri, connect
+from app.settings import BadSetting, RateLimit, Settings, described, from_environment, unknown_variables
+
+KEY = "k" * 32
+MAIL = {"LEADS_MAIL_FROM": "Acme <crm@acme.example>", "LEADS_PORTAL_URL": "https://portal.acme.example/in"}
+SECRET = "hunter2-hunter2-hunter2"
+
+DEFAULTS = {
+    "LEADS_MONGODB_URI": None,
+    "LEADS_DATA_DIR": Path("data"),
+    "LEADS_MONGODB_DATABASE": "leads",
+    "LEADS_MONGODB_DRIVER": "motor",
+    "LEADS_API_KEY": None,
+    "LEADS_DEFAULT_LIMIT": 25,
+    "LEADS_MAX_BODY_BYTES": 1_048_576,
+    "LEADS_RATE_LIMIT": None,
+    "LEADS_SMTP_URL": None,
+    "LEADS_MAIL_FROM": None,
+    "LEADS_PORTAL_URL": None,
+    "LEADS_LOG_LEVEL": "info",
+    "LEADS_ACCESS_LOG": False,
+    "LEADS_CORS_ORIGINS": (),
+    "LEADS_REQUEST_TIMEOUT": 5.0,
+    "LEADS_CACHE_SECONDS": 2.0,
+    "LEADS_MAX_COMMENTS": 5000,
+    "LEADS_MAX_COMMENT_BYTES": 4 * 1024 * 1024,
+}
+
+
+def value_of(settings: Settings, variable: str) -> object:
+    return getattr(settings, variable.removeprefix("LEADS_").lower())
+
+
+@pytest.mark.parametrize(("variable", "default"), DEFAULTS.items())
+@pytest.mark.parametrize("environ", [{}, {"PATH": "/bin"}, dict.fromkeys(DEFAULTS, ""), dict.fromkeys(DEFAULTS, "  ")])
+def test_an_absent_or_empty_variable_means_its_default(environ: dict[str, str], variable: str, default: object) -> None:
+    settings = from_environment(environ)
+
+    assert value_of(settings, variable) == default
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "value"),
+    [
+        ("LEADS_MONGODB_URI", "mongodb://a.example,b.example/?replicaSet=rs0", None),
+        ("LEADS_MONGODB_URI", "mongodb+srv://user:pass%40word@cluster.example", None),
+        ("LEADS_DATA_DIR", "/var/lib/leads", Path("/var/lib/leads")),
+        ("LEADS_MONGODB_DATABASE", "crm_Leads-2", None),
+        ("LEADS_MONGODB_DRIVER", "motor", None),
+        ("LEADS_API_KEY", KEY, None),
+        ("LEADS_API_KEY", f" {KEY}\n", KEY),
+        ("LEADS_DEFAULT_LIMIT", "1", 1),
+        ("LEADS_DEFAULT_LIMIT", "100", 100),
+        ("LEADS_MAX_BODY_BYTES", "2097152", 2_097_152),
+        ("LEADS_RATE_LIMIT", "100/60s", RateLimit(100, 60)),
+        ("LEADS_LOG_LEVEL", "debug", None),
+        ("LEADS_LOG_LEVEL", "WARNING", "warning"),
+        ("LEADS_ACCESS_LOG", "yes", True),
+        ("LEADS_ACCESS_LOG", "1", True),
+        ("LEADS_ACCESS_LOG", "no", False),
+        ("LEADS_ACCESS_LOG", "off", False),
+        ("LEADS_CORS_ORIGINS", "*", ("*",)),
+        (
+            "LEADS_CORS_ORIGINS",
+            "https://a.example, http://localhost:3000",
+            ("https://a.example", "http://localhost:3000"),
+        ),
+        ("LEADS_REQUEST_TIMEOUT", "0.5", 0.5),
+        ("LEADS_CACHE_SECONDS", "0", 0.0),
+        ("LEADS_MAX_COMMENTS", "1", 1),
+        ("LEADS_MAX_COMMENT_BYTES", "1024", 1024),
+    ],
+)
+def test_a_value_is_read(variable: str, text: str, value: object) -> None:
+    settings = from_environment({variable: text})
+
+    assert value_of(settings, variable) == (text if value is None else value)
+
+
+@pytest.mark.parametrize(
+    "url", ["smtp://mail.example", "smtp://user:pass%40word@mail.example:587", "smtps://mail.example:465"]
+)
+def test_mail_needs_a_server_a_sender_and_a_place_to_lead_to(url: str) -> None:
+    settings = from_environment({"LEADS_SMTP_URL": url} | MAIL)
+
+    assert (settings.smtp_url, settings.mail_from) == (url, MAIL["LEADS_MAIL_FROM"])
+    assert settings.portal_url == MAIL["LEADS_PORTAL_URL"]
+
+
+@pytest.mark.parametrize("missing", MAIL)
+def test_a_mail_server_alone_is_refused_by_what_is_missing(missing: str) -> None:
+    environ = {"LEADS_SMTP_URL": "smtp://mail.example"} | MAIL
+    del environ[missing]
+
+    with pytest.raises(BadSetting, match=missing):
+        from_environment(environ)
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("LEADS_MONGODB_URI", "localhost:27017"),
+        ("LEADS_MONGODB_URI", "http://localhost:27017"),
+        ("LEADS_MONGODB_DATABASE", "a.b"),
+        ("LEADS_MONGODB_DATABASE", "a/b"),
+        ("LEADS_MONGODB_DATABASE", "a b"),
+        ("LEADS_MONGODB_DATABASE", "$admin"),
+        ("LEADS_MONGODB_DATABASE", "x" * 64),
+        ("LEADS_MONGODB_DRIVER", "beanie"),
+        ("LEADS_API_KEY", "k" * 31),
+        ("LEADS_API_KEY", f"{'k' * 16} {'k' * 16}"),
+        ("LEADS_API_KEY", "ü" * 32),
+        ("LEADS_DEFAULT_LIMIT", "0"),
+        ("LEADS_DEFAULT_LIMIT", "101"),
+        ("LEADS_DEFAULT_LIMIT", "-5"),
+        ("LEADS_DEFAULT_LIMIT", "many"),
+        ("LEADS_DEFAULT_LIMIT", "1_0"),
+        ("LEADS_DEFAULT_LIMIT", "2.5"),
+        ("LEADS_MAX_BODY_BYTES", "0"),
+        ("LEADS_MAX_BODY_BYTES", "1MiB"),
+        ("LEADS_RATE_LIMIT", "100"),
+        ("LEADS_RATE_LIMIT", "0/60s"),
+        ("LEADS_RATE_LIMIT", "100/0s"),
+        ("LEADS_RATE_LIMIT", "100/60"),
+        ("LEADS_RATE_LIMIT", "-1/60s"),
+        ("LEADS_SMTP_URL", "mail.example:587"),
+        ("LEADS_SMTP_URL", "http://mail.example"),
+        ("LEADS_SMTP_URL", "smtp://"),
+        ("LEADS_SMTP_URL", "smtp://mail.example:port"),
+        ("LEADS_SMTP_URL", "smtp://mail.example:99999"),
+        ("LEADS_MAIL_FROM", "Acme"),
+        ("LEADS_MAIL_FROM", "crm@acme.example\nBcc: all@acme.example"),
+        ("LEADS_PORTAL_URL", "portal.acme.example"),
+        ("LEADS_PORTAL_URL", "javascript:alert(1)"),
+        ("LEADS_LOG_LEVEL", "loud"),
+        ("LEADS_ACCESS_LOG", "maybe"),
+        ("LEADS_CORS_ORIGINS", "acme.example"),
+        ("LEADS_CORS_ORIGINS", "https://a.example,https://b.example/path"),
+        ("LEADS_REQUEST_TIMEOUT", "0"),
+        ("LEADS_REQUEST_TIMEOUT", "-1"),
+        ("LEADS_REQUEST_TIMEOUT", "5s"),
+        ("LEADS_REQUEST_TIMEOUT", "nan"),
+        ("LEADS_REQUEST_TIMEOUT", "inf"),
+        ("LEADS_CACHE_SECONDS", "-0.1"),
+        ("LEADS_CACHE_SECONDS", "nan"),
+        ("LEADS_CACHE_SECONDS", "1e999"),
+        ("LEADS_MAX_COMMENTS", "0"),
+        ("LEADS_MAX_COMMENT_BYTES", "17000000"),
+        ("LEADS_MAX_COMMENT_BYTES", "4 MiB"),
+    ],
+)
+def test_a_bad_value_is_refused_by_name(variable: str, text: str) -> None:
+    with pytest.raises(BadSetting, match=variable):
+        from_environment({variable: text} | (MAIL if variable == "LEADS_SMTP_URL" else {}))
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"LEADS_API_KEY": SECRET},
+        {"LEADS_API_KEY": f"{SECRET} {SECRET}"},
+        {"LEADS_MONGODB_URI": f"http://user:{SECRET}@db.example"},
+        {"LEADS_MONGODB_URI": SECRET},
+        {"LEADS_SMTP_URL": f"smtp://user:{SECRET}@mail.example:{SECRET}"} | MAIL,
+        {"LEADS_SMTP_URL": f"ftp://user:{SECRET}@mail.example"} | MAIL,
+        {"LEADS_SMTP_URL": f"smtp://user:{SECRET}@mail.example"},
+        {"LEADS_SMTP_URL": f"smtp://user:{SECRET}@[mail.example"} | MAIL,
+    ],
+)
+def test_a_secret_is_never_in_the_text_of_an_error(environ: dict[str, str]) -> None:
+    with pytest.raises(BadSetting) as refusal:
+        from_environment(environ)
+
+    assert SECRET not in "".join(traceback.format_exception(refusal.value))
+
+
+@pytest.mark.parametrize(
+    "uri", ["mongodb://", f"mongodb://user:{SECRET}@db.example:port", f"mongodb://user:{SECRET}/1@db.example"]
+)
+def test_an_address_that_cannot_be_read_is_refused_by_name_without_its_password(uri: str) -> None:
+    with pytest.raises(UnusableUri, match="LEADS_MONGODB_URI") as refusal:
+        connect(uri, request_timeout=1)
+
+    assert SECRET not in "".join(traceback.format_exception(refusal.value))
+
+
+def test_good_values_of_others_do_not_hide_a_bad_one() -> None:
+    with pytest.raises(BadSetting, match="LEADS_DEFAULT_LIMIT"):
+        from_environment({"LEADS_API_KEY": KEY, "LEADS_DEFAULT_LIMIT": "x", "LEADS_LOG_LEVEL": "debug"} | MAIL)
+
+
+def test_variables_that_no_setting_reads_are_told() -> None:
+    environ = dict.fromkeys(DEFAULTS, "x") | {"LEADS_PORT_8000_TCP": "x", "LEADS_API_KEYS": "x", "PATH": "x"}
+
+    assert unknown_variables(environ) == ["LEADS_API_KEYS", "LEADS_PORT_8000_TCP"]
+
+
+def test_unknown_variables_do_not_stop_the_service() -> None:
+    settings = from_environment({"LEADS_SERVICE_HOST": "10.0.0.1"})
+
+    assert settings == Settings()
+
+
+def test_every_variable_is_described_with_its_default() -> None:
+    rows = {variable: (default, description) for variable, default, description in described()}
+
+    assert rows.keys() >= DEFAULTS.keys()
+    assert all(description for _, description in rows.values())
+    shown = {variable: rows[variable][0] for variable in ("LEADS_DEFAULT_LIMIT", "LEADS_ACCESS_LOG", "LEADS_API_KEY")}
+    assert shown == {"LEADS_DEFAULT_LIMIT": "25", "LEADS_ACCESS_LOG": "no", "LEADS_API_KEY": ""}
+
+
+def test_a_key_that_is_given_in_code_is_checked_as_well() -> None:
+    with pytest.raises(BadSetting, match="LEADS_API_KEY"):
+        Settings(api_key="short")

@@ -1,0 +1,145 @@
+"""What a deletion leaves in leads when it is cut off behind the tombstone (contract, section 4, "Deleting")."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import pytest
+from pymongo.errors import AutoReconnect
+
+from app.leads.store import LeadStore
+from app.mongo.client import Database
+from tests.client import Api, Json
+from tests.conftest import Serve
+
+PATIENCE = 10.0
+
+
+async def cut_off(database: Database, collection: str, record_id: int) -> None:
+    """Leave what a deletion leaves behind that got no further than its own commit."""
+    await database[collection].update_one(
+        {"_id": record_id}, {"$set": {"deleted": True, "residue": 1}, "$unset": {"folded": ""}}
+    )
+    await database["catalog"].update_one({"_id": "catalog"}, {"$inc": {"revision": 1}})
+
+
+async def until(done: Callable[[], Awaitable[bool]]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not await done():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
+
+
+async def of(database: Database, collection: str, record_id: int) -> Json:
+    document = await database[collection].find_one({"_id": record_id})
+    assert document is not None
+    return document
+
+
+async def assigned_lead(api: Api, *members: int) -> Json:
+    lead = await api.lead()
+    await api.put(f"/api/leads/{lead['id']}/assigned", {"assigned": list(members)})
+    return lead
+
+
+async def test_a_member_whose_deletion_was_cut_off_is_hidden_at_once(serve: Serve, database: Database) -> None:
+    async with serve(cache_seconds=0) as api:
+        sam, kim = await api.member(), await api.member("Kim", "Poe")
+        lead = await assigned_lead(api, sam["id"], kim["id"])
+
+        await cut_off(database, "users", sam["id"])
+
+        shown = await api.shown(lead["id"])
+        listed = (await api.get("/api/leads")).json()["data"]
+        found = (await api.get("/api/leads", assigned_user_id=sam["id"])).json()
+        again = await api.member()
+    assert shown["assigned"] == [{"id": kim["id"], "name": "Kim Poe"}]
+    assert listed == [shown]
+    assert found["data"] == []
+    assert found["meta"]["total"] == 0
+    assert again["id"] > kim["id"]
+    assert (await of(database, "leads", lead["id"]))["assigned"] == [sam["id"], kim["id"]]
+
+
+async def test_the_sweep_ends_the_deletion_of_a_member(
+    serve: Serve, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serve() as api:
+        sam, kim = await api.member(), await api.member("Kim", "Poe")
+        leads = [await assigned_lead(api, sam["id"], kim["id"]), await assigned_lead(api, kim["id"])]
+    await cut_off(database, "users", sam["id"])
+    monkeypatch.setattr("app.lifespan._SWEEP_PAUSE", 0.05)
+
+    async def swept() -> bool:
+        return "residue" not in await of(database, "users", sam["id"])
+
+    async with serve() as api:
+        await until(swept)
+
+        shown = [(await api.shown(lead["id"]))["assigned"] for lead in leads]
+    assert shown == [[{"id": kim["id"], "name": "Kim Poe"}]] * 2
+    assert [(await of(database, "leads", lead["id"]))["assigned"] for lead in leads] == [[kim["id"]]] * 2
+    assert (await of(database, "users", sam["id"]))["deleted"] is True
+
+
+async def test_the_sweep_ends_the_deletion_of_a_custom_field(
+    serve: Serve, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serve(cache_seconds=0) as api:
+        colour, size = await api.custom_field("colour"), await api.custom_field("size")
+        lead = await api.lead(colour="blue", size="L")
+        await cut_off(database, "custom_fields", colour["id"])
+        hidden = await api.shown(lead["id"])
+        await api.custom_field("colour")
+        renewed = await api.shown(lead["id"])
+    monkeypatch.setattr("app.lifespan._SWEEP_PAUSE", 0.05)
+
+    async def swept() -> bool:
+        return "residue" not in await of(database, "custom_fields", colour["id"])
+
+    async with serve():
+        await until(swept)
+
+    assert hidden["custom_fields"] == {"size": "L"}
+    assert renewed["custom_fields"] == {"size": "L", "colour": None}
+    assert (await of(database, "leads", lead["id"]))["custom"] == {str(size["id"]): "L"}
+
+
+async def test_a_deletion_whose_rest_fails_is_done_for_callers_and_ended_later(
+    serve: Serve, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def failing(_store: LeadStore, _member: int, _by: int) -> None:
+        raise AutoReconnect
+
+    with monkeypatch.context() as broken:
+        broken.setattr(LeadStore, "clear_assignments", failing)
+        async with serve() as api:
+            sam = await api.member()
+            lead = await assigned_lead(api, sam["id"])
+
+            answer = await api.delete(f"/api/team/{sam['id']}")
+            again = await api.delete(f"/api/team/{sam['id']}")
+            shown = await api.shown(lead["id"])
+    monkeypatch.setattr("app.lifespan._SWEEP_PAUSE", 0.05)
+
+    async def swept() -> bool:
+        return not (await of(database, "leads", lead["id"]))["assigned"]
+
+    async with serve():
+        await until(swept)
+
+    assert (answer.status_code, again.status_code) == (200, 404)
+    assert shown["assigned"] == []
+
+
+async def test_an_undisturbed_deletion_leaves_nothing_to_sweep(serve: Serve, database: Database) -> None:
+    async with serve() as api:
+        sam, colour = await api.member(), await api.custom_field("colour")
+        lead = await assigned_lead(api, sam["id"])
+
+        await api.delete(f"/api/team/{sam['id']}")
+        await api.delete(f"/api/custom-fields/{colour['id']}")
+
+    assert "residue" not in await of(database, "users", sam["id"])
+    assert "residue" not in await of(database, "custom_fields", colour["id"])
+    assert (await of(database, "leads", lead["id"]))["assigned"] == []

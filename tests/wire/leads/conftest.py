@@ -1,0 +1,11 @@
+"""Leads on the real server."""
+
+import pytest
+
+from app.mongo.client import Client
+
+
+@pytest.fixture
+def store_client(wire_client: Client) -> Client:
+    """The databases of these tests are on the real server."""
+    return wire_client
