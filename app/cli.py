@@ -141,6 +141,9 @@ def _serve(settings: Settings, options: argparse.Namespace) -> None:
         )
         sys.stdout.flush()
         _run_server(settings, options)
+        signal.signal(
+            signal.SIGINT, signal.SIG_IGN
+        )  # an impatient second Ctrl-C must not keep the data from being written
 
 
 def _run_server(settings: Settings, options: argparse.Namespace) -> None:

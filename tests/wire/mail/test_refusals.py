@@ -1,0 +1,174 @@
+"""What the SMTP server does not take: tried again, or dead with the reason kept (contract, "Convert")."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from app.mail.queue import MAX_ATTEMPTS
+from tests.client import Api
+from tests.conftest import Serve
+from tests.simulators.smtp import DROP, HANG, SmtpServer, Stage
+from tests.wire.mail.conftest import Sending
+from tests.wire.mail.outbox import Outbox, convert, mailing
+from tests.wire.process import free_port
+
+TEMPORARY: list[tuple[Stage, str]] = [
+    ("EHLO", "421 4.3.2 Closing"),
+    ("EHLO", "554 5.3.2 No service for you"),
+    ("EHLO", DROP),
+    ("MAIL", "451 4.3.0 Later"),
+    ("MAIL", "421 4.3.2 Closing"),
+    ("MAIL", "530 5.7.0 Authentication required"),
+    ("MAIL", DROP),
+    ("RCPT", "450 4.2.0 Greylisted"),
+    ("RCPT", "530 5.7.1 Must issue a STARTTLS command first"),
+    ("RCPT", DROP),
+    ("DATA", "451 4.3.0 Later"),
+    ("DATA", "452 4.3.1 Disk full"),
+    ("DATA", DROP),
+]
+PERMANENT: list[tuple[Stage, str]] = [
+    ("MAIL", "550 5.7.1 Sender unwanted"),
+    ("RCPT", "550 5.1.1 No such user"),
+    ("RCPT", "553 5.1.3 Bad address"),
+    ("DATA", "554 5.6.0 Content unwanted"),
+]
+
+
+@pytest.mark.parametrize("trouble", TEMPORARY)
+async def test_a_mail_that_fails_first_is_sent_once_the_server_accepts_it(
+    api: Api, sending: Sending, smtp: SmtpServer, mails: Outbox, trouble: tuple[Stage, str]
+) -> None:
+    await convert(api, "jane@acme.example")
+    smtp.trouble(*trouble)
+
+    async with sending(smtp.url()):
+        failed = await mails.until_tried(2)
+        smtp.heal()
+        (sent,) = await mails.until("sent")
+
+    assert (failed["status"], sent["error"]) == ("queued", None)
+    assert failed["error"]
+    assert [mail.recipients for mail in smtp.mails] == [["jane@acme.example"]]
+
+
+@pytest.mark.parametrize("trouble", PERMANENT)
+async def test_a_mail_that_is_refused_for_good_is_dead_with_the_reason(
+    api: Api, sending: Sending, smtp: SmtpServer, mails: Outbox, trouble: tuple[Stage, str]
+) -> None:
+    await convert(api)
+    smtp.trouble(*trouble)
+
+    async with sending(smtp.url()):
+        (dead,) = await mails.until("dead")
+
+    stage, reply = trouble
+    assert reply[:3] in dead["error"]
+    assert (dead["attempts"], smtp.stages.count(stage), smtp.mails) == (1, 1, [])
+
+
+async def test_after_the_last_attempt_a_mail_is_dead_and_not_tried_again(
+    api: Api, sending: Sending, smtp: SmtpServer, mails: Outbox
+) -> None:
+    await convert(api)
+    smtp.trouble("RCPT", "450 4.2.0 Greylisted")
+
+    async with sending(smtp.url()):
+        (dead,) = await mails.until("dead")
+        smtp.heal()
+        await convert(api, "next@acme.example")
+        await mails.until("dead", "sent")
+
+    assert "450" in dead["error"]
+    assert dead["attempts"] == smtp.stages.count("RCPT") - 1 == MAX_ATTEMPTS
+    assert [mail.recipients for mail in smtp.mails] == [["next@acme.example"]]
+
+
+async def test_a_server_that_is_not_there_is_waited_for(api: Api, sending: Sending, mails: Outbox) -> None:
+    await convert(api)
+    smtp = SmtpServer()
+    smtp.port = free_port()
+
+    async with sending(smtp.url()):
+        await mails.until_tried(2)
+        async with smtp:
+            await mails.until("sent")
+
+    assert len(smtp.mails) == 1
+
+
+async def test_the_service_itself_tries_again(serve: Serve, smtp: SmtpServer, mails: Outbox) -> None:
+    smtp.trouble("DATA", "451 4.3.0 Later", times=1)
+
+    async with serve(**mailing(smtp.url())) as api:
+        await convert(api)
+        failed = await mails.until_tried(1)
+        (mail,) = await smtp.received()
+        await mails.until("sent")
+
+    assert "451" in failed["error"]
+    assert "Hello Jane Doe" in mail.message.get_content()
+
+
+@pytest.mark.parametrize("stage", ["EHLO", "MAIL", "DATA"])
+async def test_a_server_that_hangs_is_given_up_on_within_the_lease(
+    api: Api, sending: Sending, smtp: SmtpServer, mails: Outbox, stage: Stage
+) -> None:
+    await convert(api)
+    smtp.trouble(stage, HANG)
+
+    async with sending(smtp.url(), lease_seconds=9, first_pause_seconds=30):
+        await smtp.reached(stage)
+        (leased,) = await mails.all()
+        failed = await mails.until_tried(1)
+        noted_at = datetime.now(UTC)
+
+    assert noted_at < leased["due"]
+    assert failed["status"] == "queued"
+    assert "Timeout" in failed["error"]
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [("RCPT", "550 5.1.1 No such user"), ("RCPT", "450 4.2.0 Greylisted"), ("DATA", HANG), ("DATA", DROP)],
+)
+async def test_a_bad_mail_does_not_hold_up_the_others(
+    api: Api, sending: Sending, smtp: SmtpServer, mails: Outbox, trouble: tuple[Stage, str]
+) -> None:
+    await convert(api, "bad@acme.example")
+    for number in range(5):
+        await convert(api, f"good-{number}@acme.example")
+    smtp.trouble(*trouble, to="bad@acme.example")
+
+    async with sending(smtp.url(), lease_seconds=12, first_pause_seconds=30):
+        await smtp.received(5)
+
+    assert [mail.recipients[0] for mail in smtp.mails] == [f"good-{number}@acme.example" for number in range(5)]
+    assert (await mails.all())[0]["error"]
+
+
+async def test_a_mail_whose_acceptance_got_lost_is_sent_again_with_the_same_message_id(
+    api: Api, sending: Sending, smtp: SmtpServer, mails: Outbox
+) -> None:
+    await convert(api)
+    smtp.trouble("ACCEPTED", DROP, times=1)
+
+    async with sending(smtp.url()):
+        await mails.until("sent")
+
+    first, second = smtp.mails
+    assert first.message["Message-ID"] == second.message["Message-ID"]
+
+
+@pytest.mark.parametrize("what", [HANG, DROP, "421 4.3.2 Closing"])
+async def test_a_farewell_that_fails_is_no_reason_to_send_again(
+    api: Api, sending: Sending, smtp: SmtpServer, mails: Outbox, what: str
+) -> None:
+    await convert(api)
+    smtp.trouble("QUIT", what)
+
+    async with sending(smtp.url(), lease_seconds=12):
+        (sent,) = await mails.until("sent")
+
+    assert sent["attempts"] == 1
+    assert len(smtp.mails) == 1
