@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
+from email.errors import HeaderParseError
+from email.headerregistry import Address
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Literal
@@ -47,9 +49,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = None
     smtp_url: Annotated[
         str | None,
-        Meta(
-            description="smtp://user:password@host:587 (STARTTLS when offered) or smtps://. Unset: mails stay queued."
-        ),
+        Meta(description="smtp://user:password@host:587 or smtps://; passwords need TLS. Unset: mails stay queued."),
     ] = None
     mail_from: Annotated[str | None, Meta(description="Sender of the mails. Needed with LEADS_SMTP_URL.")] = None
     portal_url: Annotated[
@@ -94,12 +94,19 @@ def _check(settings: Settings) -> None:
             raise BadSetting("LEADS_CORS_ORIGINS must be * or origins like https://app.example, comma-separated.")
     if settings.portal_url is not None and not re.fullmatch(r"https?://[^\s]+", settings.portal_url):
         raise BadSetting("LEADS_PORTAL_URL must be an http or https address.")
-    if settings.mail_from is not None and (
-        "@" not in parseaddr(settings.mail_from)[1] or not settings.mail_from.isprintable()
-    ):
+    if settings.mail_from is not None and not _is_sender(settings.mail_from):
         raise BadSetting("LEADS_MAIL_FROM must be an e-mail address, like 'Acme <crm@acme.example>'.")
     if settings.smtp_url is not None:
         _check_smtp(settings)
+
+
+def _is_sender(text: str) -> bool:
+    try:
+        address = Address(addr_spec=parseaddr(text)[1])
+        address.domain.encode("idna")
+    except (ValueError, HeaderParseError):
+        return False
+    return bool(address.username and address.domain) and text.isprintable()
 
 
 def _check_smtp(settings: Settings) -> None:

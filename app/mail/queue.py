@@ -13,12 +13,22 @@ from app.mongo.client import Database, Document, Session
 from app.mongo.indexes import Index
 
 COLLECTION = "mails"
-INDEXES = {COLLECTION: [Index("due", (("status", 1), ("due", 1)))]}
 
 LEASE_SECONDS = 60.0
 FIRST_PAUSE_SECONDS = 5.0
-MAX_ATTEMPTS = 12
+MAX_ATTEMPTS = 60
+"""With the longest pause of an hour, a mail server may be away for two days."""
+KEPT_SECONDS = 30 * 24 * 3600
+"""How long a mail that was sent, or is dead, can be looked at; it holds a name and an address."""
 _LONGEST_PAUSE_SECONDS = 3600.0
+
+
+INDEXES = {
+    COLLECTION: [
+        Index("due", (("status", 1), ("due", 1))),
+        Index("ended", (("ended", 1),), expire_seconds=KEPT_SECONDS),
+    ]
+}
 
 
 class Mail(Struct, frozen=True):

@@ -11,6 +11,7 @@ from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
+from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
@@ -48,6 +49,8 @@ class MailSender:
             "username": unquote(url.username) if url.username else None,
             "password": unquote(url.password) if url.password else None,
             "use_tls": url.scheme == "smtps",
+            # A password goes nowhere in the clear, also if someone on the way hides that STARTTLS is offered.
+            "start_tls": True if url.scheme == "smtp" and url.password and not _is_loopback(url.hostname) else None,
             "tls_context": ssl.create_default_context(),
             "timeout": self._delivery_seconds / 2,
         }
@@ -175,6 +178,8 @@ def _is_final(error: Exception) -> bool:
     """Tell whether the refusal of a mail will never be another."""
     if codes := _codes(error):
         return all(code >= 500 and code not in _UNAUTHENTICATED for code in codes)  # noqa: PLR2004
+    if isinstance(error, aiosmtplib.SMTPNotSupported):  # an address beyond ASCII, on a server that takes none
+        return True
     # An address or a header that cannot be written. A fault of TLS is a ValueError, too, and may pass.
     return isinstance(error, ValueError | MessageError) and not isinstance(error, OSError)
 
@@ -194,3 +199,12 @@ def _ascii_label(label: str) -> str:
     if {"ß", "ς"} & set(lower):  # the codec, which is of 2003, would write another letter: another's domain
         return f"xn--{lower.encode('punycode').decode()}"
     return label.encode("idna").decode()
+
+
+def _is_loopback(host: str | None) -> bool:
+    if host is None or host == "localhost":
+        return host is not None
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:  # a name
+        return False

@@ -16,11 +16,19 @@ class Index(Struct, frozen=True):
     unique: bool = False
     sparse: bool = False
 
+    expire_seconds: int | None = None
+    """How long after the date of its field a document is removed."""
+
     def options(self) -> dict[str, Any]:
         """Return the options that are set; an unset one is not sent."""
-        return (
-            {"name": self.name} | ({"unique": True} if self.unique else {}) | ({"sparse": True} if self.sparse else {})
-        )
+        options: dict[str, Any] = {"name": self.name}
+        if self.unique:
+            options["unique"] = True
+        if self.sparse:
+            options["sparse"] = True
+        if self.expire_seconds is not None:
+            options["expireAfterSeconds"] = self.expire_seconds
+        return options
 
 
 Indexes = Mapping[str, Sequence[Index]]

@@ -37,6 +37,6 @@ class Cors:
 
     def preflight(self, method: str, request: Mapping[bytes, bytes]) -> Mapping[str, str] | None:
         """Return what the answer to a preflight adds; None if the request is none, or of an origin not allowed."""
-        asks = method == "OPTIONS" and b"access-control-request-method" in request
+        asks = method == "OPTIONS" and b"origin" in request and b"access-control-request-method" in request
         allowed = self._any or request.get(b"origin") in self._origins
         return _PREFLIGHT if asks and allowed else None

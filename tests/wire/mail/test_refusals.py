@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.mail.queue import MAX_ATTEMPTS
+from app.mail import queue
 from tests.client import Api
 from tests.conftest import Serve
 from tests.simulators.smtp import DROP, HANG, SmtpServer, Stage
@@ -68,8 +68,9 @@ async def test_a_mail_that_is_refused_for_good_is_dead_with_the_reason(
 
 
 async def test_after_the_last_attempt_a_mail_is_dead_and_not_tried_again(
-    api: Api, sending: Sending, smtp: SmtpServer, mails: Outbox
+    api: Api, sending: Sending, smtp: SmtpServer, mails: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(queue, "MAX_ATTEMPTS", 5)
     await convert(api)
     smtp.trouble("RCPT", "450 4.2.0 Greylisted")
 
@@ -80,7 +81,7 @@ async def test_after_the_last_attempt_a_mail_is_dead_and_not_tried_again(
         await mails.until("dead", "sent")
 
     assert "450" in dead["error"]
-    assert dead["attempts"] == smtp.stages.count("RCPT") - 1 == MAX_ATTEMPTS
+    assert dead["attempts"] == smtp.stages.count("RCPT") - 1 == 5
     assert [mail.recipients for mail in smtp.mails] == [["next@acme.example"]]
 
 
