@@ -7,7 +7,7 @@ import secrets
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -18,7 +18,16 @@ import uvicorn
 from app import asgi
 from app.access.keys import ApiKey, KeyStore
 from app.catalog.cache import Catalog
-from app.mongo.client import Database, Standalone, UnusableUri, close, connect, refuse_standalone
+from app.mongo.client import (
+    REACH_SECONDS,
+    Database,
+    Standalone,
+    UnusableUri,
+    close,
+    connect,
+    deadline,
+    refuse_standalone,
+)
 from app.mongo.embedded import CannotStart, Embedded, attached
 from app.mongo.faults import DatabaseError
 from app.mongo.ids import Ids
@@ -125,7 +134,7 @@ def _date(text: str) -> datetime:
 
 def _serve(settings: Settings, options: argparse.Namespace) -> None:
     if settings.mongodb_uri is not None:
-        connect(settings.mongodb_uri, request_timeout=settings.request_timeout).close()  # an address that can be read?
+        asyncio.run(_refuse_unusable(settings.mongodb_uri, settings))
         _run_server(settings, options)
         return
     # The server hands a SIGTERM on when it has ended in order; the embedded one must end in order, too.
@@ -166,6 +175,16 @@ def _run_server(settings: Settings, options: argparse.Namespace) -> None:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=round(settings.request_timeout) + 1,
     )
+
+
+async def _refuse_unusable(uri: str, settings: Settings) -> None:
+    """Refuse at once what could never work. A database that is away may come; the service waits for it."""
+    client = connect(uri, driver=settings.mongodb_driver, request_timeout=settings.request_timeout)
+    try:
+        with suppress(DatabaseError), deadline(REACH_SECONDS):
+            await refuse_standalone(client)
+    finally:
+        await close(client)
 
 
 async def _kept_key(uri: str, settings: Settings) -> str:

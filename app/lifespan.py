@@ -10,7 +10,16 @@ from litestar import Litestar
 
 from app.errors import Failure
 from app.mail.sender import MailSender
-from app.mongo.client import Client, Database, Standalone, close, deadline, is_mongomock, refuse_standalone
+from app.mongo.client import (
+    REACH_SECONDS,
+    Client,
+    Database,
+    Standalone,
+    close,
+    deadline,
+    is_mongomock,
+    refuse_standalone,
+)
 from app.mongo.faults import DatabaseError
 from app.setup import set_up
 from app.web.health import Readiness
@@ -60,9 +69,12 @@ class Lifespan:
     async def _set_up(self) -> bool:
         """Set the database up; tell whether it could be reached."""
         try:
-            with deadline(_SETUP_SECONDS):
-                if not is_mongomock(self.client):
+            # Looked for briefly, as a deadline is also how long the driver waits for a server to appear: a service that
+            # waits for its database answers meanwhile. Indexes, once it is there, may take long.
+            if not is_mongomock(self.client):
+                with deadline(REACH_SECONDS):
                     await refuse_standalone(self.client)
+            with deadline(_SETUP_SECONDS):
                 await set_up(self.database)
         except DatabaseError as error:
             _log.warning("the database cannot be set up yet: %s", type(error).__name__)

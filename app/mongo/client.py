@@ -36,6 +36,10 @@ POOL_SIZE = 64
 """Connections of one process: as many as the driver has threads, so that no call waits for a connection."""
 
 
+REACH_SECONDS = 2.0
+"""How long a start looks for its database before it goes on without."""
+
+
 class Standalone(Exception):  # noqa: N818 - named as the failures are
     """The server is no member of a replica set, so it has no transactions."""
 
