@@ -5,17 +5,8 @@ from typing import Any
 
 from app.catalog.cache import Catalog
 from app.mongo.client import Document
-from app.web.fields import (
-    INT64_MAX,
-    Convert,
-    Rule,
-    calendar_date,
-    cents,
-    choice,
-    integer,
-    shown_cents,
-    text,
-)
+from app.web.rules import Rule
+from app.web.values import INT64_MAX, Convert, calendar_date, cents, choice, integer, shown_cents, text
 
 MAX_TEXT, MAX_PARAGRAPH = 250, 65_000
 

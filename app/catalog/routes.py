@@ -19,10 +19,10 @@ from app.catalog.schemas import (
 from app.catalog.store import CatalogStore
 from app.errors import Invalid
 from app.web.envelope import Answer, Deleted, Page, created
-from app.web.fields import REQUIRED
 from app.web.input import Changes
 from app.web.openapi import failures
 from app.web.paging import Paging
+from app.web.values import REQUIRED
 
 Statuses = NamedDependency[CatalogStore[LeadStatus]]
 Categories = NamedDependency[CatalogStore[Category]]

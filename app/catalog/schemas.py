@@ -6,9 +6,10 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from app.catalog.model import CategoryType, Datatype, MemberStatus
-from app.web.fields import REQUIRED, TAKEN, Email, pattern
+from app.web.fields import Email
 from app.web.input import Consistent
 from app.web.paging import Paging
+from app.web.values import REQUIRED, TAKEN, pattern
 
 Position = Annotated[int, Meta(ge=0, le=1_000_000_000, description="Place in the default order; default last.")]
 _NAME = r"[a-z][a-z0-9_]{0,63}"

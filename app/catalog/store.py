@@ -12,8 +12,8 @@ from app.mongo.faults import Duplicate
 from app.mongo.ids import Ids
 from app.mongo.indexes import Index
 from app.mongo.transaction import Transact
-from app.web.fields import TAKEN
 from app.web.paging import Paging
+from app.web.values import TAKEN
 
 T = TypeVar("T")
 

@@ -13,8 +13,8 @@ from app.mongo.client import Database, Document, Session
 from app.mongo.ids import Ids
 from app.mongo.indexes import Index
 from app.mongo.transaction import Transact
-from app.web.fields import NOT_SELECTABLE
 from app.web.paging import Paging
+from app.web.values import NOT_SELECTABLE
 
 COLLECTION = "checklists"
 INDEXES = {

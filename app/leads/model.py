@@ -11,8 +11,8 @@ from app.catalog.cache import Snapshot
 from app.catalog.model import NameShown
 from app.mongo.client import Document
 from app.mongo.substrings import pieces
-from app.web.fields import shown_cents
 from app.web.timestamps import Timestamp, shown_time
+from app.web.values import shown_cents
 
 ActiveState = Literal["active", "archived"]
 

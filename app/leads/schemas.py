@@ -5,8 +5,9 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from app.leads.model import ActiveState
-from app.web.fields import INT64_MAX, Date, Email, From, Id, Ids, Money, Until, Words
+from app.web.fields import Date, Email, From, Id, Ids, Money, Until, Words
 from app.web.paging import Paging
+from app.web.values import INT64_MAX
 
 Title = Annotated[str, Meta(max_length=250)]
 Name = Annotated[str, Meta(max_length=100)]

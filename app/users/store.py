@@ -5,7 +5,7 @@ from datetime import datetime
 from app.errors import Invalid
 from app.mongo.client import Database, Document, Session
 from app.mongo.indexes import Index
-from app.web.fields import TAKEN
+from app.web.values import TAKEN
 
 COLLECTION = "users"
 INDEXES = {

@@ -8,7 +8,8 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from app.errors import BadRequest, Faults, UnsupportedMediaType
-from app.web.fields import NOT_ALLOWED, Rule, add_fault
+from app.web.rules import Rule
+from app.web.values import NOT_ALLOWED, add_fault
 
 MAX_FIELDS = 1000
 """Members of a body or parameters of a query; a lead with every custom field has fewer."""

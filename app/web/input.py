@@ -11,7 +11,8 @@ from msgspec import Struct
 
 from app.errors import BadRequest, Faults, Invalid, PayloadTooLarge, RequestTimeout
 from app.web.bodies import read_body, read_query
-from app.web.fields import NOT_RECOGNISED, Rule, add_fault, rules_of
+from app.web.rules import Rule, rules_of
+from app.web.values import NOT_RECOGNISED, add_fault
 
 T = TypeVar("T")
 

@@ -27,8 +27,8 @@ from app.errors import (
 )
 from app.web.bodies import FORM, JSON
 from app.web.envelope import ErrorBody, InvalidBody
-from app.web.fields import BOOLEANS, INT64_MAX
 from app.web.input import Changes, asked_for
+from app.web.values import BOOLEANS, INT64_MAX
 
 _EVERYWHERE = (401, 404, 405, 422, 429, 500, 503)
 _WITH_BODY = (400, 408, 413, 415)

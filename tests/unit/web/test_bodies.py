@@ -7,7 +7,8 @@ import pytest
 
 from app.errors import BadRequest, Faults, UnsupportedMediaType
 from app.web.bodies import FORM, JSON, MAX_FIELDS, read_body, read_query
-from app.web.fields import Rule, text
+from app.web.rules import Rule
+from app.web.values import text
 
 RULES = {
     "tags": Rule(name="tags", convert=text(5), many=True),

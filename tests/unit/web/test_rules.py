@@ -1,4 +1,4 @@
-"""The rules that app/web/fields.py makes of the fields of a struct."""
+"""The rules that app/web/rules.py makes of the fields of a struct."""
 
 from typing import Annotated, Any, Literal
 
@@ -6,8 +6,8 @@ import pytest
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from app.errors import Faults
-from app.web import fields
-from app.web.fields import Rule, rules_of
+from app.web import values
+from app.web.rules import Rule, rules_of
 
 
 class Sample(Struct, kw_only=True):
@@ -73,15 +73,15 @@ def test_items_of_an_array_are_checked_each() -> None:
 def test_several_faults_of_one_field_are_kept_in_order() -> None:
     faults: Faults = {}
 
-    fields.add_fault(faults, "lead_title", "The {} field is odd.")
-    fields.add_fault(faults, "lead_title", "The {} field is required.")
+    values.add_fault(faults, "lead_title", "The {} field is odd.")
+    values.add_fault(faults, "lead_title", "The {} field is required.")
 
     assert faults == {"lead_title": ["The lead title field is odd.", "The lead title field is required."]}
 
 
 def test_a_rule_tells_its_own_text_for_what_is_missing() -> None:
     faults: Faults = {}
-    rule = Rule(name="tags", convert=fields.text(5), required=True, missing="The {} field must be present.", many=True)
+    rule = Rule(name="tags", convert=values.text(5), required=True, missing="The {} field must be present.", many=True)
 
     assert rule.absent(faults) is None
     assert faults == {"tags": ["The tags field must be present."]}

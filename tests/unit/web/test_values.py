@@ -1,4 +1,4 @@
-"""What app/web/fields.py makes of values, as tables."""
+"""What app/web/values.py makes of values, as tables."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from app.web import fields
-from app.web.fields import MAX_CENTS, Convert, Wrong, is_blank
+from app.web import values
+from app.web.values import MAX_CENTS, Convert, Wrong, is_blank
 
 WHOLE, NUMBER, STRING = (
     "The {} field must be an integer.",
@@ -36,13 +36,13 @@ def outcome(convert: Convert, value: object) -> Any:
     ],
 )  # fmt: skip
 def test_an_integer(value: object, expected: object) -> None:
-    found = outcome(fields.integer(), value)
+    found = outcome(values.integer(), value)
 
     assert (found, type(found)) == (expected, type(expected))
 
 
 def test_an_integer_within_bounds() -> None:
-    convert = fields.integer(1, 10)
+    convert = values.integer(1, 10)
 
     assert [outcome(convert, value) for value in (1, "10", 0, 11, "-1", 2**63)] == [
         1,
@@ -72,14 +72,14 @@ LOW, HIGH = "The {} field must be at least 0.", "The {} field must not be greate
     ],
 )  # fmt: skip
 def test_money(value: object, expected: object) -> None:
-    assert outcome(fields.cents(0, MAX_CENTS), value) == expected
+    assert outcome(values.cents(0, MAX_CENTS), value) == expected
 
 
 @pytest.mark.parametrize(
     ("value", "expected"), [("-2.5", -250), (Decimal("-2.675"), -268), (Decimal("-0.004"), 0), ("-2.675", -268)]
 )
 def test_a_decimal_may_be_negative_where_its_bounds_allow_it(value: object, expected: int) -> None:
-    assert outcome(fields.cents(-(2**63), 2**63 - 1), value) == expected
+    assert outcome(values.cents(-(2**63), 2**63 - 1), value) == expected
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_decimal_may_be_negative_where_its_bounds_allow_it(value: object, expe
     [(0, "0.00"), (5, "0.05"), (250_000, "2500.00"), (MAX_CENTS, "99999999.99"), (-5, "-0.05"), (-250, "-2.50")],
 )
 def test_money_is_shown_with_two_decimals(cents: int, shown: str) -> None:
-    assert fields.shown_cents(cents) == shown
+    assert values.shown_cents(cents) == shown
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_money_is_shown_with_two_decimals(cents: int, shown: str) -> None:
     ],
 )  # fmt: skip
 def test_text(value: object, expected: str) -> None:
-    assert outcome(fields.text(5), value) == expected
+    assert outcome(values.text(5), value) == expected
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_text(value: object, expected: str) -> None:
     ],
 )  # fmt: skip
 def test_an_e_mail(value: object, expected: str) -> None:
-    assert outcome(fields.email(150), value) == expected
+    assert outcome(values.email(150), value) == expected
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_an_e_mail(value: object, expected: str) -> None:
     ],
 )  # fmt: skip
 def test_a_date(value: object, expected: str) -> None:
-    assert outcome(fields.calendar_date, value) == expected
+    assert outcome(values.calendar_date, value) == expected
 
 
 def utc(*parts: int) -> datetime:
@@ -148,8 +148,8 @@ def utc(*parts: int) -> datetime:
     ],
 )
 def test_a_moment_is_the_first_or_the_last_whole_millisecond(value: str, first: datetime, last: datetime) -> None:
-    assert outcome(fields.moment(end=False), value) == first
-    assert outcome(fields.moment(end=True), value) == last
+    assert outcome(values.moment(end=False), value) == first
+    assert outcome(values.moment(end=True), value) == last
 
 
 @pytest.mark.parametrize(
@@ -159,8 +159,8 @@ def test_a_moment_is_the_first_or_the_last_whole_millisecond(value: str, first: 
      "2026-06-15T10:00:00z", 1, None],
 )  # fmt: skip
 def test_what_is_no_moment(value: object) -> None:
-    assert outcome(fields.moment(end=False), value) == DATE
-    assert outcome(fields.moment(end=True), value) == DATE
+    assert outcome(values.moment(end=False), value) == DATE
+    assert outcome(values.moment(end=True), value) == DATE
 
 
 @pytest.mark.parametrize(
@@ -171,16 +171,16 @@ def test_what_is_no_moment(value: object) -> None:
     ],
 )  # fmt: skip
 def test_a_flag(value: object, expected: bool) -> None:
-    assert outcome(fields.flag, value) is expected
+    assert outcome(values.flag, value) is expected
 
 
 @pytest.mark.parametrize("value", [1, 0, "TRUE ", "y", "2", "", None, [], "truee"])
 def test_what_is_no_flag(value: object) -> None:
-    assert outcome(fields.flag, value) == "The {} field must be true or false."
+    assert outcome(values.flag, value) == "The {} field must be true or false."
 
 
 def test_a_choice_is_one_of_its_options_to_the_letter() -> None:
-    convert = fields.choice(["yes", "no"])
+    convert = values.choice(["yes", "no"])
 
     assert [outcome(convert, value) for value in ("yes", "no", "Yes", "yes ", True, 1, ["yes"])] == [
         "yes", "no", *[SELECTED] * 5
@@ -188,12 +188,12 @@ def test_a_choice_is_one_of_its_options_to_the_letter() -> None:
 
 
 def test_ids_are_one_or_several() -> None:
-    assert outcome(fields.ids, "7") == [7]
-    assert outcome(fields.ids, "1,3") == [1, 3]
+    assert outcome(values.ids, "7") == [7]
+    assert outcome(values.ids, "1,3") == [1, 3]
     for bad in ("1,", ",", "1, 3", "1;3", "x", "1,x", f"{2**63}"):
-        assert outcome(fields.ids, bad) == WHOLE
-    assert outcome(fields.ids, "0,1") == "The {} field must be at least 1."
-    assert outcome(fields.ids, ",".join(["1"] * 101)) == "The {} field must not have more than 100 items."
+        assert outcome(values.ids, bad) == WHOLE
+    assert outcome(values.ids, "0,1") == "The {} field must be at least 1."
+    assert outcome(values.ids, ",".join(["1"] * 101)) == "The {} field must not have more than 100 items."
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_ids_are_one_or_several() -> None:
     ],
 )
 def test_a_limit_is_capped(value: str, expected: object) -> None:
-    assert outcome(fields.page_limit, value) == expected
+    assert outcome(values.page_limit, value) == expected
 
 
 @pytest.mark.parametrize(
