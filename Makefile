@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit test-mock test-wire test-faults lint types format openapi image check clean
+.PHONY: help run test test-unit test-mock test-wire test-faults lint types format bench openapi image check clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -31,16 +31,19 @@ test-faults: .venv/installed ## Run the tests that take the database away
 	$(BIN)/pytest tests/faults
 
 lint: .venv/installed ## Check style, import directions and configuration files
-	$(BIN)/ruff check app tests
-	$(BIN)/ruff format --check app tests
+	$(BIN)/ruff check app tests bench
+	$(BIN)/ruff format --check app tests bench
 	$(BIN)/lint-imports
 
 types: .venv/installed ## Check types
 	$(BIN)/mypy
 
 format: .venv/installed ## Format the code
-	$(BIN)/ruff check --fix app tests
-	$(BIN)/ruff format app tests
+	$(BIN)/ruff check --fix app tests bench
+	$(BIN)/ruff format app tests bench
+
+bench: .venv/installed ## Measure the service beside its peers; options in BENCH="--operations get ..."
+	$(BIN)/python -m bench.run $(BENCH)
 
 openapi: .venv/installed ## Write docs/openapi.json anew
 	$(BIN)/leads openapi > docs/openapi.json

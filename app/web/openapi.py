@@ -139,7 +139,7 @@ class _Schemas:
                     kept = {key: variant[key] for key in ("description", "default") if key in variant}
                     variant.clear()
                     variant.update(sent | kept)
-                elif variant.get("type") == "string" and not {"enum", "pattern", "format"} & variant.keys():
+                if variant.get("type") == "string" and not {"enum", "pattern", "format"} & variant.keys():
                     variant["pattern"] = _FILLED if name in struct.get("required", []) else _TEXT
 
 

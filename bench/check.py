@@ -1,0 +1,103 @@
+"""Do the peers do the same work? Each operation once, its answer compared with the service's."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+
+from bench.servers import Server
+
+_CREATE = {
+    "lead_title": " Café Acme - new website ", "lead_status": 1, "lead_categoryid": "3", "lead_firstname": "Zoë",
+    "lead_email": "Zoe@Acme.example", "lead_company_name": "Acme Inc", "lead_value": "2500.005", "lead_phone": "",
+    "lead_last_contacted": "2026-06-15", "lead_description": "Inbound enquiry.", "lead_city": "Porto",
+}  # fmt: skip
+_INVALID = {
+    "lead_status": 1, "lead_categoryid": 3, "lead_email": "nobody 1", "lead_value": "much", "lead_titel": "Acme",
+}  # fmt: skip
+_OWNER = {"first_name": "Jane", "last_name": "Doe", "client_billing_invoice_due_days": 14}
+_WRITTEN = {"id", "client_id", "created", "updated", "created_from_lead_id", "date"}
+"""What must differ between the records that two services write."""
+
+
+def differences(server: Server, service: Server, key: str) -> list[str]:
+    """Return in what a peer's answers differ from the service's."""
+    own, expected = _answers(server, key), _answers(service, key)
+    return [
+        f"{server.name}: {name}: {path or 'it'} is {here}, but {there} of the service"
+        for name, answer in expected.items()
+        for path, here, there in _unlike(own[name], answer)
+    ]
+
+
+def _unlike(own: Any, expected: Any, path: str = "") -> Iterator[tuple[str, str, str]]:
+    if isinstance(own, dict) and isinstance(expected, dict) and own.keys() == expected.keys():
+        for name in expected:
+            yield from _unlike(own[name], expected[name], f"{path}.{name}")
+    elif isinstance(own, list) and isinstance(expected, list) and len(own) == len(expected):
+        for position, item in enumerate(expected):
+            yield from _unlike(own[position], item, f"{path}.{position}")
+    elif own != expected:
+        yield path.strip("."), json.dumps(own), json.dumps(expected)
+
+
+def _answers(server: Server, key: str) -> dict[str, Any]:
+    """Return the answers to all operations, and to some that must fail; reads as they are, writes without ids."""
+    headers = {"Authorization": f"Bearer {key}", "X-Request-ID": "check-1"}
+    with httpx.Client(base_url=server.url, headers=headers, timeout=10) as http:
+        answers = {
+            "get": http.get("/api/leads/7"),
+            "get of a converted one": http.get("/api/leads/12"),
+            "get of none": http.get("/api/leads/999999999"),
+            "list": http.get("/api/leads?order=asc&page=3"),
+            "list by status": http.get("/api/leads?status=5&limit=10&order=asc"),
+            "list by title": http.get("/api/leads?sort=lead_title&order=asc&page=2&limit=20"),
+            "search": http.get("/api/leads?search=caf%C3%A9%20NEW&order=asc&limit=10"),
+            "search of nothing": http.get("/api/leads?search=no.thing"),
+            "no key": http.get("/api/leads/1", headers={"Authorization": "Bearer wrong"}),
+        }
+        texts = {name: _read(answer) for name, answer in answers.items()}
+        created = http.post("/api/leads", json=_CREATE)
+        lead = f"/api/leads/{created.json()['data']['id']}"
+        email = f"{server.name}{lead.rpartition('/')[2]}@check.example"
+        writes = {
+            "create": created,
+            "get what was created": http.get(lead),
+            "find what was created": http.get("/api/leads?search=cafe+acme.example&limit=1"),
+            "invalid create": http.post("/api/leads", json=_INVALID),
+            "create with an unknown status": http.post("/api/leads", json=_CREATE | {"lead_status": 99}),
+            "patch": http.patch(lead, json={"lead_value": 10.5, "lead_job_position": "CTO", "lead_city": None}),
+            "patch of the title": http.patch(lead, json={"lead_title": "Renamed"}),
+            "find what was renamed": http.get("/api/leads?search=renamed&limit=1"),
+            "status": http.put(f"{lead}/status", json={"status": 5}),
+            "comment": http.post(f"{lead}/comments", json={"comment": " Called. "}),
+            "comment on none": http.post("/api/leads/999999999/comments", json={"comment": "Called."}),
+            "convert": http.post(f"{lead}/convert", json=_OWNER | {"email": email}),
+            "convert again": http.post(f"{lead}/convert", json=_OWNER | {"email": email}),
+            "convert with a taken e-mail": http.post("/api/leads/1/convert", json=_OWNER | {"email": email.upper()}),
+            "get what was converted": http.get(lead),
+        }
+        return texts | {name: _without_ids(_read(answer)) for name, answer in writes.items()}
+
+
+def _read(answer: httpx.Response) -> dict[str, Any]:
+    """Return what of an answer must be the same."""
+    location = re.sub("[0-9]+", "ID", answer.headers.get("location", ""))
+    body = answer.json()
+    if body.get("meta"):
+        del body["meta"]["total"], body["meta"]["last_page"]  # each check writes leads
+    return {"status": answer.status_code, "location": location, "request": answer.headers["x-request-id"], "body": body}
+
+
+def _without_ids(body: Any) -> Any:
+    match body:
+        case dict():
+            return {
+                name: type(value).__name__ if name in _WRITTEN and not isinstance(value, dict) else _without_ids(value)
+                for name, value in body.items()
+            }
+        case list():
+            return [_without_ids(item) for item in body]
+    return body

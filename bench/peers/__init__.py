@@ -1,0 +1,1 @@
+"""Services of other make that do the same work: see ../README.md."""

@@ -1,0 +1,1 @@
+"""The floor: an ASGI function with a fixed answer."""
