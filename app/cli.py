@@ -62,6 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except DatabaseError as error:
         sys.stderr.write(f"leads: the database cannot be used: {type(error).__name__}. Is it running?\n")
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 

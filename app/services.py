@@ -51,7 +51,7 @@ class Services:
         database = client[settings.mongodb_database]
         ids = Ids(database)
         seconds = settings.request_timeout * DATABASE_SHARE
-        transact = OneAtATime() if is_mongomock(client) else Transactions(client, seconds=seconds)
+        transact = OneAtATime() if is_mongomock(client) else Transactions(database, seconds=seconds)
         catalog = Catalog(database, seconds=settings.cache_seconds)
         limits = CommentLimits(count=settings.max_comments, size=settings.max_comment_bytes)
 

@@ -83,18 +83,24 @@ class Embedded:
         self._log = folder / "embedded.log"
         self.port = port or _free_port()
         self.uri = _uri(self.port)
-        until = time.monotonic() + START_SECONDS
         self._process = self._spawn()
+        try:
+            self._wait()
+        except BaseException:
+            self._end()  # the record stays: it is another server's
+            raise
+        self._record.write_text(json.dumps({"port": self.port, "owner": os.getpid()}))
+
+    def _wait(self) -> None:
+        until = time.monotonic() + START_SECONDS
         while not _answers(self.port):
             if time.monotonic() > until or (self._ended() and not self._is_left_behind()):
-                self._end()  # the record stays: it is another server's
                 raise CannotStart(
-                    f"The embedded server did not start; {self._log} tells why. Is another one using {folder}?"
+                    f"The embedded server did not start; {self._log} tells why. Is another one using {self._folder}?"
                 )
             if self._ended():  # the server of a process that was killed is still ending, and holds the files
                 self._process = self._spawn()
             time.sleep(0.05)
-        self._record.write_text(json.dumps({"port": self.port, "owner": os.getpid()}))
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         arguments = [

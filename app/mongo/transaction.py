@@ -3,7 +3,9 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from contextvars import Context
+from functools import partial
 from inspect import isawaitable
 from typing import Any, Protocol, TypeVar
 
@@ -13,7 +15,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
-from app.mongo.client import Client, Session, deadline, start_session
+from app.mongo.client import Database, Session, deadline, start_session
 
 T = TypeVar("T")
 
@@ -32,9 +34,9 @@ class Transact(Protocol):
 class Transactions:
     """Transactions of a replica set or a sharded cluster: read concern snapshot, write concern majority."""
 
-    def __init__(self, client: Client, *, seconds: float) -> None:
+    def __init__(self, database: Database, *, seconds: float) -> None:
         """Bound each transaction, its repetitions included, to so many seconds."""
-        self._client = client
+        self._database = database
         self._seconds = seconds
         self._running: set[asyncio.Task[object]] = set()
 
@@ -57,7 +59,7 @@ class Transactions:
     async def _run(self, work: Callable[[Session], Awaitable[T]]) -> T:
         with deadline(self._seconds):
             until = asyncio.get_running_loop().time() + self._seconds
-            async with await start_session(self._client) as session:
+            async with await start_session(self._database.client) as session:
                 for attempt in range(1_000_000):
                     try:
                         return await _attempt(session, work)
@@ -65,12 +67,34 @@ class Transactions:
                         pause = _pause(attempt)
                         late = asyncio.get_running_loop().time() + pause >= until
                         if late or not error.has_error_label("TransientTransactionError"):
+                            await _in_its_own_time(partial(self._supersede, session))
                             raise
                     await asyncio.sleep(pause)
         raise AssertionError("unreachable")
 
+    async def _supersede(self, session: AsyncIOMotorClientSession) -> None:
+        """Begin another transaction on the session, which makes the server end one that a lost commit has left open.
 
-async def _attempt(session: AsyncIOMotorClientSession, work: Callable[[Session], Awaitable[T]]) -> T:
+        The driver sends no abort once a commit was tried; what it locked would stay so for a minute. A commit that did
+        happen stays.
+        """
+        with suppress(PyMongoError):
+            await _begin(session)
+            await self._database["counters"].find_one({"_id": "leads"}, session=session)
+            await session.abort_transaction()
+
+
+async def _in_its_own_time(work: Callable[[], Awaitable[None]]) -> None:
+    """Do something last: not cancelled with its caller, and not under a deadline that may be over already."""
+
+    async def bounded() -> None:
+        with deadline(ABORT_SECONDS):
+            await work()
+
+    await asyncio.shield(asyncio.create_task(bounded(), context=Context()))
+
+
+async def _begin(session: AsyncIOMotorClientSession) -> None:
     # Not `async with session.start_transaction()`: that form commits on exit, and once only.
     starting: Any = session.start_transaction(
         read_concern=ReadConcern("snapshot"),
@@ -79,14 +103,17 @@ async def _attempt(session: AsyncIOMotorClientSession, work: Callable[[Session],
     )
     if isawaitable(starting):  # PyMongo's own; Motor's has begun
         await starting
+
+
+async def _attempt(session: AsyncIOMotorClientSession, work: Callable[[Session], Awaitable[T]]) -> T:
+    await _begin(session)
     try:
         result = await work(session)
         await _commit(session)
     except BaseException:
         if session.in_transaction:  # type: ignore[truthy-function]  # a property; Motor's stub is wrong
-            # In a context of its own: the deadline may be what ended the work, and an abort that is not sent
-            # leaves the documents locked for a minute.
-            await asyncio.shield(asyncio.create_task(_abort(session), context=Context()))
+            # The deadline may be what ended the work; an abort that is not sent leaves documents locked for a minute.
+            await _in_its_own_time(session.abort_transaction)
         raise
     return result
 
@@ -102,11 +129,6 @@ async def _commit(session: AsyncIOMotorClientSession) -> None:
             await asyncio.sleep(_pause(attempt))
         else:
             return
-
-
-async def _abort(session: AsyncIOMotorClientSession) -> None:
-    with deadline(ABORT_SECONDS):
-        await session.abort_transaction()
 
 
 def _pause(attempt: int) -> float:

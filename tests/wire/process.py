@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from time import monotonic
@@ -20,6 +20,9 @@ from tests.client import KEY, Api
 
 SECONDS = 60.0
 """More than anything here takes on a busy machine: whoever waits longer waits for nothing."""
+
+Given = Mapping[str, str] | None
+"""Settings by variable, beside those that are written out in a call."""
 
 _LEADS = str(Path(sys.executable).with_name("leads"))
 
@@ -83,7 +86,9 @@ def hanging(group: int) -> Iterator[None]:
 class Service:
     """A running `leads serve`; what it writes is kept in a folder."""
 
-    def __init__(self, folder: Path, *arguments: str, port: int | None = None, **settings: str) -> None:
+    def __init__(
+        self, folder: Path, *arguments: str, port: int | None = None, given: Given = None, **settings: str
+    ) -> None:
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         folder.mkdir(parents=True, exist_ok=True)
@@ -91,7 +96,7 @@ class Service:
         with self._out.open("ab") as out, self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 [_LEADS, "serve", "--port", str(self.port), *arguments],
-                env=environment({"LEADS_API_KEY": KEY} | settings),
+                env=environment({"LEADS_API_KEY": KEY} | dict(given or {}) | settings),
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -110,6 +115,14 @@ class Service:
     def log(self) -> str:
         """What it logged, and every other word on standard error."""
         return self._log.read_text()
+
+    def children(self) -> list[int]:
+        """Return the ids of its child processes of its own group: the workers, if there are several."""
+        table = subprocess.run(
+            ["ps", "-A", "-o", "pid=,ppid=,pgid="], capture_output=True, text=True, check=True
+        ).stdout
+        rows = [[int(word) for word in line.split()] for line in table.splitlines()]
+        return [process for process, parent, group in rows if parent == group == self.process.pid]
 
     @property
     def lines(self) -> list[dict[str, Any]]:
@@ -151,9 +164,11 @@ class Service:
 
 
 @asynccontextmanager
-async def started(folder: Path, *arguments: str, port: int | None = None, **settings: str) -> AsyncIterator[Service]:
+async def started(
+    folder: Path, *arguments: str, port: int | None = None, given: Given = None, **settings: str
+) -> AsyncIterator[Service]:
     """Run a service for the length of the block, without waiting for it."""
-    service = Service(folder, *arguments, port=port, **settings)
+    service = Service(folder, *arguments, port=port, given=given, **settings)
     try:
         yield service
     finally:
@@ -161,8 +176,10 @@ async def started(folder: Path, *arguments: str, port: int | None = None, **sett
 
 
 @asynccontextmanager
-async def running(folder: Path, *arguments: str, port: int | None = None, **settings: str) -> AsyncIterator[Service]:
+async def running(
+    folder: Path, *arguments: str, port: int | None = None, given: Given = None, **settings: str
+) -> AsyncIterator[Service]:
     """Run a service for the length of the block, which begins when it is ready."""
-    async with started(folder, *arguments, port=port, **settings) as service:
+    async with started(folder, *arguments, port=port, given=given, **settings) as service:
         await service.until(200)
         yield service

@@ -1,0 +1,21 @@
+"""Files on the test's store. No endpoint puts them in, so tests do it through the store of files."""
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+
+import pytest
+from mongomock_motor import enabled_gridfs_integration
+
+from app.files.store import FileStore
+from app.mongo.client import Database, gridfs
+from app.mongo.ids import Ids
+from app.mongo.transaction import OneAtATime, Transactions
+
+
+@pytest.fixture
+def files(database: Database, store: str) -> Iterator[FileStore]:
+    """The store of files on the test's database."""
+    transact = OneAtATime() if store == "mock" else Transactions(database, seconds=5.0)
+    # Only on mongomock: while it is enabled, GridFS does not take a real server's collections.
+    with enabled_gridfs_integration() if store == "mock" else nullcontext():
+        yield FileStore(database, lambda: gridfs(database), Ids(database), transact)

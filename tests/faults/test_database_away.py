@@ -1,0 +1,268 @@
+"""A database that is away, or hangs, or comes late, or dies (contract, sections 1, 5 and 6)."""
+
+import asyncio
+import os
+import re
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import httpx
+import pytest
+
+from app.mongo.embedded import Embedded
+from tests.client import Json
+from tests.wire.process import SECONDS, Service, free_port, hanging, running, started
+
+TIMEOUT = 1.5
+"""LEADS_REQUEST_TIMEOUT of most tests."""
+MORE = 3.0
+"""What an answer may be late on a busy machine."""
+
+
+class Database:
+    """An embedded server that can go away and come back on the same port."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._port = free_port()
+        self._server: Embedded | None = None
+        self.uri = f"mongodb://127.0.0.1:{self._port}/?replicaSet=secantus&retryWrites=false"
+
+    def start(self) -> None:
+        assert self._server is None
+        self._server = Embedded(self._folder, port=self._port)
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+
+    def kill(self) -> None:
+        os.killpg(self.group, signal.SIGKILL)
+        self.stop()
+
+    @property
+    def group(self) -> int:
+        assert self._server is not None
+        return self._server._process.pid
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()
+
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        with hanging(self.group):
+            yield
+
+
+Away = Callable[[Database], AbstractContextManager[None]]
+AWAY = pytest.mark.parametrize("away", [Database.stopped, Database.hanging])
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    server = Database(tmp_path / "store")
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+async def service(tmp_path: Path, database: Database) -> AsyncIterator[Service]:
+    """A service that remembers keys and settings, so that it is not them that every request fails for."""
+    database.start()
+    async with running(
+        tmp_path, LEADS_MONGODB_URI=database.uri, LEADS_REQUEST_TIMEOUT=str(TIMEOUT), LEADS_CACHE_SECONDS="60"
+    ) as service:
+        yield service
+
+
+async def operations(service: Service) -> list[tuple[str, str, Json | None]]:
+    """Return every operation of the OpenAPI document, with the body of its example."""
+    document = (await service.http.get("/openapi.json")).json()
+    found = [
+        (method.upper(), _filled(path, operation), _example(operation))
+        for path, operations in document["paths"].items()
+        if path.startswith("/api/")
+        for method, operation in operations.items()
+    ]
+    assert len(found) > 40
+    return found
+
+
+def _filled(path: str, operation: Any) -> str:
+    required = [given["name"] for given in operation["parameters"] if given["required"] and given["in"] == "query"]
+    values = {"resource_type": "lead", "resource_id": "1"}
+    query = "&".join(f"{name}={values[name]}" for name in required)
+    return re.sub(r"\{\w+\}", "1", path) + ("?" + query if query else "")
+
+
+def _example(operation: Any) -> Json | None:
+    if "requestBody" not in operation:
+        return None
+    example: Json = operation["requestBody"]["content"]["application/json"]["example"]
+    return example
+
+
+async def timed(service: Service, method: str, path: str, body: Json | None = None) -> tuple[httpx.Response, float]:
+    began = monotonic()
+    answer = await service.api.call(method, path, body)
+    return answer, monotonic() - began
+
+
+def assert_unavailable(answer: httpx.Response) -> None:
+    assert answer.status_code == 503, f"{answer.request.method} {answer.request.url}: {answer.text}"
+    assert list(answer.json()) == ["message"]
+    assert answer.headers["Content-Type"] == "application/json"
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert answer.headers["X-Request-ID"]
+
+
+@AWAY
+async def test_every_endpoint_answers_503_in_time_while_the_database_is_away(
+    service: Service, database: Database, away: Away
+) -> None:
+    every = await operations(service)
+    assert (await service.api.get("/api/leads")).status_code == 200  # keys and settings are remembered now
+
+    with away(database):
+        answers = await asyncio.gather(*(timed(service, *operation) for operation in every))
+
+    for answer, seconds in answers:
+        assert_unavailable(answer)
+        assert seconds < TIMEOUT + MORE
+
+
+@AWAY
+async def test_an_unknown_key_is_answered_with_503_and_not_with_401_while_nobody_can_know(
+    service: Service, database: Database, away: Away
+) -> None:
+    headers = {"Authorization": f"Bearer lk_1_{'x' * 43}"}
+
+    with away(database):
+        answer = await service.http.get("/api/leads", headers=headers)
+
+    assert_unavailable(answer)
+    assert (await service.http.get("/api/leads", headers=headers)).status_code == 401
+
+
+@AWAY
+async def test_it_lives_is_not_ready_and_recovers_without_a_restart(
+    service: Service, database: Database, away: Away
+) -> None:
+    lead = await service.api.lead()
+
+    with away(database):
+        pending = [asyncio.create_task(service.api.get(f"/api/leads/{lead['id']}")) for _ in range(20)]
+        live, seconds = await timed(service, "GET", "/health/live")
+        ready = await service.http.get("/health/ready")
+        await asyncio.gather(*pending)
+
+    assert live.status_code == 200
+    assert seconds < MORE
+    assert_unavailable(ready)
+    await service.until(200)
+    assert await service.api.shown(lead["id"]) == lead
+    assert (await service.api.lead())["id"] > lead["id"]
+
+
+async def test_more_requests_than_the_driver_has_threads_all_end_in_time_while_the_database_hangs(
+    service: Service, database: Database
+) -> None:
+    lead = await service.api.lead()
+
+    with database.hanging():
+        answers = await asyncio.gather(*(timed(service, "GET", f"/api/leads/{lead['id']}") for _ in range(200)))
+
+    for answer, seconds in answers:
+        assert_unavailable(answer)
+        assert seconds < TIMEOUT + MORE
+    await service.until(200)
+    assert await service.api.shown(lead["id"]) == lead
+
+
+async def test_the_default_timeout_is_five_seconds(tmp_path: Path, database: Database) -> None:
+    database.start()
+    async with running(tmp_path, LEADS_MONGODB_URI=database.uri) as service:
+        with database.hanging():
+            answers = await asyncio.gather(
+                timed(service, "GET", "/api/leads"),
+                timed(service, "POST", "/api/leads", {"lead_title": "Acme", "lead_status": 1, "lead_categoryid": 3}),
+                timed(service, "GET", "/health/ready"),
+            )
+
+    for answer, seconds in answers:
+        assert_unavailable(answer)
+        assert 2 < seconds < 5 + MORE
+
+
+async def test_a_service_started_before_its_database_becomes_ready_when_that_appears(
+    tmp_path: Path, database: Database
+) -> None:
+    async with started(tmp_path, LEADS_MONGODB_URI=database.uri, LEADS_REQUEST_TIMEOUT=str(TIMEOUT)) as service:
+        await service.until(200, "/health/live")
+        ready, early = await service.http.get("/health/ready"), await service.api.get("/api/leads")
+
+        await asyncio.to_thread(database.start)
+
+        await service.until(200)
+        assert_unavailable(ready)
+        assert_unavailable(early)
+        assert (await service.api.lead())["status"] == {"id": 1, "title": "New", "color": "default"}
+
+
+async def test_a_service_started_while_its_database_hangs_becomes_ready_when_that_goes_on(
+    tmp_path: Path, database: Database
+) -> None:
+    database.start()
+    async with started(tmp_path, LEADS_MONGODB_URI=database.uri, LEADS_REQUEST_TIMEOUT=str(TIMEOUT)) as service:
+        with database.hanging():
+            await service.until(200, "/health/live")
+            assert_unavailable(await service.http.get("/health/ready"))
+
+        await service.until(200)
+
+        assert (await service.api.lead())["status"]["title"] == "New"
+
+
+async def test_a_database_killed_under_load_loses_nothing_that_was_acknowledged(
+    service: Service, database: Database
+) -> None:
+    leads: list[Json] = []
+    clients: list[Json] = []
+    commented: list[int] = []
+    enough = asyncio.Event()
+
+    async def work(number: int) -> None:
+        with suppress(AssertionError):  # the answer that is no success any more
+            while True:
+                lead = await service.api.lead(lead_title=f"Worker {number}")
+                leads.append(lead)
+                await service.api.comment(lead["id"])
+                commented.append(lead["id"])
+                clients.append(await service.api.client(lead["id"]))
+                if len(clients) >= 20:
+                    enough.set()
+
+    workers = [asyncio.create_task(work(number)) for number in range(8)]
+    await asyncio.wait_for(enough.wait(), SECONDS)
+    database.kill()
+    await asyncio.gather(*workers)
+    database.start()
+    await service.until(200)
+
+    shown = {lead["id"]: await service.api.shown(lead["id"]) for lead in leads}
+    assert all(shown[lead]["comments_count"] == 1 for lead in commented)
+    for client in clients:
+        assert shown[client["created_from_lead_id"]]["converted"]["client_id"] == client["id"]
+        assert (await service.api.get(f"/api/clients/{client['id']}")).json()["data"] == client
+    ids = {lead["id"] for lead in leads}
+    assert (await service.api.lead())["id"] not in ids

@@ -1,0 +1,21 @@
+"""Files on the real server. No endpoint puts them in, so tests do it through the store of files."""
+
+import pytest
+
+from app.files.store import FileStore
+from app.mongo.client import Client, Database, gridfs
+from app.mongo.ids import Ids
+from app.mongo.transaction import Transactions
+
+
+@pytest.fixture
+def store_client(wire_client: Client) -> Client:
+    """The databases of these tests are on the real server."""
+    return wire_client
+
+
+@pytest.fixture
+def files(database: Database) -> FileStore:
+    """The store of files on the test's database."""
+    transact = Transactions(database, seconds=5.0)
+    return FileStore(database, lambda: gridfs(database), Ids(database), transact)

@@ -1,0 +1,43 @@
+"""The fail point of a real server: commands of the service fail there, as a driver meets it in bad weather."""
+
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
+
+from app.mongo.client import Client
+from tests.client import Json
+
+
+class Struck(CommandListener):
+    """Counts how often a fail point has struck."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    def started(self, event: CommandStartedEvent) -> None:
+        """Not counted yet."""
+
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        self.times += "writeConcernError" in event.reply
+
+    def failed(self, event: CommandFailedEvent) -> None:
+        self.times += 1
+
+
+class FailPoint:
+    """The server's fail point: lets commands of the service fail, and counts them."""
+
+    def __init__(self, admin: Client, struck: Struck) -> None:
+        self._admin = admin
+        self._struck = struck
+
+    async def arm(self, *, data: Json, mode: Json | str) -> None:
+        await self._admin.admin.command(
+            "configureFailPoint", "failCommand", mode=mode, data=data | {"appName": "leads"}
+        )
+        self._struck.times = 0
+
+    async def disarm(self) -> None:
+        await self._admin.admin.command("configureFailPoint", "failCommand", mode="off")
+
+    @property
+    def struck(self) -> int:
+        return self._struck.times

@@ -1,0 +1,243 @@
+"""Transactions that the server cuts off: the answer is right, and all is there once (contract, "Convert", "Clone")."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo import AsyncMongoClient
+
+from app.mongo.client import Client, Database, close
+from tests.client import Api, Json
+from tests.conftest import Serve
+from tests.wire.leads.fail_points import FailPoint, Struck
+from tests.wire.process import free_port
+
+TRANSIENT, UNKNOWN = "TransientTransactionError", "UnknownTransactionCommitResult"
+CONFLICT = {"errorCode": 112, "errorLabels": [TRANSIENT]}
+COMMIT = ["commitTransaction"]
+
+
+def _faults(kinds: dict[str, Json]) -> list[Any]:
+    """Return each kind as one that strikes once, and as one that strikes three times."""
+    return [
+        pytest.param({"mode": {"times": times}, "data": data}, id=f"{name}-{times}")
+        for name, data in kinds.items()
+        for times in (1, 3)
+    ]
+
+
+COMMIT_FAULTS = _faults(
+    {
+        "conflict_at_commit": {"failCommands": COMMIT, **CONFLICT},
+        "commit_not_done": {"failCommands": COMMIT, "errorCode": 64, "errorLabels": [UNKNOWN]},
+        "commit_done": {"failCommands": COMMIT, "writeConcernError": {"code": 64, "errmsg": "-"}},
+        "connection_lost_at_commit": {"failCommands": COMMIT, "closeConnection": True},
+        # As after a crash: what was committed is there, but the server does not know the transaction any more.
+        "commit_done_and_forgotten": {
+            "failCommands": COMMIT,
+            "writeConcernError": {"code": 251, "errmsg": "-"},
+            "errorLabels": [TRANSIENT],
+        },
+    }
+)
+INSERT_FAULTS = _faults(
+    {
+        "conflict_at_insert": {"failCommands": ["insert"], **CONFLICT},
+        "connection_lost_at_insert": {"failCommands": ["insert"], "closeConnection": True},
+    }
+)
+WISH = {"first_name": "Jane", "last_name": "Doe", "email": "jane@acme.example", "send_welcome_email": "yes"}
+
+
+@pytest.fixture(scope="module")
+def faulty_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server that has fail points."""
+    port, folder = free_port(), tmp_path_factory.mktemp("faulty")
+    server = subprocess.Popen(
+        [
+            Path(sys.executable).with_name("secantusd-py"), "--port", str(port), "--storage-path", folder / "store",
+            "--enable-test-commands", "--log-level", "ERROR",
+        ],
+        stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    # Polled often: else a driver that has lost a connection waits ten seconds before it looks again.
+    yield f"mongodb://127.0.0.1:{port}/?retryWrites=false&serverMonitoringMode=poll&heartbeatFrequencyMS=500"
+    server.terminate()
+    server.wait(30)
+
+
+@pytest.fixture
+def struck() -> Struck:
+    return Struck()
+
+
+@pytest.fixture
+async def store_client(faulty_uri: str, struck: Struck, request: pytest.FixtureRequest) -> AsyncIterator[Client]:
+    """The service's client of that server."""
+    drivers: dict[str, Any] = {"motor": AsyncIOMotorClient, "pymongo": AsyncMongoClient}
+    make = drivers[request.config.getoption("--driver")]
+    client: Client = make(faulty_uri, appname="leads", w="majority", tz_aware=True, event_listeners=[struck])
+    yield client
+    await close(client)
+
+
+@pytest.fixture
+async def fail_point(faulty_uri: str, struck: Struck, store_client: Client) -> AsyncIterator[FailPoint]:
+    admin: Client = AsyncIOMotorClient(faulty_uri, appname="tests")
+    point = FailPoint(admin, struck)
+    yield point
+    await point.disarm()
+    await admin.admin.command("killAllSessions", [])  # a transaction that a failed test left open locks the next one
+    await close(admin)
+
+
+async def _counts(database: Database) -> dict[str, int]:
+    counts = {name: await database[name].count_documents({}) for name in ("leads", "checklists", "clients", "mails")}
+    return counts | {"owners": await database["users"].count_documents({"type": "client"})}
+
+
+@pytest.mark.parametrize("fault", [*COMMIT_FAULTS, *INSERT_FAULTS])
+@pytest.mark.parametrize("delete_lead", ["no", "yes"])
+async def test_a_conversion_makes_one_client(
+    api: Api, database: Database, fail_point: FailPoint, fault: Json, delete_lead: str
+) -> None:
+    lead = await api.lead()
+    await api.item(lead["id"])
+    await fail_point.arm(**fault)
+
+    answer = await api.post(f"/api/leads/{lead['id']}/convert", WISH | {"delete_lead": delete_lead})
+
+    assert fail_point.struck >= 1
+    await fail_point.disarm()
+    assert answer.status_code == 201, answer.text
+    left = 1 if delete_lead == "no" else 0
+    assert await _counts(database) == {"leads": left, "checklists": left, "clients": 1, "owners": 1, "mails": 1}
+    client = answer.json()["data"]
+    assert (await api.get(f"/api/clients/{client['id']}")).json()["data"] == client
+    if left:
+        after = await api.shown(lead["id"])
+        assert (after["converted"]["client_id"], after["version"]) == (client["id"], 2)
+
+
+@pytest.mark.parametrize("fault", [*COMMIT_FAULTS, *INSERT_FAULTS])
+async def test_a_clone_is_made_once_with_its_checklist(
+    api: Api, database: Database, fail_point: FailPoint, fault: Json
+) -> None:
+    lead = await api.lead()
+    for text in ("Call", "Write"):
+        await api.item(lead["id"], text)
+    await fail_point.arm(**fault)
+
+    answer = await api.post(
+        f"/api/leads/{lead['id']}/clone", {"lead_title": "Two", "lead_status": 1, "copy_checklist": "on"}
+    )
+
+    assert fail_point.struck >= 1
+    await fail_point.disarm()
+    assert answer.status_code == 201, answer.text
+    clone = answer.json()["data"]
+    assert await api.shown(clone["id"]) == clone
+    assert (await _counts(database))["leads"] == 2
+    copies = [item["text"] async for item in database["checklists"].find({"lead": clone["id"]})]
+    assert sorted(copies) == ["Call", "Write"]
+
+
+@pytest.mark.parametrize("fault", COMMIT_FAULTS)
+async def test_a_lead_is_deleted_with_all_that_belongs_to_it(
+    api: Api, database: Database, fail_point: FailPoint, fault: Json
+) -> None:
+    lead, other = await api.lead(), await api.lead()
+    await api.item(lead["id"])
+    await api.item(other["id"])
+    await fail_point.arm(**fault)
+
+    answer = await api.delete(f"/api/leads/{lead['id']}")
+
+    assert fail_point.struck >= 1
+    await fail_point.disarm()
+    assert (answer.status_code, answer.json()["data"]) == (200, {"id": lead["id"]})
+    assert (await api.delete(f"/api/leads/{lead['id']}")).status_code == 404
+    assert [left["lead"] async for left in database["checklists"].find()] == [other["id"]]
+
+
+@pytest.mark.parametrize("fault", [*COMMIT_FAULTS, *INSERT_FAULTS])
+async def test_a_checklist_item_is_made_once(api: Api, database: Database, fail_point: FailPoint, fault: Json) -> None:
+    lead = await api.lead()
+    await fail_point.arm(**fault)
+
+    item = await api.item(lead["id"])
+
+    assert fail_point.struck >= 1
+    await fail_point.disarm()
+    assert item["position"] == 1
+    assert [one["_id"] async for one in database["checklists"].find()] == [item["id"]]
+
+
+async def test_a_fault_that_does_not_end_is_told_and_leaves_nothing_behind(
+    serve: Serve, database: Database, fail_point: FailPoint
+) -> None:
+    async with serve(request_timeout=1.0) as api:
+        lead = await api.lead()
+        await fail_point.arm(data={"failCommands": ["insert"], **CONFLICT}, mode="alwaysOn")
+
+        answer = await api.post(f"/api/leads/{lead['id']}/convert", WISH)
+
+        await fail_point.disarm()
+        assert answer.status_code == 503
+        assert set(answer.json()) == {"message"}
+        assert fail_point.struck > 3
+        assert await api.shown(lead["id"]) == lead
+        assert await _counts(database) == {"leads": 1, "checklists": 0, "clients": 0, "owners": 0, "mails": 0}
+        # Nothing is locked: the same can be done at once.
+        assert (await api.post(f"/api/leads/{lead['id']}/convert", WISH)).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param({"errorCode": 64, "errorLabels": [UNKNOWN]}, id="not_done"),
+        pytest.param({"writeConcernError": {"code": 64, "errmsg": "-"}}, id="done"),
+        pytest.param({"closeConnection": True}, id="connection_lost"),
+        pytest.param({"errorCode": 11601}, id="interrupted"),
+    ],
+)
+async def test_a_commit_that_is_never_confirmed_is_told_and_locks_nothing(
+    serve: Serve, database: Database, fail_point: FailPoint, data: Json
+) -> None:
+    async with serve(request_timeout=1.0) as api:
+        lead = await api.lead()
+        await fail_point.arm(data={"failCommands": COMMIT, **data}, mode="alwaysOn")
+
+        unconfirmed = await api.post(f"/api/leads/{lead['id']}/convert", WISH)
+
+        await fail_point.disarm()
+        assert unconfirmed.status_code == 503
+        # Whether it was done is not known, but all of it was, or nothing; and the lead can be worked on at once.
+        done = (await api.shown(lead["id"]))["converted"]["is_converted"]
+        counts = await _counts(database)
+        assert (counts["clients"], counts["owners"], counts["mails"]) == ((1, 1, 1) if done else (0, 0, 0))
+        assert (await api.put(f"/api/leads/{lead['id']}/tags", {"tags": ["hot"]})).status_code == 200
+        again = await api.post(f"/api/leads/{lead['id']}/convert", WISH)
+        assert again.status_code == (409 if done else 201)
+        assert (await _counts(database))["clients"] == 1
+
+
+async def test_conversions_at_the_same_moment_make_one_client_under_faults(
+    api: Api, database: Database, fail_point: FailPoint
+) -> None:
+    lead = await api.lead()
+    await fail_point.arm(data={"failCommands": COMMIT, "errorCode": 64, "errorLabels": [UNKNOWN]}, mode={"times": 5})
+
+    answers = await asyncio.gather(
+        *(api.post(f"/api/leads/{lead['id']}/convert", WISH | {"email": f"{n}@acme.example"}) for n in range(10))
+    )
+
+    assert fail_point.struck >= 1
+    await fail_point.disarm()
+    assert sorted(answer.status_code for answer in answers) == [201, *[409] * 9]
+    assert await _counts(database) == {"leads": 1, "checklists": 0, "clients": 1, "owners": 1, "mails": 1}

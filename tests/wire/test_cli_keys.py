@@ -1,0 +1,234 @@
+"""`leads keys` beside a running service and without one (contract, section 6)."""
+
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import bson
+import pytest
+
+from app.mongo.client import Client, Database
+from tests.wire.process import Service, free_port, leads, no_process_of, running, until
+
+CACHE_SECONDS = 1
+
+
+@pytest.fixture
+async def database(wire_client: Client) -> AsyncIterator[Database]:
+    name = f"keys_{uuid4().hex[:20]}"
+    yield wire_client[name]
+    await wire_client.drop_database(name)
+
+
+@pytest.fixture
+def given(server_uri: str, database: Database) -> dict[str, str]:
+    return {"LEADS_MONGODB_URI": server_uri, "LEADS_MONGODB_DATABASE": database.name}
+
+
+@pytest.fixture
+async def service(tmp_path: Path, given: dict[str, str]) -> AsyncIterator[Service]:
+    async with running(tmp_path, given=given, LEADS_CACHE_SECONDS=str(CACHE_SECONDS), LEADS_ACCESS_LOG="1") as service:
+        yield service
+
+
+async def create(*options: str, **given: str) -> str:
+    """Create a key; return it, the only thing on standard output."""
+    done = await leads("keys", "create", "--name", "Website", *options, **given)
+    assert done.returncode == 0, done.stderr
+    key = done.stdout.removesuffix("\n")
+    assert re.fullmatch(r"[!-~]{32,}", key)
+    assert key not in done.stderr
+    return key
+
+
+async def status(service: Service, key: str) -> int:
+    return (await service.http.get("/api/leads", headers={"Authorization": f"Bearer {key}"})).status_code
+
+
+async def refused_soon(service: Service, key: str) -> None:
+    async def refused() -> bool:
+        return await status(service, key) == 401
+
+    await until(refused, "401", seconds=CACHE_SECONDS + 5)
+
+
+async def listed(**given: str) -> list[list[str]]:
+    """Return the rows of the list, by columns."""
+    done = await leads("keys", "list", **given)
+    assert done.returncode == 0, done.stderr
+    return [re.split(r"\s{2,}", line) for line in done.stdout.splitlines()]
+
+
+async def test_a_key_made_beside_a_running_service_works_at_once(service: Service, given: dict[str, str]) -> None:
+    key = await create(**given)
+
+    assert await status(service, key) == 200
+
+
+async def test_a_key_is_shown_once_and_kept_nowhere(
+    service: Service, given: dict[str, str], database: Database
+) -> None:
+    key = await create(**given)
+
+    assert await status(service, key) == 200
+    assert await status(service, key + "x") == 401
+
+    secret = key.split("_", 2)[2]
+    assert secret not in str(await listed(**given))
+    assert secret not in service.log + service.out
+    for collection in await database.list_collection_names():
+        async for document in database[collection].find():
+            assert secret.encode() not in bson.encode(document)
+
+
+async def test_the_list_tells_all_but_the_key(given: dict[str, str]) -> None:
+    await create(**given)
+    await create("--expires", "2099-12-31", **given)
+    await leads("keys", "revoke", "1", **given)
+
+    head, first, second = await listed(**given)
+
+    assert head == ["ID", "NAME", "USER", "CREATED", "EXPIRES", "REVOKED"]
+    today = datetime.now(UTC).strftime("%Y-")
+    assert first[:3] == ["1", "Website", "1"]
+    assert first[3].startswith(today)
+    assert first[4] == "-"
+    assert first[5].startswith(today)
+    assert second[:3] == ["2", "Website", "1"]
+    assert second[4] == "2099-12-31T00:00:00Z"
+    assert second[5] == "-"
+
+
+async def test_a_revoked_key_answers_401_within_the_seconds_of_the_cache(
+    service: Service, given: dict[str, str]
+) -> None:
+    key, other = await create(**given), await create(**given)
+    assert await status(service, key) == await status(service, other) == 200
+    ((key_id, *_), *_) = (await listed(**given))[1:]
+
+    done = await leads("keys", "revoke", key_id, **given)
+
+    assert done.returncode == 0, done.stderr
+    await refused_soon(service, key)
+    assert await status(service, other) == 200
+
+
+async def test_revoking_twice_is_no_fault(given: dict[str, str]) -> None:
+    await create(**given)
+    await leads("keys", "revoke", "1", **given)
+    before = await listed(**given)
+
+    again = await leads("keys", "revoke", "1", **given)
+
+    assert again.returncode == 0, again.stderr
+    assert await listed(**given) == before
+
+
+async def test_a_key_is_good_until_the_day_that_it_expires_on(service: Service, given: dict[str, str]) -> None:
+    today = datetime.now(UTC).date()
+    good = await create("--expires", f"{today + timedelta(days=2)}", **given)
+    bad = await create("--expires", f"{today - timedelta(days=1)}", **given)
+
+    assert await status(service, good) == 200
+    assert await status(service, bad) == 401
+
+
+async def test_a_key_that_expires_while_it_is_remembered_answers_401(
+    tmp_path: Path, given: dict[str, str], database: Database
+) -> None:
+    key = await create("--expires", "2099-12-31", **given)
+
+    async with running(tmp_path, given=given, LEADS_CACHE_SECONDS="60") as service:
+        expires = datetime.now(UTC) + timedelta(seconds=4)
+        await database["keys"].update_one({"_id": 1}, {"$set": {"expires": expires}})
+        before = await status(service, key)
+
+        await refused_soon(service, key)
+
+    assert before == 200
+
+
+async def test_a_key_belongs_to_its_user(service: Service, given: dict[str, str]) -> None:
+    member = await service.api.member("Sam", "Lee")
+    lead = await service.api.lead()
+    key = await create("--user", str(member["id"]), **given)
+    by_key = {"Authorization": f"Bearer {key}"}
+
+    comment = await service.http.post(f"/api/leads/{lead['id']}/comments", json={"comment": "Mine"}, headers=by_key)
+
+    assert comment.status_code == 201
+    assert comment.json()["data"]["creator"] == {"id": member["id"], "name": "Sam Lee"}
+    assert ["1", "Website", str(member["id"])] in [row[:3] for row in await listed(**given)]
+
+    await service.api.patch(f"/api/team/{member['id']}", {"status": "suspended"})
+
+    await refused_soon(service, key)
+
+
+async def test_only_an_active_team_user_is_given_a_key(service: Service, given: dict[str, str]) -> None:
+    member = await service.api.member(status="suspended")
+    client = await service.api.client((await service.api.lead())["id"])
+
+    for user in (member["id"], client["owner"]["id"], 999):
+        done = await leads("keys", "create", "--name", "Website", "--user", str(user), **given)
+
+        assert done.returncode == 1
+        assert done.stdout == ""
+        assert str(user) in done.stderr
+        assert "Traceback" not in done.stderr
+    assert await listed(**given) == [["ID", "NAME", "USER", "CREATED", "EXPIRES", "REVOKED"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["create"], "--name"),
+        (["create", "--name", "W", "--expires", "tomorrow"], "--expires"),
+        (["create", "--name", "W", "--expires", "2027-02-30"], "--expires"),
+        (["create", "--name", "W", "--user", "0"], "--user"),
+        (["create", "--name", "W", "--user", "Sam"], "--user"),
+        (["revoke"], "ID"),
+        (["revoke", "lk_1"], "ID"),
+        (["revoke", "99"], "99"),
+        ([], "ACTION"),
+    ],
+)
+async def test_what_cannot_be_done_is_refused_and_named(
+    given: dict[str, str], arguments: list[str], named: str
+) -> None:
+    done = await leads("keys", *arguments, **given)
+
+    assert done.returncode != 0
+    assert done.stdout == ""
+    assert named in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+async def test_without_a_database_the_command_ends_and_says_so() -> None:
+    uri = f"mongodb://127.0.0.1:{free_port()}/"
+
+    done = await leads("keys", "list", LEADS_MONGODB_URI=uri, LEADS_REQUEST_TIMEOUT="1")
+
+    assert done.returncode == 1
+    assert "database" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+async def test_keys_of_the_embedded_store_are_managed_with_and_without_a_service(
+    tmp_path: Path, data_dir: Path
+) -> None:
+    folder = {"LEADS_DATA_DIR": str(data_dir)}
+    before = await create(**folder)
+    assert await no_process_of(data_dir)
+
+    async with running(tmp_path, given=folder, LEADS_CACHE_SECONDS=str(CACHE_SECONDS)) as service:
+        beside = await create(**folder)
+        assert await status(service, before) == await status(service, beside) == 200
+        await leads("keys", "revoke", "1", **folder)
+        await refused_soon(service, before)
+        assert await status(service, beside) == 200
+
+    assert await no_process_of(data_dir)
+    assert len(await listed(**folder)) == 3
