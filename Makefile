@@ -15,17 +15,20 @@ help: ## Show this list
 run: .venv/installed ## Serve on http://127.0.0.1:8000 with an embedded database, and print an API key
 	@exec $(BIN)/leads serve
 
+# Half of what the tests do is waiting, so more processes than cores pay.
+TOGETHER := --numprocesses 4 --dist worksteal
+
 test: .venv/installed ## Run every test
-	$(BIN)/pytest
+	$(BIN)/pytest $(TOGETHER)
 
 test-unit: .venv/installed ## Run the tests that need no store
 	$(BIN)/pytest tests/unit
 
 test-mock: .venv/installed ## Run the API tests in process, on mongomock
-	$(BIN)/pytest tests/api --store mock
+	$(BIN)/pytest $(TOGETHER) tests/api --store mock
 
 test-wire: .venv/installed ## Run the API tests, races and crashes on a real server
-	$(BIN)/pytest tests/api tests/wire --store wire
+	$(BIN)/pytest $(TOGETHER) tests/api tests/wire --store wire
 
 test-faults: .venv/installed ## Run the tests that take the database away
 	$(BIN)/pytest tests/faults

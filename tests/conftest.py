@@ -12,7 +12,7 @@ import pytest
 from mongomock_motor import AsyncMongoMockClient
 
 from app.asgi import create_app
-from app.mongo.client import Client, Database, close, connect
+from app.mongo.client import Client, Database, close, connect, deadline
 from app.mongo.embedded import Embedded
 from app.settings import Settings
 from tests.client import KEY, Api
@@ -72,9 +72,10 @@ async def database(store_client: Client) -> AsyncIterator[Database]:
     # The same one on the real server, emptied: its indexes take longer to make than most tests.
     database = store_client[_NAME]
     yield database
-    for collection in await database.list_collection_names():
-        if not collection.startswith("system."):
-            await database[collection].delete_many({})
+    with deadline(60):  # a test that leaves a transaction open is to fail, not to hang
+        for collection in await database.list_collection_names():
+            if not collection.startswith("system."):
+                await database[collection].delete_many({})
 
 
 @pytest.fixture
