@@ -40,17 +40,19 @@ class ConvertLead:
 
     async def __call__(self, lead_id: int, wish: ConvertInput, by: int) -> Client:
         """Return the client. Raises LeadNotFound, AlreadyConverted or EmailTaken; nothing is written then."""
-        await self._refuse_early(lead_id)
         client_id, user_id = await self.ids.take("clients"), await self.ids.take("users")
         moment = now()
         name = f"{wish.first_name} {wish.last_name}"
+        tried = False
 
         async def work(session: Session) -> Document:
-            if done := await self.clients.find(client_id, session):  # an earlier try was committed, its answer lost
-                return done
+            nonlocal tried
+            if tried and (done := await self.clients.find(client_id, session)):
+                return done  # the earlier try was committed, its answer lost
+            tried = True
             lead = await self.leads.find(lead_id, session)
             _refuse_converted(lead)
-            await self.users.insert_owner(
+            await self.users.insert_owner(  # a taken e-mail ends it here
                 user_id=user_id,
                 client_id=client_id,
                 first_name=wish.first_name,
@@ -58,7 +60,7 @@ class ConvertLead:
                 email=wish.email,
                 now=moment,
                 session=session,
-            )  # fmt: skip - a taken e-mail ends it here
+            )
             client = await self.clients.insert(
                 lead,
                 client_id=client_id,
@@ -79,15 +81,13 @@ class ConvertLead:
         try:
             client = await self.transact(work)
         except Duplicate as duplicate:
-            # Inside the transaction nothing more can be asked: a duplicate key has ended it.
-            await self._refuse_early(lead_id)
+            # A duplicate key has ended the transaction, so nothing more can be asked in it. Meanwhile the lead may have
+            # been converted by another call, perhaps onto this very e-mail.
+            _refuse_converted(await self.leads.find(lead_id))
             raise EmailTaken from duplicate
         if wish.send_welcome_email == "yes":
             self.mail_queued()
         return await self.clients.shown(client)
-
-    async def _refuse_early(self, lead_id: int) -> None:
-        _refuse_converted(await self.leads.find(lead_id))
 
 
 def _refuse_converted(lead: Document) -> None:

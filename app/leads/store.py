@@ -9,7 +9,7 @@ from pymongo import ReturnDocument
 from app.catalog.cache import Catalog, Snapshot
 from app.catalog.model import CONVERTED
 from app.clock import now
-from app.errors import NotFound
+from app.errors import NotFound, Unavailable
 from app.leads import listing
 from app.leads.model import SEARCHED, Lead, assignments, lead_of, new_document
 from app.leads.schemas import LeadQuery
@@ -149,11 +149,13 @@ class LeadStore:
             "converted": {"is_converted": True, "client_id": client_id, "date": moment},
             "status": CONVERTED,
         }
-        await self._leads.update_one(
+        result = await self._leads.update_one(
             {"_id": lead["_id"], "converted.is_converted": False},
             touched | {"$set": values | touched["$set"]},
             session=session,
         )
+        if result.matched_count == 0:  # a server without snapshots let another call in between; nothing is kept
+            raise Unavailable
 
     async def delete(self, lead_id: int, session: Session) -> bool:
         """Remove a lead's document; tell whether it was there."""
