@@ -6,8 +6,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from litestar import Litestar
-
 from app.errors import Failure
 from app.mail.sender import MailSender
 from app.mongo.client import (
@@ -45,7 +43,7 @@ class Lifespan:
     sweeps: tuple[Callable[[], Awaitable[None]], ...]
 
     @asynccontextmanager
-    async def __call__(self, _app: Litestar) -> AsyncIterator[None]:
+    async def __call__(self, _app: object) -> AsyncIterator[None]:
         """Live. A database that is away is waited for in the background; raises Standalone at once."""
         tasks = [asyncio.create_task(self._keep_sweeping())]
         if not await self._set_up():

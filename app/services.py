@@ -30,8 +30,8 @@ from app.leads.convert import ConvertLead
 from app.leads.delete import DeleteLead
 from app.leads.model import FIELDS
 from app.leads.store import LeadNotFound, LeadStore
-from app.mail.queue import MailQueue
 from app.mail.sender import MailSender
+from app.mail.store import MailQueue
 from app.mongo.client import Client, gridfs, is_mongomock
 from app.mongo.ids import Ids
 from app.mongo.transaction import OneAtATime, Transactions

@@ -7,7 +7,7 @@ from app.checklists import store as checklists
 from app.clients import store as clients
 from app.files import store as files
 from app.leads import store as leads
-from app.mail import queue as mails
+from app.mail import store as mails
 from app.mongo.client import Database
 from app.mongo.ids import Ids
 from app.mongo.indexes import Indexes, ensure

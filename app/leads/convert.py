@@ -10,7 +10,7 @@ from app.errors import Conflict
 from app.leads.delete import DeleteLead
 from app.leads.schemas import ConvertInput
 from app.leads.store import LeadStore
-from app.mail.queue import MailQueue
+from app.mail.store import MailQueue
 from app.mongo.client import Document, Session
 from app.mongo.faults import Duplicate
 from app.mongo.ids import Ids

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 
-from app.mail.queue import Mail, MailQueue
+from app.mail.store import Mail, MailQueue
 from app.mongo.client import deadline
 from app.mongo.faults import DatabaseError
 

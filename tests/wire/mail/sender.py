@@ -3,8 +3,8 @@
 import asyncio
 import sys
 
-from app.mail.queue import MailQueue
 from app.mail.sender import MailSender
+from app.mail.store import MailQueue
 from app.mongo.client import connect
 from tests.wire.mail.outbox import mailing
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.mail.queue import FIRST_PAUSE_SECONDS, MailQueue
+from app.mail.store import FIRST_PAUSE_SECONDS, MailQueue
 from app.mongo.client import Database
 from tests.client import Api
 from tests.simulators.smtp import SmtpServer

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from app.mail.queue import Mail, MailQueue
+from app.mail.store import Mail, MailQueue
 from app.mongo.client import Database
 from tests.client import Api
 from tests.conftest import Serve
