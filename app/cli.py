@@ -122,7 +122,7 @@ def _positive(text: str) -> int:
 
 
 def _port(text: str) -> int:
-    if not text.isascii() or not text.isdecimal() or not 0 <= int(text) <= 65_535:  # noqa: PLR2004
+    if not text.isascii() or not text.isdecimal() or not 0 <= int(text) <= 65_535:  # noqa: PLR2004 - the last port
         raise argparse.ArgumentTypeError("must be a port number")
     return int(text)
 

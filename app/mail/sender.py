@@ -122,7 +122,7 @@ class MailSender:
             message = welcome(mail, self._sender, self._portal_url)
         except Exception as error:  # noqa: BLE001 - whatever an address does to the library: the others must go on
             return f"the message cannot be made: {type(error).__name__}", True
-        client = aiosmtplib.SMTP(**self._server)  # type: ignore[arg-type]
+        client = aiosmtplib.SMTP(**self._server)  # type: ignore[arg-type]  # a dict has one type for all values
         try:
             try:
                 async with asyncio.timeout_at(until):
@@ -177,7 +177,7 @@ def _reason(error: Exception) -> str:
 def _is_final(error: Exception) -> bool:
     """Tell whether the refusal of a mail will never be another."""
     if codes := _codes(error):
-        return all(code >= 500 and code not in _UNAUTHENTICATED for code in codes)  # noqa: PLR2004
+        return all(code >= 500 and code not in _UNAUTHENTICATED for code in codes)  # noqa: PLR2004 - RFC 5321, 4.2.1
     if isinstance(error, aiosmtplib.SMTPNotSupported):  # an address beyond ASCII, on a server that takes none
         return True
     # An address or a header that cannot be written. A fault of TLS is a ValueError, too, and may pass.
