@@ -10,7 +10,7 @@ from multiprocessing.connection import wait
 from threading import Thread
 from typing import Any
 
-from litestar import Litestar, Request, Response, Router
+from litestar import Litestar, Router
 from litestar.di import Provide
 
 from app.access.keys import Gate
@@ -28,11 +28,10 @@ from app.settings import Settings, from_environment, unknown_variables
 from app.telemetry import logs
 from app.web import docs, health
 from app.web.cors import Cors
-from app.web.envelope import failure_response
-from app.web.input import params_of, payload_of
+from app.web.endpoints import PER_REQUEST, Endpoints
 from app.web.limits import RateLimit
 from app.web.openapi import document
-from app.web.shell import USER, Admit, Shell
+from app.web.shell import Admit, Shell
 
 _log = logging.getLogger("leads.asgi")
 
@@ -51,19 +50,17 @@ def create_app(settings: Settings, mongo: Client | None = None) -> Litestar:
     )
     services = Services(settings, client)
     readiness = health.Readiness(lambda: ping(services.database))
+    parts = services.dependencies() | {"readiness": readiness, "version": version("leads")}
     app = Litestar(
-        [_api(services), health.about, health.live, health.ready],
-        dependencies={
-            name: _constant(part)
-            for name, part in (services.dependencies() | {"readiness": readiness, "version": version("leads")}).items()
-        },
-        exception_handlers={Exception: lambda _request, error: _render(error)},
+        [_api(), health.about, health.live, health.ready],
+        # The framework wants each name that a handler asks for to be known; what it stands for, the endpoints hand in.
+        dependencies={name: Provide(lambda: None, sync_to_thread=False) for name in (*parts, *PER_REQUEST)},
         lifespan=[
             Lifespan(
                 client=client,
                 owns_client=mongo is None,
                 database=services.database,
-                drains=(services.leads.drain, services.transact.drain),
+                drains=(services.leads.drain, services.transact.drain, services.ids.drain),
                 readiness=readiness,
                 sender=services.sender,
                 sweeps=(services.deletion.sweep, services.files.sweep),
@@ -75,11 +72,10 @@ def create_app(settings: Settings, mongo: Client | None = None) -> Litestar:
     for handler in docs.handlers(_document(app)):
         app.register(handler)
     app.asgi_handler = Shell(
-        app.asgi_handler,
-        routes=app.routes,
+        Endpoints(app.routes, parts, services.inputs()),
         admit=_admission(settings, services.gate, readiness),
         as_failure=failure_of,
-        deadline=lambda: deadline(settings.request_timeout * DATABASE_SHARE),
+        database_deadline=lambda: deadline(settings.request_timeout * DATABASE_SHARE),
         timeout=settings.request_timeout,
         access_log=settings.access_log,
         cors=Cors(settings.cors_origins) if settings.cors_origins else None,
@@ -119,12 +115,7 @@ def failure_of(error: Exception) -> Failure:
     return Failure()
 
 
-def _api(services: Services) -> Router:
-    inputs = services.inputs()
-
-    async def before_request(request: Request[Any, Any, Any]) -> None:  # the framework copies what it is given
-        await inputs.before_request(request)
-
+def _api() -> Router:
     return Router(
         "/api",
         route_handlers=[
@@ -136,12 +127,6 @@ def _api(services: Services) -> Router:
             ClientController,
             ChecklistController,
         ],
-        before_request=before_request,
-        dependencies={
-            "params": Provide(params_of, sync_to_thread=False),
-            "payload": Provide(payload_of, sync_to_thread=False),
-            "user": Provide(_user, sync_to_thread=False),
-        },
     )
 
 
@@ -161,19 +146,6 @@ def _admission(settings: Settings, gate: Gate, readiness: health.Readiness) -> A
         return caller.user, limit.take(str(caller.key)) if limit else {}
 
     return admit
-
-
-def _render(error: Exception) -> Response[Any]:
-    return failure_response(failure_of(error))
-
-
-def _user(request: Request[Any, Any, Any]) -> int:
-    user: int = request.scope["state"][USER]
-    return user
-
-
-def _constant(part: Any) -> Provide:
-    return Provide(lambda: part, sync_to_thread=False)
 
 
 def _end_with(parent: int) -> None:

@@ -41,7 +41,6 @@ from app.web.input import Inputs
 
 DATABASE_SHARE = 0.9
 """The driver's deadline comes a little before the request's: it is the driver that gives up, and is free again."""
-_BODY_SHARE = 0.8
 
 
 class Services:
@@ -49,8 +48,8 @@ class Services:
 
     def __init__(self, settings: Settings, client: Client) -> None:
         database = client[settings.mongodb_database]
-        ids = Ids(database)
         seconds = settings.request_timeout * DATABASE_SHARE
+        ids = Ids(database, seconds=seconds)
         transact = OneAtATime() if is_mongomock(client) else Transactions(database, seconds=seconds)
         catalog = Catalog(database, seconds=settings.cache_seconds)
         limits = CommentLimits(count=settings.max_comments, size=settings.max_comment_bytes)
@@ -58,6 +57,7 @@ class Services:
         self._settings = settings
         self._catalog = catalog
         self.database = database
+        self.ids = ids
         self.transact = transact
         self.statuses: CatalogStore[LeadStatus] = CatalogStore(STATUSES, database, ids, transact, catalog)
         self.categories: CatalogStore[Category] = CatalogStore(CATEGORIES, database, ids, transact, catalog)
@@ -114,7 +114,6 @@ class Services:
         """Return what reads and checks requests."""
         return Inputs(
             max_body_bytes=self._settings.max_body_bytes,
-            timeout=self._settings.request_timeout * _BODY_SHARE,
             defaults={"limit": self._settings.default_limit},
             lookups={
                 "lead_status": self._catalog.statuses,

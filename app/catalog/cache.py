@@ -92,7 +92,10 @@ class Catalog:
 
     async def is_active(self, person: int) -> bool:
         """Tell whether someone may work here: keys of others answer 401."""
-        return bool(await self.assignable([person]))
+        record = (await self.snapshot()).people.get(person)
+        if record is None:  # newer than the cache, or not there at all
+            record = (await self.refreshed()).people.get(person)
+        return record is not None and not record["deleted"] and record["status"] == "active"
 
     async def _alive(self, kind: str, ids: Collection[int]) -> Collection[int]:
         snapshot = await self.snapshot()

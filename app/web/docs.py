@@ -41,13 +41,13 @@ def handlers(document: Mapping[str, Any]) -> list[HTTPRouteHandler]:
     page_headers = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-cache"}
     return [
         _fixed("/openapi.json", msgspec.json.encode(document), "application/json", {"Cache-Control": "no-cache"}),
-        _fixed("/docs", _PAGE.encode(), "text/html", page_headers),
-        _fixed("/docs/start.js", _START.encode(), "text/javascript", {"Cache-Control": "no-cache"}),
+        _fixed("/docs", _PAGE.encode(), "text/html; charset=utf-8", page_headers),
+        _fixed("/docs/start.js", _START.encode(), "text/javascript; charset=utf-8", {"Cache-Control": "no-cache"}),
         *(
             _fixed(f"/docs/{path}", (folder / source).read_bytes(), media_type, {"Cache-Control": _DAY})
             for path, source, media_type in (
-                ("swagger-ui-bundle.js", "swagger-ui-bundle.js", "text/javascript"),
-                ("swagger-ui.css", "swagger-ui.css", "text/css"),
+                ("swagger-ui-bundle.js", "swagger-ui-bundle.js", "text/javascript; charset=utf-8"),
+                ("swagger-ui.css", "swagger-ui.css", "text/css; charset=utf-8"),
                 ("favicon.png", "favicon-32x32.png", "image/png"),
             )
         ),

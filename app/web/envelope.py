@@ -1,7 +1,7 @@
 """The one shape of answers (contract, section 1, "Success" and "Errors")."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 import msgspec
 from litestar import Response
@@ -27,12 +27,37 @@ class PageMeta(Struct, frozen=True, gc=False):
     total: Annotated[int, Meta(ge=0)]
     last_page: Annotated[int, Meta(ge=1)]
 
+    def next_page(self) -> dict[str, str] | None:
+        """Return what to change in the query for the next page; None if there is none."""
+        return {"page": str(self.current_page + 1)} if self.current_page < self.last_page else None
+
+
+class CursorMeta(Struct, frozen=True, gc=False):
+    """How a walk goes on."""
+
+    per_page: Annotated[int, Meta(ge=1, le=100)]
+    next_cursor: Annotated[
+        str | None, Meta(description="To be given back as `cursor`, with the same filters and sort; null at the end.")
+    ]
+
+    def next_page(self) -> dict[str, str] | None:
+        """Return what to change in the query for the next page; None if there is none."""
+        return None if self.next_cursor is None else {"cursor": self.next_cursor}
+
 
 class Page(Struct, Generic[T], frozen=True, gc=False):
     """Some records of a list."""
 
     data: Sequence[T]
     meta: PageMeta
+    message: str
+
+
+class CursorPage(Struct, Generic[T], frozen=True, gc=False):
+    """Some records of a list that is walked by cursors."""
+
+    data: Sequence[T]
+    meta: CursorMeta
     message: str
 
 
@@ -73,10 +98,3 @@ def created(data: T, message: str, location: str) -> Response[Answer[T]]:
 def failure_body(failure: Failure) -> bytes:
     """Return a failure as JSON in the envelope."""
     return msgspec.json.encode({"message": failure.message} | failure.members)
-
-
-def failure_response(failure: Failure) -> Response[Any]:
-    """Return a failure as an answer in the envelope."""
-    return Response(
-        failure_body(failure), status_code=failure.status, headers=failure.headers, media_type="application/json"
-    )

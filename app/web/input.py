@@ -1,16 +1,15 @@
 """What a request gives to its handler: query and body, checked together, so that all faults are told at once."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from litestar import Request
 from litestar.handlers import HTTPRouteHandler
 from msgspec import Struct
 
-from app.errors import BadRequest, Faults, Invalid, PayloadTooLarge, RequestTimeout
+from app.errors import Faults, Invalid
 from app.web.bodies import read_body, read_query
+from app.web.exchange import Exchange
 from app.web.rules import Rule, rules_of
 from app.web.values import NOT_RECOGNISED, add_fault
 
@@ -21,7 +20,6 @@ Lookup = Callable[[Collection[Any]], Awaitable[Collection[Any]]]
 DynamicRules = Callable[[], Awaitable[Mapping[str, Rule]]]
 """Returns the rules of fields that are settings, by name."""
 
-_INPUT = "input"
 _SHOWN_UNKNOWN = 100
 
 
@@ -88,91 +86,84 @@ class Nothing(Struct, frozen=True):
 
 
 class Inputs:
-    """Reads and checks what the handlers ask for: parameters of the names `params` and `payload`, by their types."""
+    """Makes, for each handler, what reads and checks its query and body."""
 
     def __init__(
         self,
         *,
         max_body_bytes: int,
-        timeout: float,
         defaults: dict[str, Any],
         lookups: Mapping[str, Lookup],
         dynamic: Mapping[str, DynamicRules],
     ) -> None:
-        """`timeout` is how many seconds a body may take to arrive; `lookups` answer references by kind."""
-        self._max_body_bytes = max_body_bytes
-        self._timeout = timeout
+        """`lookups` answer references by kind, `dynamic` gives rules by the name of their provider."""
+        self.max_body_bytes = max_body_bytes
+        self.lookups = lookups
+        self.dynamic = dynamic
         self._defaults = defaults
-        self._lookups = lookups
-        self._dynamic = dynamic
-        self._shapes: dict[HTTPRouteHandler, tuple[Shape, Shape | None]] = {}
 
-    async def before_request(self, request: Request[Any, Any, Any]) -> None:
-        """Read and check; for Litestar's hook of this name. Raises what section 1 of the contract says, in order."""
-        scope = request.scope
-        handler = request.route_handler
-        if (shapes := self._shapes.get(handler)) is None:
-            shapes = self._shapes[handler] = self._shapes_of(handler)
-        query_shape, body_shape = shapes
-        faults: Faults = {}
-        raw = b"" if scope["method"] in {"GET", "HEAD"} else await self._receive(request)
-        members: dict[str, Any] = {}
-        dynamic: Mapping[str, Rule] = {}
-        if body_shape is not None:
-            content_type = request.headers.get("content-type", "")
-            members = read_body(raw, content_type, body_shape.rules)
-            if body_shape.dynamic is not None:
-                dynamic = await self._dynamic[str(body_shape.dynamic.dynamic)]()
-        query = query_shape.check(read_query(scope["query_string"], faults), {}, faults)
-        payload = None
-        if body_shape is not None:
-            values = body_shape.check(members, dynamic, faults)
-            await self._check_references(body_shape, values, faults)
-            if not faults:
-                payload = body_shape.build(values)
-        if faults:
-            raise Invalid(faults)
-        scope["state"][_INPUT] = (query_shape.build(query), payload)
-
-    async def _receive(self, request: Request[Any, Any, Any]) -> bytes:
-        limit = self._max_body_bytes
-        announced = request.headers.get("content-length", "")
-        if announced.isdecimal() and int(announced[:20]) > limit:
-            raise PayloadTooLarge(limit)
-        body = bytearray()
-        try:
-            async with asyncio.timeout(self._timeout):
-                while True:
-                    event = await request.receive()
-                    if event["type"] != "http.request":
-                        raise BadRequest("The connection was closed before the request body had arrived.")
-                    body += event.get("body", b"")
-                    if len(body) > limit:
-                        raise PayloadTooLarge(limit)
-                    if not event.get("more_body", False):
-                        return bytes(body)
-        except TimeoutError:
-            raise RequestTimeout from None
-
-    async def _check_references(self, shape: Shape, values: dict[str, Any], faults: Faults) -> None:
-        for name, rule in shape.rules.items():
-            if rule.reference is None or values.get(name) is None:
-                continue
-            items = values[name] if rule.many else [values[name]]
-            wanted = {item for item in items if item is not None}
-            missing = wanted - set(await self._lookups[rule.reference](wanted)) if wanted else set()
-            for position, item in enumerate(items):
-                if item in missing:
-                    add_fault(faults, f"{name}.{position}" if rule.many else name, rule.refusal)
-
-    def _shapes_of(self, handler: HTTPRouteHandler) -> tuple[Shape, Shape | None]:
+    def of(self, handler: HTTPRouteHandler) -> "Input":
+        """Return what reads the requests of a handler, by the types of its parameters `params` and `payload`."""
         query, payload = asked_for(handler)
         partial = payload is not None and getattr(payload, "__origin__", None) is Changes
         struct = payload.__args__[0] if partial else payload
-        return (
-            Shape(query or Nothing, self._defaults, partial=False),
-            None if payload is None else Shape(struct, self._defaults, partial=partial),
+        return Input(
+            self,
+            query=Shape(query or Nothing, self._defaults, partial=False),
+            body=None if payload is None else Shape(struct, self._defaults, partial=partial),
+            takes_body=handler.http_methods != {"GET"},
         )
+
+
+class Input:
+    """Reads and checks the query and the body of one endpoint, so that all faults are told at once."""
+
+    def __init__(self, inputs: Inputs, *, query: Shape, body: Shape | None, takes_body: bool) -> None:
+        self._inputs = inputs
+        self._query = query
+        self._body = body
+        self._takes_body = takes_body
+        faults: Faults = {}
+        values = query.check({}, {}, faults)
+        self._empty_query = None if faults else query.build(values)
+        self._references = [rule for rule in body.rules.values() if rule.reference] if body else []
+
+    async def read(self, exchange: Exchange) -> tuple[Any, Any]:
+        """Return the checked query and body. Raises what section 1 of the contract says, in its order."""
+        faults: Faults = {}
+        raw = await exchange.body(self._inputs.max_body_bytes) if self._takes_body else b""
+        members: dict[str, Any] = {}
+        dynamic: Mapping[str, Rule] = {}
+        if self._body is not None:
+            content_type = exchange.headers.get(b"content-type", b"").decode("latin-1")
+            members = read_body(raw, content_type, self._body.rules)
+            if self._body.dynamic is not None:
+                dynamic = await self._inputs.dynamic[str(self._body.dynamic.dynamic)]()
+        query = self._empty_query
+        if exchange.query_string or query is None:
+            parameters = self._query.check(read_query(exchange.query_string, faults), {}, faults)
+            query = None if faults else self._query.build(parameters)
+        payload = None
+        if self._body is not None:
+            values = self._body.check(members, dynamic, faults)
+            await self._check_references(values, faults)
+            if not faults:
+                payload = self._body.build(values)
+        if faults:
+            raise Invalid(faults)
+        return query, payload
+
+    async def _check_references(self, values: dict[str, Any], faults: Faults) -> None:
+        for rule in self._references:
+            value = values.get(rule.name)
+            if value is None:
+                continue
+            items = value if rule.many else [value]
+            wanted = {item for item in items if item is not None}
+            missing = wanted - set(await self._inputs.lookups[str(rule.reference)](wanted)) if wanted else set()
+            for position, item in enumerate(items):
+                if item in missing:
+                    add_fault(faults, f"{rule.name}.{position}" if rule.many else rule.name, rule.refusal)
 
 
 def asked_for(handler: HTTPRouteHandler) -> tuple[Any, Any]:
@@ -180,13 +171,3 @@ def asked_for(handler: HTTPRouteHandler) -> tuple[Any, Any]:
     parameters = handler.parsed_fn_signature.parameters
     query, payload = parameters.get("params"), parameters.get("payload")
     return (query.annotation if query else None, payload.annotation if payload else None)
-
-
-def params_of(request: Request[Any, Any, Any]) -> Any:
-    """Return the checked query; Litestar's dependency `params`."""
-    return request.scope["state"][_INPUT][0]
-
-
-def payload_of(request: Request[Any, Any, Any]) -> Any:
-    """Return the checked body; Litestar's dependency `payload`."""
-    return request.scope["state"][_INPUT][1]

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
-from typing import Any
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 import msgspec
 from litestar.handlers import HTTPRouteHandler
@@ -106,7 +107,7 @@ class _Schemas:
         for handler in handlers:
             query, payload = asked_for(handler)
             taken += [kind for kind in (query, _struct(payload)) if kind is not None]
-            given.append(_given(handler))
+            given += _variants(_given(handler))
         types = list(dict.fromkeys(taken + given))
         found, self.components = msgspec.json.schema_components(types, ref_template=_TEMPLATE)
         self._schemas = dict(zip(types, found, strict=True))
@@ -115,8 +116,8 @@ class _Schemas:
 
     def of(self, kind: Any) -> dict[str, Any]:
         """Return the schema of a type, mostly a reference."""
-        schema: dict[str, Any] = self._schemas[kind]
-        return schema
+        schemas = [self._schemas[variant] for variant in _variants(kind)]
+        return schemas[0] if len(schemas) == 1 else {"oneOf": schemas}
 
     def whole(self, kind: Any) -> dict[str, Any]:
         """Return the schema of a struct itself."""
@@ -152,6 +153,11 @@ def _given(handler: HTTPRouteHandler) -> Any:
     if answer.is_subclass_of(Response):
         return answer.inner_types[0].annotation if answer.inner_types else None
     return answer.annotation
+
+
+def _variants(kind: Any) -> tuple[Any, ...]:
+    """Return the structs that an answer may be: mostly one."""
+    return get_args(kind) if get_origin(kind) in {Union, UnionType} else (kind,)
 
 
 def _operation(

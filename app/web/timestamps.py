@@ -10,4 +10,5 @@ Timestamp = Annotated[str, Meta(examples=["2026-06-18T09:30:00.000000Z"], extra_
 
 def shown_time(moment: datetime) -> str:
     """Return a UTC time as text."""
-    return f"{moment.isoformat(timespec='microseconds')[:26]}Z"
+    # Without its zone: the driver's one is asked by a call for each text.
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
