@@ -4,10 +4,9 @@ A word occurs as a substring where one of the endings begins with it: a range of
 count, and nothing in a word is a wildcard or an operator.
 """
 
+import re
 import unicodedata
 from typing import Any
-
-_LAST = "\U0010ffff"
 
 
 def unaccented(text: str) -> str:
@@ -23,13 +22,17 @@ def pieces(*texts: str | None) -> list[str]:
 
 
 def occurring(search: str) -> dict[str, Any]:
-    """Return the condition that every word of a search occurs; the longest first, as it selects most."""
-    words = sorted(set(unaccented(search).split()), key=len, reverse=True)
-    # Two bounds on an array must be met by one item of it, hence $elemMatch.
-    ranges = [{"search": {"$elemMatch": {"$gte": word, "$lt": word + _LAST}}} for word in words]
-    match ranges:
+    """Return the condition that every word of a search occurs; the longest first, as it selects most.
+
+    An anchored expression is an exact range of the index: a count reads index entries only, where two bounds within
+    `$elemMatch` make the server look at each document as well. It is sent as text: a compiled one would carry flags,
+    with which the server reads the whole index.
+    """
+    words = sorted(set(unaccented(search).split()), key=lambda word: (-len(word), word))
+    beginnings = [{"search": {"$regex": f"^{re.escape(word)}"}} for word in words]
+    match beginnings:
         case [] | [_]:
-            return dict(*ranges)
+            return dict(*beginnings)
         case [first, *others]:
             return {**first, "$and": others}
     raise AssertionError("unreachable")

@@ -6,7 +6,7 @@ import pytest
 
 from app.errors import Unavailable
 from app.mongo import batching
-from app.mongo.batching import Batcher
+from app.mongo.batching import Batcher, Shared
 
 
 class Desk:
@@ -43,12 +43,10 @@ def ask(batcher: Batcher[int, int], *requests: int) -> list[asyncio.Task[int]]:
 
 
 async def crowded(desk: Desk, *requests: int) -> tuple[Batcher[int, int], list[asyncio.Task[int]]]:
-    """Fill all places under way, and let some requests wait behind them."""
+    """Let a request, 0, be under way, and others wait behind it."""
     batcher = Batcher(desk.perform, seconds=60)
-    first = []
-    for place in range(batching.IN_FLIGHT):
-        first += ask(batcher, place)
-        await desk.came(place + 1)
+    first = ask(batcher, 0)
+    await desk.came(1)
     waiting = ask(batcher, *requests)
     await asyncio.sleep(0)
     return batcher, [*first, *waiting]
@@ -71,29 +69,27 @@ async def test_what_waits_travels_together_and_everyone_gets_their_own_answer() 
     _, answers = await crowded(desk, *range(100, 200))
 
     desk.finish(0)
-    await desk.came(batching.IN_FLIGHT + 1)
-    for batch in range(1, batching.IN_FLIGHT + 1):
-        desk.finish(batch)
+    await desk.came(2)
+    desk.finish(1)
 
-    assert desk.batches[batching.IN_FLIGHT] == list(range(100, 200))
-    assert [await answer for answer in answers] == [0, 10, *range(1000, 2000, 10)]
+    assert desk.batches == [[0], list(range(100, 200))]
+    assert [await answer for answer in answers] == [0, *range(1000, 2000, 10)]
 
 
 async def test_a_request_never_joins_a_batch_that_was_sent() -> None:
     desk = Desk()
     batcher, _ = await crowded(desk, 5)
     desk.finish(0)
-    await desk.came(batching.IN_FLIGHT + 1)
+    await desk.came(2)
 
     late = ask(batcher, 6)
     await asyncio.sleep(0)
-    for batch in range(1, batching.IN_FLIGHT + 1):
-        desk.finish(batch)
-    await desk.came(batching.IN_FLIGHT + 2)
-    desk.finish(batching.IN_FLIGHT + 1)
+    desk.finish(1)
+    await desk.came(3)
+    desk.finish(2)
 
     assert await late[0] == 60
-    assert desk.batches[batching.IN_FLIGHT :] == [[5], [6]]
+    assert desk.batches == [[0], [5], [6]]
 
 
 async def test_one_that_fails_does_not_fail_the_others() -> None:
@@ -101,11 +97,10 @@ async def test_one_that_fails_does_not_fail_the_others() -> None:
     _, answers = await crowded(desk, 3, -1, 4)
 
     desk.finish(0)
-    await desk.came(batching.IN_FLIGHT + 1)
-    for batch in range(1, batching.IN_FLIGHT + 1):
-        desk.finish(batch)
+    await desk.came(2)
+    desk.finish(1)
 
-    outcomes = await asyncio.gather(*answers[batching.IN_FLIGHT :], return_exceptions=True)
+    outcomes = await asyncio.gather(*answers[1:], return_exceptions=True)
     assert outcomes[0] == 30
     assert isinstance(outcomes[1], ValueError)
     assert outcomes[2] == 40
@@ -114,18 +109,17 @@ async def test_one_that_fails_does_not_fail_the_others() -> None:
 async def test_a_caller_who_goes_disturbs_nobody() -> None:
     desk = Desk()
     _, answers = await crowded(desk, 3, 4, 5)
-    sent, waiting = answers[0], answers[batching.IN_FLIGHT + 1]
+    sent, waiting = answers[0], answers[2]
 
     sent.cancel()
     waiting.cancel()
     await asyncio.gather(sent, waiting, return_exceptions=True)
     desk.finish(0)
-    await desk.came(batching.IN_FLIGHT + 1)
-    for batch in range(1, batching.IN_FLIGHT + 1):
-        desk.finish(batch)
+    await desk.came(2)
+    desk.finish(1)
 
-    assert desk.batches[batching.IN_FLIGHT] == [3, 5]
-    assert [await answers[batching.IN_FLIGHT], await answers[batching.IN_FLIGHT + 2]] == [30, 50]
+    assert desk.batches == [[0], [3, 5]]
+    assert [await answers[1], await answers[3]] == [30, 50]
 
 
 async def test_a_batch_that_fails_as_a_whole_is_every_callers_failure_and_the_next_one_works() -> None:
@@ -154,10 +148,9 @@ async def test_too_many_who_wait_are_refused(monkeypatch: pytest.MonkeyPatch) ->
         await batcher(4)
 
     desk.finish(0)
-    await desk.came(batching.IN_FLIGHT + 1)
-    for batch in range(1, batching.IN_FLIGHT + 1):
-        desk.finish(batch)
-    assert await asyncio.gather(*answers) == [0, 10, 10, 20, 30]
+    await desk.came(2)
+    desk.finish(1)
+    assert await asyncio.gather(*answers) == [0, 10, 20, 30]
 
 
 async def test_draining_waits_for_all_that_wait() -> None:
@@ -165,12 +158,40 @@ async def test_draining_waits_for_all_that_wait() -> None:
     batcher, answers = await crowded(desk, 1, 2, 3)
     draining = asyncio.create_task(batcher.drain())
 
-    for batch in range(batching.IN_FLIGHT):
-        desk.finish(batch)
-    await desk.came(batching.IN_FLIGHT + 1)
+    desk.finish(0)
+    await desk.came(2)
     still = not draining.done()
-    desk.finish(batching.IN_FLIGHT)
+    desk.finish(1)
     await draining
 
     assert still
     assert all(answer.done() for answer in answers)
+
+
+async def test_those_who_ask_the_same_share_an_answer_and_others_do_not_wait_for_it() -> None:
+    gates = {question: asyncio.Event() for question in "ab"}
+    asked: list[str] = []
+    sent = asyncio.Event()
+
+    async def perform(question: str) -> str:
+        asked.append(question)
+        sent.set()
+        await gates[question].wait()
+        return question.upper()
+
+    shared = Shared(perform, seconds=60)
+
+    async def ask_for(question: str) -> str:
+        return await shared(question.encode(), question)
+
+    first = asyncio.create_task(ask_for("a"))
+    await sent.wait()
+    same = [asyncio.create_task(ask_for("a")) for _ in range(3)]
+    other = asyncio.create_task(ask_for("b"))
+    gates["b"].set()
+
+    assert await other == "B"
+    assert not first.done()
+    gates["a"].set()
+    assert await asyncio.gather(first, *same) == ["A"] * 4
+    assert asked == ["a", "b", "a"], "who comes after a question was sent shares the next one"
