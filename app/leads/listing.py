@@ -1,13 +1,17 @@
-"""The list of leads: filters, sorts, pages and counts (contract, "List")."""
+"""The list of leads: filters, sorts, pages, walks and counts (contract, "List" and "Cursor paging")."""
 
 import asyncio
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from time import monotonic
 from typing import Any
 
+from msgspec.structs import asdict
+
+from app.leads.cursor import START, Cursor, read_cursor, write_cursor
 from app.leads.model import folded
 from app.leads.schemas import LeadQuery
-from app.mongo.client import Collection
+from app.mongo.client import Collection, Document
 from app.mongo.indexes import Index
 from app.mongo.substrings import occurring
 
@@ -21,6 +25,9 @@ _SORTS = {
     "lead_created": "dates.created",
     "lead_last_contacted": "last_contacted",
 }
+
+_BELOW_ALL = {"lead_value": -1, "lead_last_contacted": ""}
+"""What is above null and below every value, of the sorts that have nulls."""
 
 # MongoDB walks each of these backwards as well; equalities come before the sort, so the common lists need no sort in
 # memory. No string field is descending: the embedded server cannot.
@@ -104,13 +111,51 @@ def order_of(query: LeadQuery) -> list[tuple[str, int]]:
     return [(_SORTS[query.sort], direction), ("_id", direction)]
 
 
+def segments(query: LeadQuery) -> Iterator[dict[str, Any]]:
+    """Return the filters that find what comes after a cursor, to be read in turn until a page is full.
+
+    Each is one range of the index of its sort, so a page deep in the list costs what the first one does, which neither
+    an offset nor an `$or` of the cases would achieve: the leads that share the key of the last one, if any are left;
+    those behind that key; those of no key.
+    """
+    wanted = filter_of(query)
+    if query.cursor is None or query.cursor == START:
+        yield wanted
+        return
+    field, behind = _SORTS[query.sort], "$gt" if query.order == "asc" else "$lt"
+    last = read_cursor(query.cursor, asdict(query))
+    if last.ties:
+        yield wanted | {field: last.key, "_id": {behind: last.lead_id}}
+    if last.key is not None:
+        # A bound that the filters have on this side is further away: the last lead was within it.
+        yield wanted | {field: wanted.get(field, {}) | {behind: last.key}}
+        if behind == "$lt" and query.sort in _BELOW_ALL and field not in wanted:
+            yield wanted | {field: None}
+    elif behind == "$gt":
+        yield wanted | {field: {"$gt": _BELOW_ALL[query.sort]}}
+
+
+def next_cursor(query: LeadQuery, found: list[Document]) -> str | None:
+    """Return where a walk goes on, from what it found: a page, and the lead after it if there is one."""
+    if len(found) <= query.limit:
+        return None
+    last, following = found[query.limit - 1 : query.limit + 1]
+    key = _key(last, query)
+    return write_cursor(Cursor(key, last["_id"], ties=_key(following, query) == key), asdict(query))
+
+
+def _key(document: Document, query: LeadQuery) -> Any:
+    outer, _, inner = _SORTS[query.sort].partition(".")
+    return document[outer][inner] if inner else document[outer]
+
+
 class Counts:
-    """Counts that stay cheap: exact up to 10 000; beyond, up to 5 seconds old, taken by one query at a time."""
+    """Counts that stay cheap: exact up to 10 000; beyond, up to 5 seconds old, one query at a time for each filter."""
 
     def __init__(self, leads: Collection) -> None:
         self._leads = leads
         self._known: dict[str, tuple[float, int]] = {}
-        self._counting = asyncio.Lock()
+        self._counting: dict[str, asyncio.Lock] = {}
 
     async def of(self, query: dict[str, Any]) -> int:
         """Return how many leads a filter finds."""
@@ -120,14 +165,14 @@ class Counts:
         some = await self._leads.count_documents(query, limit=EXACT_UP_TO + 1)
         if some <= EXACT_UP_TO:
             return some
-        async with self._counting:
-            if (total := self._remembered(key)) is not None:
-                return total
-            total = await self._leads.count_documents(query)
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            self._known[key] = (monotonic() + COUNT_SECONDS, total)
-            return total
+        if len(self._counting) >= _REMEMBERED:
+            self._known.clear()
+            self._counting.clear()
+        async with self._counting.setdefault(key, asyncio.Lock()):
+            if (total := self._remembered(key)) is None:
+                total = await self._leads.count_documents(query)
+                self._known[key] = (monotonic() + COUNT_SECONDS, total)
+        return total
 
     def _remembered(self, key: str) -> int | None:
         until, total = self._known.get(key, (0.0, 0))

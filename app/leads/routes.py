@@ -22,7 +22,7 @@ from app.leads.schemas import (
     Tags,
 )
 from app.leads.store import LeadStore
-from app.web.envelope import Answer, Deleted, Listing, Page, created
+from app.web.envelope import Answer, CursorMeta, CursorPage, Deleted, Listing, Page, created
 from app.web.input import Changes
 from app.web.openapi import failures
 from app.web.paging import Paging
@@ -43,12 +43,20 @@ class LeadController(Controller):
         description=(
             "Filters combine with AND. Archived leads are listed unless `active_state` says otherwise. Every sort ends"
             " with the id, so that walking the pages meets each lead once; nulls sort lowest. `total` is exact up to"
-            " 10 000; above that it may be up to 5 seconds old."
+            " 10 000; above that it may be up to 5 seconds old.\n\n"
+            "To read many leads, walk them: begin with `cursor=*`, go on with the `next_cursor` of each answer, until"
+            " that is null. A page costs the same however deep it is, and nothing is counted. Leads that stay as they"
+            " are during a walk are met exactly once; one that is created, or changed so that it moves in the list, may"
+            " be met or not, and with its new place a second time. A cursor does not expire."
         ),
     )
-    async def index(self, params: NamedDependency[LeadQuery], leads: Leads) -> Page[Lead]:
+    async def index(self, params: NamedDependency[LeadQuery], leads: Leads) -> Page[Lead] | CursorPage[Lead]:
+        message = "Leads retrieved successfully."
+        if params.cursor is not None:
+            found, following = await leads.walk(params)
+            return CursorPage(found, CursorMeta(params.limit, following), message)
         found, total = await leads.page(params)
-        return Page(found, params.meta(total), "Leads retrieved successfully.")
+        return Page(found, params.paging.meta(total), message)
 
     @post(summary="Create a lead", description="Tags and assignees are set by their own endpoints.")
     async def create(self, payload: NamedDependency[LeadInput], leads: Leads, user: User) -> Response[Answer[Lead]]:

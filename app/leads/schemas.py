@@ -1,13 +1,16 @@
 """What callers send about leads (contract, section 3)."""
 
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from app.leads import cursor
 from app.leads.model import ActiveState
-from app.web.fields import Date, Email, From, Id, Ids, Money, Until, Words
+from app.web.fields import Date, Email, From, Id, Ids, Limit, Money, Page, Until, Words
+from app.web.input import Consistent
 from app.web.paging import Paging
-from app.web.values import INT64_MAX
+from app.web.values import INT64_MAX, Wrong
 
 Title = Annotated[str, Meta(max_length=250)]
 Name = Annotated[str, Meta(max_length=100)]
@@ -23,15 +26,29 @@ CategoryId = Annotated[
 MemberId = Annotated[int, Meta(extra_json_schema=_ID, description="Id of an active team user.")]
 YesNo = Literal["yes", "no"]
 OnOff = Literal["on", "off"]
+Token = Annotated[
+    str,
+    Meta(
+        max_length=cursor.MAX_LENGTH,
+        extra_json_schema={"pattern": r"^(\*|[A-Za-z0-9_-]+)$"},
+        description=(
+            "`*` begins a walk; then the `next_cursor` of the page before, with the same filters and sort. `limit` may"
+            " change."
+        ),
+    ),
+]
 CustomFields = Annotated[
     dict[str, Any],
     Meta(extra={"dynamic": "leads"}, description="Each enabled custom field, by its own name beside the others."),
 ]
 
 
-class LeadQuery(Paging, frozen=True, kw_only=True):
+class LeadQuery(Consistent, frozen=True, kw_only=True):
     """Filters, sorting and paging of the list of leads. Filters combine with AND; an empty one is as if absent."""
 
+    page: Annotated[Page | None, Meta(description="From 1, which is the default. Not together with `cursor`.")] = None
+    limit: Limit = 25  # the setting LEADS_DEFAULT_LIMIT stands in for it
+    cursor: Token | None = None
     status: Ids | None = None
     category_id: Id | None = None
     source: Annotated[Line | None, Meta(description="Exact, in any case.")] = None
@@ -51,6 +68,24 @@ class LeadQuery(Paging, frozen=True, kw_only=True):
     search: Words | None = None
     sort: Literal["lead_title", "lead_value", "lead_created", "lead_last_contacted"] = "lead_created"
     order: Literal["asc", "desc"] = "desc"
+
+    @property
+    def paging(self) -> Paging:
+        """Return which page it is, by number."""
+        return Paging(page=self.page or 1, limit=self.limit)
+
+    @staticmethod
+    def contradictions(values: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+        """A walk has no page numbers, and goes on as it began."""
+        if (token := values["cursor"]) is None:
+            return
+        if values["page"] is not None:
+            yield "cursor", "The {} field must not be given together with page: leave page out."
+        if token != cursor.START:
+            try:
+                cursor.read_cursor(token, values)
+            except Wrong as wrong:
+                yield "cursor", wrong.text
 
 
 class LeadInput(Struct, frozen=True, kw_only=True):

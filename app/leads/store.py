@@ -2,8 +2,10 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from functools import partial
 from typing import Any
 
+import msgspec
 from pymongo import ReturnDocument
 
 from app.catalog.cache import Catalog, Snapshot
@@ -13,7 +15,7 @@ from app.errors import NotFound, Unavailable
 from app.leads import listing
 from app.leads.model import SEARCHED, Lead, assignments, lead_of, new_document
 from app.leads.schemas import LeadQuery
-from app.mongo.batching import Batcher, insert_each
+from app.mongo.batching import Batcher, Shared, insert_each
 from app.mongo.client import Database, Document, Session
 from app.mongo.ids import Ids
 from app.mongo.substrings import pieces
@@ -55,8 +57,9 @@ class LeadStore:
         self._ids = ids
         self._catalog = catalog
         self._counts = listing.Counts(self._leads)
+        self._pages = Shared(self._page, seconds=seconds)
         self._reads = Batcher(self._find_all, seconds=seconds)
-        self._creates = Batcher(self._insert_all, seconds=seconds)
+        self._creates = Batcher(partial(insert_each, self._leads), seconds=seconds)
 
     async def get(self, lead_id: int) -> Lead:
         """Return a lead. Raises LeadNotFound."""
@@ -67,26 +70,47 @@ class LeadStore:
 
     async def drain(self) -> None:
         """Wait until no batch is under way."""
+        await self._pages.drain()
         await self._reads.drain()
         await self._creates.drain()
 
     async def page(self, query: LeadQuery) -> tuple[list[Lead], int]:
         """Return a page of the list, and how many leads the filters find."""
+        return await self._pages(msgspec.json.encode(query), query)
+
+    async def _page(self, query: LeadQuery) -> tuple[list[Lead], int]:
         wanted = listing.filter_of(query)
         if query.assigned_user_id is not None and await self._is_leaving(query.assigned_user_id):
             return [], 0
         total = await self._counts.of(wanted)
-        if query.skip >= total:
+        paging = query.paging
+        if paging.skip >= total:
             return [], total
-        found = self._leads.find(wanted, WHOLE).sort(listing.order_of(query)).skip(query.skip).limit(query.limit)
+        found = self._leads.find(wanted, WHOLE).sort(listing.order_of(query)).skip(paging.skip).limit(paging.limit)
         documents = [document async for document in found]
         return await self._shown_all(documents), total
+
+    async def walk(self, query: LeadQuery) -> tuple[list[Lead], str | None]:
+        """Return the leads that a walk meets next, and the cursor to go on from; None at the end."""
+        if query.assigned_user_id is not None and await self._is_leaving(query.assigned_user_id):
+            return [], None
+        projection = {path: kept for path, kept in WHOLE.items() if path != "folded"}  # titles are sorted by their copy
+        documents: list[Document] = []
+        for wanted in listing.segments(query):
+            missing = query.limit + 1 - len(documents)  # one more than is shown tells whether and how it goes on
+            found = self._leads.find(wanted, projection).sort(listing.order_of(query)).limit(missing)
+            documents += [document async for document in found]
+            if len(documents) > query.limit:
+                break
+        following = listing.next_cursor(query, documents)
+        return await self._shown_all(documents[: query.limit]), following
 
     async def create(self, given: dict[str, Any], by: int) -> Lead:
         """Write a new lead from the checked fields of a request."""
         settings = await self._catalog.snapshot()
         values = assignments(given, settings.custom_fields)
-        document = new_document(0, values, now(), change_of("created", by))
+        lead_id = await self._ids.take(COLLECTION)
+        document = new_document(lead_id, values, now(), change_of("created", by))
         return await self.shown(await self._creates(document))
 
     async def insert(self, document: Document, session: Session) -> None:
@@ -179,13 +203,6 @@ class LeadStore:
             return [await self._leads.find_one({"_id": lead_ids[0]}, WHOLE)]
         found = {lead["_id"]: lead async for lead in self._leads.find({"_id": {"$in": list(set(lead_ids))}}, WHOLE)}
         return [found.get(lead_id) for lead_id in lead_ids]
-
-    async def _insert_all(self, documents: list[Document]) -> list[Document | Exception]:
-        """Give the documents their ids, and write them; one that cannot be written does not keep the others out."""
-        last = await self._ids.take(COLLECTION, len(documents))
-        for lead_id, document in enumerate(documents, start=last - len(documents) + 1):
-            document["_id"] = lead_id
-        return await insert_each(self._leads, documents)
 
     async def find(self, lead_id: int, session: Session = None) -> Document:
         """Return a lead's document without its comments. Raises LeadNotFound."""

@@ -1,0 +1,130 @@
+"""Walks by cursor on a real server: while leads are written, and how their queries are run (contract, section 5)."""
+
+import asyncio
+import os
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from msgspec.structs import asdict, replace
+
+from app.clock import now
+from app.leads.cursor import Cursor, write_cursor
+from app.leads.listing import order_of, segments
+from app.leads.model import new_document
+from app.leads.schemas import LeadQuery
+from app.leads.store import COLLECTION
+from app.mongo.client import Client, Database
+from app.setup import set_up
+from tests.client import Api, Json
+
+SORTS = ["lead_title", "lead_value", "lead_created", "lead_last_contacted"]
+DAYS = ["2026-01-01", "2026-01-02", None]
+ROUNDS = 15
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+@pytest.mark.parametrize("sort", SORTS)
+async def test_a_walk_meets_untouched_leads_once_while_others_are_created_changed_and_deleted(
+    api: Api, sort: str, order: str
+) -> None:
+    untouched = await create(api, 24)
+    changing = await create(api, 8)
+    leaving = await create(api, ROUNDS)
+    ended = asyncio.Event()
+
+    async def write() -> None:
+        for number in range(ROUNDS):
+            body = {"lead_title": f"Lead {number % 4}", "lead_value": number, "lead_last_contacted": DAYS[number % 3]}
+            await asyncio.gather(
+                api.patch(f"/api/leads/{changing[number % len(changing)]}", body),
+                api.delete(f"/api/leads/{leaving[number]}"),
+                api.lead(**body),
+            )
+        ended.set()
+
+    writing = asyncio.create_task(write())
+    walks = 0
+    while walks == 0 or not ended.is_set():
+        met = Counter([lead["id"] async for lead in walk(api, sort=sort, order=order, limit=5)])
+        walks += 1
+        assert {lead: met[lead] for lead in untouched} == dict.fromkeys(untouched, 1)
+    await writing
+
+    listed = (await api.get("/api/leads", sort=sort, order=order, limit=100)).json()["data"]
+    assert [lead async for lead in walk(api, sort=sort, order=order, limit=7)] == listed
+
+
+async def create(api: Api, count: int) -> list[int]:
+    """Create leads with equal titles, values, days and moments among them; return their ids."""
+    leads = [
+        api.lead(lead_title=f"Lead {n % 5}", lead_value=n % 4 or None, lead_last_contacted=DAYS[n % 3])
+        for n in range(count)
+    ]
+    return [lead["id"] for lead in await asyncio.gather(*leads)]
+
+
+async def walk(api: Api, **params: Any) -> AsyncIterator[Json]:
+    """Return the leads of all pages."""
+    cursor: str | None = "*"
+    seen: set[str] = set()
+    while cursor is not None:
+        assert cursor not in seen, "the walk goes in circles"
+        seen.add(cursor)
+        answer = await api.get("/api/leads", cursor=cursor, **params)
+        assert answer.status_code == 200, answer.text
+        for lead in answer.json()["data"]:
+            yield lead
+        cursor = answer.json()["meta"]["next_cursor"]
+
+
+@pytest.fixture(scope="module")
+async def planned(wire_client: Client) -> AsyncIterator[Database]:
+    """A set-up database with some leads, which are only looked at."""
+    name = f"walks_{os.getpid()}"
+    database = wire_client[name]
+    await set_up(database)
+    leads = [
+        new_document(number, {"title": f"Lead {number}", "status": 1, "category": 3}, now(), {})
+        for number in range(1, 51)
+    ]
+    await database[COLLECTION].insert_many(leads)
+    yield database
+    await wire_client.drop_database(name)
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+@pytest.mark.parametrize(
+    ("index", "filters", "key"),
+    [
+        ("created", {"sort": "lead_created"}, now()),
+        ("status_created", {"sort": "lead_created", "status": [1]}, now()),
+        ("title", {"sort": "lead_title"}, "lead 7"),
+        ("value", {"sort": "lead_value"}, 500),
+        ("value", {"sort": "lead_value"}, None),
+        ("value", {"sort": "lead_value", "value_min": 100}, 500),
+        ("last_contacted", {"sort": "lead_last_contacted"}, "2026-01-01"),
+        ("last_contacted", {"sort": "lead_last_contacted"}, None),
+    ],
+)
+async def test_all_that_a_page_is_read_from_are_ranges_of_the_index_that_the_first_page_walks(
+    planned: Database, index: str, filters: dict[str, Any], key: Any, order: str
+) -> None:
+    query = LeadQuery(**filters | {"order": order})
+    query = replace(query, cursor=write_cursor(Cursor(key, 25, ties=True), asdict(query)))
+
+    plans = [await indexes(planned, wanted, query) for wanted in segments(query)]
+
+    assert plans
+    assert all(plan == [index] for plan in plans)
+
+
+async def indexes(database: Database, wanted: dict[str, Any], query: LeadQuery) -> list[str | None]:
+    """Return the indexes that a find reads; None for a scan of the collection."""
+    find = {"find": COLLECTION, "filter": wanted, "sort": dict(order_of(query)), "limit": query.limit + 1}
+    explained = await database.command({"explain": find, "verbosity": "queryPlanner"})
+    stages = [explained["queryPlanner"]["winningPlan"]]
+    while inner := stages[-1].get("inputStage"):
+        stages.append(inner)
+    return [stage.get("indexName") for stage in stages if stage["stage"] in {"IXSCAN", "COLLSCAN"}]
