@@ -1,5 +1,6 @@
 """The service as an ASGI application: the composition root, with services and lifespan beside it."""
 
+import gc
 import logging
 import multiprocessing
 import os
@@ -91,7 +92,10 @@ def application() -> Litestar:
         warn_of_unknown_variables()
     else:
         _end_with(parent.sentinel)
-    return create_app(settings)
+    app = create_app(settings)
+    gc.collect()
+    gc.freeze()  # what was loaded until now stays: the collector need not walk through it again and again
+    return app
 
 
 def openapi() -> dict[str, Any]:

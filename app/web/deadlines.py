@@ -22,6 +22,10 @@ class Deadlines:
         self._cancelled: set[asyncio.Task[Any]] = set()
         self._watching: asyncio.AbstractEventLoop | None = None
 
+    def __len__(self) -> int:
+        """Return how many requests are under way."""
+        return len(self._running)
+
     def begin(self) -> asyncio.Task[Any]:
         """Watch the current task from now on, until `end`; return it."""
         loop = asyncio.get_running_loop()

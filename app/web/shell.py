@@ -19,6 +19,9 @@ from app.web.deadlines import Deadlines
 from app.web.endpoints import Endpoints
 from app.web.exchange import Exchange
 
+MAX_AT_ONCE = 2000
+"""Requests under way in one process. More could not be answered before their deadline, and would take memory only."""
+
 Admit = Callable[[str | None], Awaitable[tuple[int, Mapping[str, str]]]]
 """Returns the user of an Authorization header and headers for the answer, or raises Unauthorized or TooManyRequests."""
 
@@ -89,6 +92,8 @@ class Shell:
                 return
         path = exchange.path
         if path == "/api" or path.startswith("/api/"):
+            if len(self._deadlines) > MAX_AT_ONCE:
+                raise Unavailable
             authorization = exchange.headers.get(b"authorization")
             exchange.user, fields = await self._admit(authorization.decode("latin-1") if authorization else None)
             if fields:

@@ -10,6 +10,7 @@ import pytest
 from app.catalog.cache import Catalog
 from app.leads.store import LeadStore
 from app.settings import RateLimit
+from app.web import shell
 from tests.api.web.endpoints import ENDPOINTS
 from tests.api.web.envelope import assert_enveloped
 from tests.client import KEY, Api
@@ -140,3 +141,31 @@ async def test_a_request_that_never_ends_is_given_up_in_the_envelope(
     assert answer.status_code == 503
     assert_enveloped(answer)
     assert int(answer.headers["Retry-After"]) >= 1
+
+
+async def test_beyond_what_can_be_under_way_at_once_callers_are_asked_to_come_again(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hanging, go_on = asyncio.Event(), asyncio.Event()
+    page = LeadStore.page
+
+    async def waiting(*given: Any) -> Any:
+        hanging.set()
+        await go_on.wait()
+        return await page(*given)
+
+    monkeypatch.setattr(LeadStore, "page", waiting)
+    monkeypatch.setattr(shell, "MAX_AT_ONCE", 1)
+    async with serve() as api:
+        first = asyncio.create_task(api.get("/api/leads"))
+        await asyncio.wait_for(hanging.wait(), 10)
+
+        refused, lives = await api.get("/api/leads"), await api.get("/health/live")
+
+        go_on.set()
+        assert refused.status_code == 503
+        assert_enveloped(refused)
+        assert int(refused.headers["Retry-After"]) >= 1
+        assert lives.status_code == 200
+        assert (await first).status_code == 200
+        assert (await api.get("/api/leads")).status_code == 200
