@@ -36,7 +36,7 @@ class Run:
 
 def cpu_ms(pid: int) -> float:
     """Return the CPU time, user and system, of a process and all below it, ended ones included."""
-    return sum(_ticks(process) for process in _tree(pid)) * _TICK
+    return sum(_ticks(process) for process in tree(pid)) * _TICK
 
 
 def settle(pids: list[int]) -> None:
@@ -59,11 +59,12 @@ def _ticks(pid: int) -> int:
     return sum(map(int, fields[11:15]))
 
 
-def _tree(pid: int) -> list[int]:
+def tree(pid: int) -> list[int]:
+    """Return a process and all below it."""
     found = [pid]
     for children in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in children.read_text().split():
-            found += _tree(int(child))
+            found += tree(int(child))
     return found
 
 

@@ -21,7 +21,7 @@ from bench import data, report
 from bench.check import differences
 from bench.load import OPERATIONS, Run, load, settle
 from bench.report import Row
-from bench.servers import PEERS, CannotRun, Server, database, install, peers
+from bench.servers import PEERS, VARIANTS, CannotRun, Server, database, install, peers
 
 T = TypeVar("T")
 
@@ -35,7 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     install(options.peers)
     try:
         with database(options.server_binary, options.server_pid) as (uri, pid, name):
-            key = _prepared(uri, options)
+            options.database = options.database or f"leads_bench_{options.leads}"
+            if not options.as_is:
+                prepare(uri, options.database, options.leads, fresh=options.fresh)
+            key = key_of(uri, options.database)
             with peers(options.peers, uri, options.database, key) as servers:
                 if faults := _faults(servers, key):
                     sys.stderr.write("\n".join(faults) + "\n")
@@ -57,7 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.run", description="Measure the service and its peers.")
-    parser.add_argument("--peers", type=_choice(PEERS), default=PEERS, help=f"default: {','.join(PEERS)}")
+    parser.add_argument(
+        "--peers", type=_choice([*PEERS, *VARIANTS]), default=PEERS, help=f"default: {','.join(PEERS)}; or {VARIANTS}"
+    )
     parser.add_argument("--operations", type=_choice(OPERATIONS), default=OPERATIONS, help=",".join(OPERATIONS))
     parser.add_argument("--concurrency", type=_numbers, default=[1, 32, 256], help="connections; default: 1,32,256")
     parser.add_argument("--runs", type=int, default=5, help="of each, in turns; the table has the medians")
@@ -67,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--server-binary", type=Path, help="starts this server; see LEADS_MONGODB_URI in README.md")
     parser.add_argument("--server-pid", type=int, help="process of the server of LEADS_MONGODB_URI, for its CPU time")
     parser.add_argument("--fresh", action="store_true", help="drop the database first, and write all leads anew")
+    parser.add_argument("--as-is", action="store_true", help="take the leads that are there; undo nothing")
     parser.add_argument("--json", type=Path, help="write each single run to this file as well")
     return parser
 
@@ -85,22 +91,31 @@ def _numbers(text: str) -> list[int]:
     return [int(number) for number in text.split(",")]
 
 
-def _prepared(uri: str, options: argparse.Namespace) -> str:
-    """Write the data, and return a key for it."""
-    options.database = options.database or f"leads_bench_{options.leads}"
+def prepare(uri: str, name: str, leads: int, *, fresh: bool) -> None:
+    """Write the leads that are missing in a database, and undo what earlier loads have created and converted."""
+
+    async def work(client: Client) -> None:
+        if fresh:
+            await client.drop_database(name)
+        await data.fill(client, name, leads)
+
+    with_client(uri, work)
+
+
+def key_of(uri: str, name: str) -> str:
+    """Return a new key for a database."""
 
     async def work(client: Client) -> str:
-        if options.fresh:
-            await client.drop_database(options.database)
-        await data.fill(client, options.database, options.leads)
-        target = client[options.database]
+        target = client[name]
         _, text = await KeyStore(target, Ids(target)).create("bench", user=1)
         return text
 
-    return _with_client(uri, work)
+    return with_client(uri, work)
 
 
-def _with_client(uri: str, work: Callable[[Client], Awaitable[T]]) -> T:
+def with_client(uri: str, work: Callable[[Client], Awaitable[T]]) -> T:
+    """Do something with a client of its own, and return what comes out."""
+
     async def whole() -> T:
         client = connect(uri, request_timeout=60)
         try:
@@ -127,7 +142,7 @@ def _measured(
     def run(server: Server, operation: str, concurrency: int, seconds: int) -> Run:
         settle(pids)
         if operation == "convert":
-            _with_client(uri, lambda client: data.restore_converted(client[options.database]))
+            with_client(uri, lambda client: data.restore_converted(client[options.database]))
         return load(
             server, operation, concurrency=concurrency, seconds=seconds, leads=options.leads, key=key,
             database_pid=database_pid,

@@ -19,8 +19,11 @@ from app.mongo.embedded import Embedded
 HERE = Path(__file__).parent
 DATA = HERE / ".data"
 PEERS = ["leads", "leads-pymongo", "beanie", "pymongo", "fastify", "asgi"]
-"""`leads-pymongo` is the service with its other driver."""
+VARIANTS = ["leads-granian", "leads-two-workers"]
+"""The service under another server, and in two processes: measured when they are asked for."""
 _PYTHON = HERE / ".venv" / "bin" / "python"
+_GRANIAN = HERE / ".granian"
+_PIP = ["pip", "install", "--quiet", "--disable-pip-version-check"]
 _START_SECONDS = 60.0
 _STOP_SECONDS = 15.0
 
@@ -109,7 +112,8 @@ def peers(names: list[str], uri: str, database_name: str, key: str) -> Iterator[
         for name in names:
             port = free_port()
             driver = {"LEADS_MONGODB_DRIVER": "pymongo"} if name == "leads-pymongo" else {}
-            running[name] = Server(name, _command(name, port), environment | driver, port)
+            granian = {"PYTHONPATH": str(_GRANIAN)} if name == "leads-granian" else {}
+            running[name] = Server(name, _command(name, port), environment | driver | granian, port)
         for server in running.values():
             server.wait_for_answer(key)
         yield running
@@ -119,6 +123,13 @@ def peers(names: list[str], uri: str, database_name: str, key: str) -> Iterator[
 
 
 def _command(name: str, port: int) -> list[str]:
+    if name == "leads-granian":
+        return [
+            sys.executable, "-m", "granian", "--interface", "asgi", "--factory", "--loop", "uvloop", "--no-ws",
+            "--log-level", "warning", "--port", str(port), "app.asgi:application",
+        ]  # fmt: skip
+    if name == "leads-two-workers":
+        return [*_command("leads", port), "--workers", "2"]
     if name.startswith("leads"):
         return [str(Path(sys.executable).with_name("leads")), "serve", "--port", str(port)]
     if name == "fastify":
@@ -133,8 +144,10 @@ def install(names: list[str]) -> None:
     """Install what the peers run on, if it is not there yet."""
     if not _PYTHON.exists() and not {"beanie", "pymongo", "asgi"}.isdisjoint(names):
         venv.create(HERE / ".venv", with_pip=True)
-        options = ["--quiet", "--disable-pip-version-check", "--requirement", str(HERE / "requirements.txt")]
-        subprocess.run([str(_PYTHON), "-m", "pip", "install", *options], check=True)
+        subprocess.run([str(_PYTHON), "-m", *_PIP, "--requirement", str(HERE / "requirements.txt")], check=True)
+    if not _GRANIAN.exists() and "leads-granian" in names:
+        options = ["--target", str(_GRANIAN), "--no-deps", "granian==2.8.7", "click==8.5.1"]
+        subprocess.run([sys.executable, "-m", *_PIP, *options], check=True)
     fastify = HERE / "peers" / "fastify"
     if "fastify" in names and not (fastify / "node_modules").exists():
         command = ["npm", "ci", "--silent", "--no-audit", "--no-fund"]

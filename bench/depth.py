@@ -1,0 +1,74 @@
+"""Does a page cost more deep in the list, or in a longer list? One request after the other, on databases of some sizes.
+
+    LEADS_MONGODB_URI=... python -m bench.depth --leads 10000,100000,1000000
+
+The databases are those of bench.run, and must be there. The table has medians in milliseconds, the database included.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from datetime import datetime
+
+import httpx
+
+from app.leads.cursor import Cursor, write_cursor
+from app.mongo.client import Client
+from bench.run import key_of, with_client
+from bench.servers import database, peers
+
+_QUERY = {"sort": "lead_created", "order": "desc"}
+_TIMES = 25
+
+
+def _moments(uri: str, name: str, leads: int) -> dict[str, datetime]:
+    """Return when a lead was created in the middle of the list, and near its end."""
+
+    async def work(client: Client) -> list[datetime]:
+        # The dates of data.py are spread evenly over the ids' dice, so a sample of them tells the shares.
+        sample = client[name]["leads"].find({"_id": {"$in": list(range(1, leads, leads // 1000))}}, {"dates": 1})
+        return sorted([lead["dates"]["created"] async for lead in sample], reverse=True)
+
+    dates = with_client(uri, work)
+    return {"middle": dates[len(dates) // 2], "last tenth": dates[len(dates) * 9 // 10]}
+
+
+def _median_ms(http: httpx.Client, paths: list[str]) -> float:
+    taken = []
+    for path in paths:
+        began = time.perf_counter()
+        http.get(path).raise_for_status()
+        taken.append((time.perf_counter() - began) * 1000)
+    return statistics.median(taken)
+
+
+def main() -> None:
+    """Measure, and print a table."""
+    parser = argparse.ArgumentParser(prog="python -m bench.depth", description="Measure pages at any depth.")
+    parser.add_argument("--leads", default="10000,100000,1000000")
+    options = parser.parse_args()
+    sys.stdout.write("| leads | get | first page | with a status | page in the middle | in the last tenth |\n")
+    sys.stdout.write("| ---: | ---: | ---: | ---: | ---: | ---: |\n")
+    with database(None, None) as (uri, _, _):
+        for leads in map(int, options.leads.split(",")):
+            name = f"leads_bench_{leads}"
+            key = key_of(uri, name)
+            tokens = [
+                write_cursor(Cursor(moment, 1, ties=False), _QUERY) for moment in _moments(uri, name, leads).values()
+            ]
+            with peers(["leads"], uri, name, key) as servers:
+                headers = {"Authorization": f"Bearer {key}"}
+                with httpx.Client(base_url=servers["leads"].url, headers=headers, timeout=30) as http:
+                    figures = [
+                        _median_ms(http, [f"/api/leads/{1 + place * (leads // _TIMES)}" for place in range(_TIMES)]),
+                        _median_ms(http, ["/api/leads?cursor=*"] * _TIMES),
+                        _median_ms(http, ["/api/leads?cursor=*&status=5"] * _TIMES),
+                        *(_median_ms(http, [f"/api/leads?cursor={token}"] * _TIMES) for token in tokens),
+                    ]
+            sys.stdout.write(f"| {leads} | {' | '.join(f'{figure:.1f}' for figure in figures)} |\n")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
