@@ -88,14 +88,14 @@ class Catalog:
         """Return the active team users among them."""
         known = await self._alive("people", ids)
         people = (await self.snapshot()).people
-        return {person for person in known if people[person]["status"] == "active"}
+        return {person for person in known if _works_here(people[person])}
 
     async def is_active(self, person: int) -> bool:
         """Tell whether someone may work here: keys of others answer 401."""
         record = (await self.snapshot()).people.get(person)
         if record is None:  # newer than the cache, or not there at all
             record = (await self.refreshed()).people.get(person)
-        return record is not None and not record["deleted"] and record["status"] == "active"
+        return record is not None and _works_here(record)
 
     async def _alive(self, kind: str, ids: Collection[int]) -> Collection[int]:
         snapshot = await self.snapshot()
@@ -128,3 +128,8 @@ class Catalog:
 
     async def _all(self, collection: str, query: Document | None = None) -> Titles:
         return {document["_id"]: document async for document in self._database[collection].find(query or {})}
+
+
+def _works_here(person: Document) -> bool:
+    works: bool = not person["deleted"] and person["status"] == "active"
+    return works

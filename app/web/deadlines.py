@@ -1,6 +1,7 @@
 """The deadline of requests: one timer for all of them."""
 
 import asyncio
+from types import TracebackType
 from typing import Any
 
 _TICKS = 20
@@ -11,7 +12,7 @@ class Deadlines:
     """Cancels the task of a request that takes too long.
 
     All requests have the same deadline, so they come to it in the order in which they began, and one timer that looks
-    now and then will do. A timer for each (`asyncio.timeout`) costs a tenth of a GET.
+    now and then will do. It is used as `asyncio.timeout` is, which has a timer for each: that is a tenth of a GET.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -26,27 +27,24 @@ class Deadlines:
         """Return how many requests are under way."""
         return len(self._running)
 
-    def begin(self) -> asyncio.Task[Any]:
-        """Watch the current task from now on, until `end`; return it."""
+    def __enter__(self) -> None:
+        """Watch the current task, to the end of the block."""
         loop = asyncio.get_running_loop()
-        task = asyncio.current_task(loop)
-        assert task is not None  # servers run each request in a task
-        self._running[task] = loop.time() + self._limit
+        self._running[_current_task()] = loop.time() + self._limit
         if self._watching is not loop:
             self._watching = loop
             loop.call_later(self._tick, self._look, loop)
-        return task
 
-    def passed(self, task: asyncio.Task[Any]) -> bool:
-        """Tell whether a task was cancelled for its deadline, and not by someone else."""
-        return task in self._cancelled
-
-    def end(self, task: asyncio.Task[Any]) -> None:
-        """Watch a task no longer."""
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Watch it no longer. Raises TimeoutError in place of the cancellation if that was for the deadline."""
+        task = _current_task()
         del self._running[task]
         if task in self._cancelled:
             self._cancelled.discard(task)
-            task.uncancel()
+            if task.uncancel() == 0 and kind is asyncio.CancelledError:
+                raise TimeoutError from error
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         moment = loop.time()
@@ -60,3 +58,9 @@ class Deadlines:
             loop.call_later(self._tick, self._look, loop)
         elif self._watching is loop:
             self._watching = None
+
+
+def _current_task() -> asyncio.Task[Any]:
+    task = asyncio.current_task()
+    assert task is not None  # servers run each request in a task
+    return task

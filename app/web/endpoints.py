@@ -18,9 +18,11 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.routes import BaseRoute, HTTPRoute
 
 from app.errors import MethodNotAllowed, NotFound
+from app.web.bodies import JSON
 from app.web.envelope import CursorMeta, PageMeta
-from app.web.exchange import JSON, Exchange
+from app.web.exchange import Exchange
 from app.web.input import Input, Inputs
+from app.web.values import INT64_MAX
 
 PARAMS, PAYLOAD, USER = "params", "payload", "user"
 PER_REQUEST = (PARAMS, PAYLOAD, USER)
@@ -28,7 +30,7 @@ PER_REQUEST = (PARAMS, PAYLOAD, USER)
 
 _API = "/api/"
 _MAX_PATH = 2048
-_MAX_ID = 2**63 - 1
+_JSON_HEADERS = {"Content-Type": JSON}
 _ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 _PARAMETER = re.compile(r"\{([^}]*)\}")
 
@@ -72,9 +74,6 @@ class Endpoint:
         if isinstance(meta, PageMeta | CursorMeta) and (following := meta.next_page()) is not None:
             headers = headers | {"Link": _next_page(exchange, following)}
         await exchange.reply(status, headers, content if isinstance(content, bytes) else _encode(content))
-
-
-_JSON_HEADERS = {"Content-Type": JSON}
 
 
 class Path:
@@ -122,7 +121,7 @@ class Endpoints:
         for segment in path.split("/")[1:]:
             if (below := node.get(segment)) is None or segment == "{}":
                 below = node.get("{}")
-                if below is None or not _ID.fullmatch(segment) or int(segment) > _MAX_ID:
+                if below is None or not _ID.fullmatch(segment) or int(segment) > INT64_MAX:
                     raise NotFound
                 ids.append(int(segment))
             node = below

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from litestar.types import HTTPScope, Receive, Send
 
 from app.errors import BadRequest, Failure, PayloadTooLarge
+from app.web.bodies import JSON
 from app.web.envelope import failure_body
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._~:/+=@-]{1,128}")
@@ -72,9 +73,6 @@ class Exchange:
         if self.status is not None:
             raise RuntimeError("the answer had begun already") from failure
         await self.reply(failure.status, {"Content-Type": JSON} | failure.headers, failure_body(failure))
-
-
-JSON = "application/json"
 
 
 def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:

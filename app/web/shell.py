@@ -4,7 +4,6 @@ The request id, the access log, the deadline, CORS, the key and the rate limit, 
 the last net under faults. Guards and middleware of the framework would not run for 404 and 405.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
 from time import perf_counter
@@ -70,18 +69,13 @@ class Shell:
             request_id.reset(token)
 
     async def _answer(self, exchange: Exchange) -> None:
-        task = self._deadlines.begin()
         try:
-            with self._database_deadline():
+            with self._deadlines, self._database_deadline():
                 await self._route(exchange)
-        except asyncio.CancelledError:
-            if not self._deadlines.passed(task):
-                raise
+        except TimeoutError:
             await exchange.fail(RequestTimeout() if exchange.receiving else Unavailable())
         except Exception as error:  # noqa: BLE001 - the last net: whatever it is, the caller gets the envelope
             await exchange.fail(self._as_failure(error))
-        finally:
-            self._deadlines.end(task)
 
     async def _route(self, exchange: Exchange) -> None:
         if self._cors is not None:

@@ -11,21 +11,19 @@ LONG = 60.0
 
 async def watched(deadlines: Deadlines, work: asyncio.Event, *, ignores: int = 0) -> str:
     """Wait for the event under a deadline; say how it ended. The first cancellations are ignored."""
-    task = deadlines.begin()
     try:
-        while True:
-            try:
-                await work.wait()
-            except asyncio.CancelledError:
-                if ignores:
+        with deadlines:
+            while True:
+                try:
+                    await work.wait()
+                except asyncio.CancelledError:
+                    if not ignores:
+                        raise
                     ignores -= 1
-                    continue
-                if deadlines.passed(task):
-                    return "late"
-                raise
-            return "done"
-    finally:
-        deadlines.end(task)
+                else:
+                    return "done"
+    except TimeoutError:
+        return "late"
 
 
 async def test_who_takes_too_long_is_ended_and_who_does_not_is_left_alone() -> None:
@@ -82,6 +80,17 @@ async def test_one_who_does_not_end_keeps_nobody_else_from_being_ended() -> None
     assert not stubborn.done()
     end.set()
     assert await asyncio.wait_for(stubborn, 10) == "done"
+
+
+async def test_what_comes_after_a_failure_is_not_ended() -> None:
+    deadlines = Deadlines(0.1)
+    with pytest.raises(ValueError, match="wrong"), deadlines:
+        raise ValueError("wrong")
+
+    later = await asyncio.wait_for(asyncio.create_task(watched(deadlines, asyncio.Event())), 10)
+
+    assert later == "late"
+    assert len(deadlines) == 0
 
 
 async def test_a_task_may_answer_one_request_after_the_other() -> None:

@@ -5,20 +5,15 @@ not, so its plan says nothing of theirs.
 """
 
 import itertools
-import os
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from app.clock import now
 from app.leads.listing import INDEXES, filter_of, order_of
-from app.leads.model import new_document
 from app.leads.schemas import LeadQuery
 from app.leads.store import COLLECTION
-from app.mongo.client import Client, Database, Document
-from app.setup import set_up
+from app.mongo.client import Database, Document
 
 MOMENT = datetime(2026, 6, 15, tzinfo=UTC)
 DAY = "2026-06-15"
@@ -58,26 +53,11 @@ FILTERED: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-@pytest.fixture(scope="module")
-async def database(wire_client: Client) -> AsyncIterator[Database]:
-    """A set-up database with some leads, which are only looked at."""
-    name = f"plans_{os.getpid()}"
-    database = wire_client[name]
-    await set_up(database)
-    leads = [
-        new_document(number, {"title": f"Lead {number}", "status": 1, "category": 3}, now(), {})
-        for number in range(1, 51)
-    ]
-    await database[COLLECTION].insert_many(leads)
-    yield database
-    await wire_client.drop_database(name)
-
-
 @pytest.mark.parametrize(("index", "order"), list(itertools.product(SORTED, ["asc", "desc"])))
 async def test_an_unfiltered_list_walks_the_index_of_its_sort_and_sorts_nothing_in_memory(
-    database: Database, index: str, order: str
+    planned: Database, index: str, order: str
 ) -> None:
-    stages = await plan(database, SORTED[index] | {"order": order})
+    stages = await plan(planned, SORTED[index] | {"order": order})
 
     assert [stage["stage"] for stage in stages] == ["LIMIT", "FETCH", "IXSCAN"]
     assert stages[-1]["indexName"] == index
@@ -85,9 +65,9 @@ async def test_an_unfiltered_list_walks_the_index_of_its_sort_and_sorts_nothing_
 
 @pytest.mark.parametrize(("index", "query"), FILTERED)
 async def test_a_filtered_list_reads_a_range_of_the_index_that_serves_it(
-    database: Database, index: str, query: dict[str, Any]
+    planned: Database, index: str, query: dict[str, Any]
 ) -> None:
-    stages = await plan(database, query)
+    stages = await plan(planned, query)
 
     assert "COLLSCAN" not in [stage["stage"] for stage in stages]
     assert [stage["indexName"] for stage in stages if stage["stage"] == "IXSCAN"] == [index]

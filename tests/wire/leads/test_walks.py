@@ -1,7 +1,6 @@
 """Walks by cursor on a real server: while leads are written, and how their queries are run (contract, section 5)."""
 
 import asyncio
-import os
 from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
@@ -12,11 +11,9 @@ from msgspec.structs import asdict, replace
 from app.clock import now
 from app.leads.cursor import Cursor, write_cursor
 from app.leads.listing import order_of, segments
-from app.leads.model import new_document
 from app.leads.schemas import LeadQuery
 from app.leads.store import COLLECTION
-from app.mongo.client import Client, Database
-from app.setup import set_up
+from app.mongo.client import Database
 from tests.client import Api, Json
 
 SORTS = ["lead_title", "lead_value", "lead_created", "lead_last_contacted"]
@@ -77,21 +74,6 @@ async def walk(api: Api, **params: Any) -> AsyncIterator[Json]:
         for lead in answer.json()["data"]:
             yield lead
         cursor = answer.json()["meta"]["next_cursor"]
-
-
-@pytest.fixture(scope="module")
-async def planned(wire_client: Client) -> AsyncIterator[Database]:
-    """A set-up database with some leads, which are only looked at."""
-    name = f"walks_{os.getpid()}"
-    database = wire_client[name]
-    await set_up(database)
-    leads = [
-        new_document(number, {"title": f"Lead {number}", "status": 1, "category": 3}, now(), {})
-        for number in range(1, 51)
-    ]
-    await database[COLLECTION].insert_many(leads)
-    yield database
-    await wire_client.drop_database(name)
 
 
 @pytest.mark.parametrize("order", ["asc", "desc"])
