@@ -20,6 +20,7 @@ from app.mongo.client import (
 )
 from app.mongo.faults import DatabaseError
 from app.setup import set_up
+from app.tasks import end
 from app.web.health import Readiness
 
 _SETUP_PAUSE = 1.0
@@ -56,9 +57,7 @@ class Lifespan:
             yield
         finally:
             self.readiness.draining = True
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end(*tasks)
             for drain in self.drains:
                 await drain()
             if self.owns_client:

@@ -19,6 +19,7 @@ import aiosmtplib
 from app.mail.store import Mail, MailQueue
 from app.mongo.client import deadline
 from app.mongo.faults import DatabaseError
+from app.tasks import end
 
 POLL_SECONDS = 2.0
 _DATABASE_SECONDS = 5.0
@@ -87,8 +88,7 @@ class MailSender:
         finally:
             if not sending.done():
                 await asyncio.wait({sending}, timeout=_LAST_SECONDS)
-                sending.cancel()
-                await asyncio.gather(sending, return_exceptions=True)
+                await end(sending)
 
     async def _take_and_send(self) -> bool:
         until = asyncio.get_running_loop().time() + self._delivery_seconds  # counted from before the lease begins
