@@ -77,7 +77,7 @@ def load(
     command = [
         "wrk", "--threads", str(threads), "--connections", str(concurrency), "--duration", f"{seconds}s",
         "--timeout", "10s", "--script", str(HERE / "wrk" / "leads.lua"), server.url,
-        "--", operation, str(leads), key, tag,
+        "--", operation, str(leads), key, tag, str(threads),
     ]  # fmt: skip
     before, database_before = cpu_ms(server.pid), cpu_ms(database_pid) if database_pid else 0.0
     output = subprocess.run(command, check=True, capture_output=True, text=True, timeout=seconds + 30).stdout

@@ -35,25 +35,25 @@ class Row:
     runs: list[Run] = field(default_factory=list)
 
 
-def table(rows: list[Row], order: list[str]) -> str:
-    """Return the rows as a table, with the ratios of the service to each peer beside them."""
-    service = {(row.operation, row.concurrency): row for row in rows if row.peer == "leads"}
-    lines = [_line(_COLUMNS), _line(["---"] * 3 + ["---:"] * (len(_COLUMNS) - 3))]
-    for row in rows:
-        own = service.get((row.operation, row.concurrency))
-        ratios = ["", ""]
-        if own is not None and own is not row:
-            ratios = [_ratio(own.rps, row.rps), _ratio(own.cpu_ms, row.cpu_ms)]
-        lines.append(
-            _line(
-                [
-                    row.operation, str(row.concurrency), row.peer, f"{row.rps:.0f}", f"{row.p50_ms:.2f}",
-                    f"{row.p99_ms:.2f}", str(row.errors), f"{row.cpu_ms:.3f}",
-                    "-" if row.database_ms is None else f"{row.database_ms:.3f}", *ratios,
-                ]
-            )
-        )  # fmt: skip
-    return "\n".join(lines) + "\n"
+def head() -> str:
+    """Return the first lines of a table."""
+    return f"{_line(_COLUMNS)}\n{_line(['---'] * 3 + ['---:'] * (len(_COLUMNS) - 3))}\n"
+
+
+def lines(rows: list[Row]) -> str:
+    """Return the rows of one operation and concurrency, with the ratios of the service to each peer beside them."""
+    service = next((row for row in rows if row.peer == "leads"), None)
+    return "".join(f"{_line(_cells(row, service))}\n" for row in rows)
+
+
+def _cells(row: Row, service: Row | None) -> list[str]:
+    ratios = ["", ""]
+    if service is not None and service is not row:
+        ratios = [_ratio(service.rps, row.rps), _ratio(service.cpu_ms, row.cpu_ms)]
+    return [
+        row.operation, str(row.concurrency), row.peer, f"{row.rps:.0f}", f"{row.p50_ms:.2f}", f"{row.p99_ms:.2f}",
+        str(row.errors), f"{row.cpu_ms:.3f}", "-" if row.database_ms is None else f"{row.database_ms:.3f}", *ratios,
+    ]  # fmt: skip
 
 
 def _ratio(own: float, other: float) -> str:

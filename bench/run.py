@@ -9,7 +9,7 @@ import itertools
 import json
 import statistics
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
@@ -43,15 +43,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 if faults := _faults(servers, key):
                     sys.stderr.write("\n".join(faults) + "\n")
                     return 1
-                rows = _measured(servers, options, uri, key, pid)
+                sys.stdout.write(report.heading(sys.argv[1:] if arguments is None else arguments, name, options.leads))
+                rows = _printed(_measured(servers, options, uri, key, pid), options.json)
     except CannotRun as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    if options.json:
-        results = [asdict(row) for row in rows]
-        options.json.write_text(json.dumps(results, indent=1) + "\n")
-    sys.stdout.write(report.heading(sys.argv[1:] if arguments is None else arguments, name, options.leads))
-    sys.stdout.write(report.table(rows, options.peers))
     wrong = [row for row in rows if row.errors]
     for row in wrong:
         sys.stderr.write(f"{row.peer} answered {row.errors} errors: {row.operation}, {row.concurrency} at once\n")
@@ -134,9 +130,23 @@ def _faults(servers: dict[str, Server], key: str) -> list[str]:
     return [fault for server in compared for fault in differences(server, servers["leads"], key)]
 
 
+def _printed(measured: Iterator[list[Row]], file: Path | None) -> list[Row]:
+    """Print and write each group of rows as it comes, so that it is not lost if something later fails."""
+    sys.stdout.write(report.head())
+    rows: list[Row] = []
+    for group in measured:
+        sys.stdout.write(report.lines(group))
+        sys.stdout.flush()
+        rows += group
+        if file:
+            file.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+    return rows
+
+
 def _measured(
     servers: dict[str, Server], options: argparse.Namespace, uri: str, key: str, database_pid: int | None
-) -> list[Row]:
+) -> Iterator[list[Row]]:
+    """Measure; yield the rows of each operation and concurrency."""
     pids = [server.pid for server in servers.values()] + ([database_pid] if database_pid else [])
 
     def run(server: Server, operation: str, concurrency: int, seconds: int) -> Run:
@@ -148,7 +158,6 @@ def _measured(
             database_pid=database_pid,
         )  # fmt: skip
 
-    rows = []
     for operation, concurrency in itertools.product(options.operations, options.concurrency):
         able = [server for server in servers.values() if operation in _FLOOR.get(server.name, OPERATIONS)]
         for server in able:
@@ -156,9 +165,7 @@ def _measured(
         runs: dict[str, list[Run]] = {server.name: [] for server in able}
         for _, server in itertools.product(range(options.runs), able):
             runs[server.name].append(run(server, operation, concurrency, options.seconds))
-        rows += [_row(operation, concurrency, name, done) for name, done in runs.items()]
-        sys.stderr.write(f"{operation}, {concurrency} at once: done\n")
-    return rows
+        yield [_row(operation, concurrency, name, done) for name, done in runs.items()]
 
 
 def _row(operation: str, concurrency: int, peer: str, runs: list[Run]) -> Row:

@@ -1,4 +1,4 @@
--- One script for all operations: wrk ... -s leads.lua URL -- OPERATION LEADS KEY TAG
+-- One script for all operations: wrk ... -s leads.lua URL -- OPERATION LEADS KEY TAG THREADS
 -- Ids are spread over all leads; what is sent differs from request to request. TAG makes a run's e-mails its own.
 
 local CONVERTED_EVERY = 12 -- as in data.py: these leads have been converted
@@ -11,16 +11,16 @@ local BRANDS = { "Acme", "Nord", "Falcon", "Vertex", "Lumen", "Granit", "Terra",
 local SUBJECTS = { "new website", "online shop", "hosting", "training", "security audit", "mobile app" }
 local TEXT = "Called back and talked about dates; wants the offer by Friday, with two options for the hosting."
 
-local threads = {}
+local threads = 0
 
+-- A thread runs before the next one is set up, so nothing can be set in the others here.
 function setup(thread)
-  thread:set("number", #threads)
-  table.insert(threads, thread)
-  for _, each in ipairs(threads) do each:set("total", #threads) end
+  thread:set("number", threads)
+  threads = threads + 1
 end
 
 function init(args)
-  operation, leads, tag = args[1], tonumber(args[2]), args[4]
+  operation, leads, tag, total = args[1], tonumber(args[2]), args[4], tonumber(args[5])
   math.randomseed(number * 7919 + 17)
   get_headers = { ["Authorization"] = "Bearer " .. args[3] }
   headers = { ["Authorization"] = "Bearer " .. args[3], ["Content-Type"] = "application/json" }
