@@ -1,5 +1,6 @@
 """The parts of the service, joined: stores, verbs, and what they are handed."""
 
+import asyncio
 from collections.abc import Collection
 from typing import Any
 
@@ -32,7 +33,7 @@ from app.leads.model import FIELDS
 from app.leads.store import LeadNotFound, LeadStore
 from app.mail.sender import MailSender
 from app.mail.store import MailQueue
-from app.mongo.client import Client, gridfs, is_mongomock
+from app.mongo.client import CHANGES_AT_ONCE, Client, gridfs, is_mongomock
 from app.mongo.ids import Ids
 from app.mongo.transaction import OneAtATime, Transactions
 from app.settings import Settings
@@ -49,6 +50,7 @@ class Services:
     def __init__(self, settings: Settings, client: Client) -> None:
         database = client[settings.mongodb_database]
         seconds = settings.request_timeout * DATABASE_SHARE
+        turns = asyncio.Semaphore(CHANGES_AT_ONCE)
         ids = Ids(database, seconds=seconds)
         transact = OneAtATime() if is_mongomock(client) else Transactions(database, seconds=seconds)
         catalog = Catalog(database, seconds=settings.cache_seconds)
@@ -63,18 +65,25 @@ class Services:
         self.categories: CatalogStore[Category] = CatalogStore(CATEGORIES, database, ids, transact, catalog)
         self.team: CatalogStore[TeamMember] = CatalogStore(TEAM, database, ids, transact, catalog)
         self.custom_fields: CatalogStore[CustomField] = CatalogStore(CUSTOM_FIELDS, database, ids, transact, catalog)
-        self.leads = LeadStore(database, ids, catalog, seconds=seconds)
+        self.leads = LeadStore(database, ids, catalog, turns, seconds=seconds)
         self.clients = ClientStore(database, catalog)
-        self.checklists = ChecklistStore(database, ids, transact, self.leads.hold)
+        self.checklists = ChecklistStore(database, ids, transact, turns, self.leads.hold)
         self.files = FileStore(database, lambda: gridfs(database), ids, transact)
         self.lead_comments = CommentStore(
-            self.leads.collection, ids, catalog, limits, parent_not_found=LeadNotFound, touch=leads_store.touch
+            self.leads.collection,
+            ids,
+            catalog,
+            limits,
+            turns,
+            parent_not_found=LeadNotFound,
+            touch=leads_store.touch,
         )
         self.checklist_comments = CommentStore(
             self.checklists.collection,
             ids,
             catalog,
             limits,
+            turns,
             parent_not_found=ChecklistNotFound,
             touch=checklists_store.touch,
         )

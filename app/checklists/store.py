@@ -1,5 +1,6 @@
 """The collection of to-do items, one document each."""
 
+from asyncio import Semaphore
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
@@ -52,10 +53,12 @@ def touch(_event: str, moment: datetime, _by: int) -> Document:
 class ChecklistStore:
     """Reads and writes the to-do items of leads. Writes to the whole checklist of a lead happen one at a time."""
 
-    def __init__(self, database: Database, ids: Ids, transact: Transact, hold_lead: HoldLead) -> None:
+    def __init__(self, database: Database, ids: Ids, transact: Transact, turns: Semaphore, hold_lead: HoldLead) -> None:
+        """A change outside of a transaction waits for its turn."""
         self.collection = self._items = database[COLLECTION]
         self._ids = ids
         self._transact = transact
+        self._turns = turns
         self._hold_lead = hold_lead
 
     async def page(self, lead_id: int, paging: Paging) -> tuple[list[ChecklistItem], int, int]:
@@ -96,19 +99,21 @@ class ChecklistStore:
 
     async def change(self, item_id: int, values: dict[str, Any]) -> ChecklistItem:
         """Set fields of an item. Raises ChecklistNotFound."""
-        document = await self._items.find_one_and_update(
-            {"_id": item_id},
-            {"$set": values | {"dates.updated": now()}},
-            projection=_WHOLE,
-            return_document=ReturnDocument.AFTER,
-        )
+        async with self._turns:
+            document = await self._items.find_one_and_update(
+                {"_id": item_id},
+                {"$set": values | {"dates.updated": now()}},
+                projection=_WHOLE,
+                return_document=ReturnDocument.AFTER,
+            )
         if document is None:
             raise ChecklistNotFound
         return item_of(document)
 
     async def delete(self, item_id: int) -> None:
         """Remove an item. Raises ChecklistNotFound."""
-        result = await self._items.delete_one({"_id": item_id})
+        async with self._turns:
+            result = await self._items.delete_one({"_id": item_id})
         if result.deleted_count == 0:
             raise ChecklistNotFound
 

@@ -1,5 +1,6 @@
 """Reading and writing comments inside the documents of another collection (contract, "Comments")."""
 
+from asyncio import Semaphore
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NoReturn
@@ -42,15 +43,20 @@ class CommentStore:
         ids: Ids,
         catalog: Catalog,
         limits: CommentLimits,
+        turns: Semaphore,
         *,
         parent_not_found: type[NotFound],
         touch: Callable[[str, datetime, int], Document],
     ) -> None:
-        """`touch` returns what else a write does to the parent, given what happened, when, and by whom."""
+        """`touch` returns what else a write does to the parent, given what happened, when, and by whom.
+
+        A change waits for its turn.
+        """
         self._parents = parents
         self._ids = ids
         self._catalog = catalog
         self._limits = limits
+        self._turns = turns
         self._parent_not_found = parent_not_found
         self._touch = touch
 
@@ -66,14 +72,15 @@ class CommentStore:
         """Write a comment. Raises the parent's NotFound, or TooManyComments."""
         size, moment = len(text.encode()), now()
         comment = {"id": await self._ids.take("comments"), "text": text, "creator": by, "created": moment}
-        result = await self._parents.update_one(
-            {
-                "_id": parent_id,
-                "comments_count": {"$lt": self._limits.count},
-                "comments_bytes": {"$lt": self._limits.size - size + 1},
-            },
-            self._update("comment_added", moment, by, {"$push": {"comments": comment}}, count=1, size=size),
-        )
+        async with self._turns:
+            result = await self._parents.update_one(
+                {
+                    "_id": parent_id,
+                    "comments_count": {"$lt": self._limits.count},
+                    "comments_bytes": {"$lt": self._limits.size - size + 1},
+                },
+                self._update("comment_added", moment, by, {"$push": {"comments": comment}}, count=1, size=size),
+            )
         if result.matched_count == 0:
             await self._refuse(parent_id)
         (shown,) = await self._shown([comment])
@@ -87,12 +94,13 @@ class CommentStore:
         if not parent.get("comments"):
             raise CommentNotFound
         size = len(parent["comments"][0]["text"].encode())
-        result = await self._parents.update_one(
-            {"_id": parent_id, "comments.id": comment_id},
-            self._update(
-                "comment_deleted", now(), by, {"$pull": {"comments": {"id": comment_id}}}, count=-1, size=-size
-            ),
-        )
+        async with self._turns:
+            result = await self._parents.update_one(
+                {"_id": parent_id, "comments.id": comment_id},
+                self._update(
+                    "comment_deleted", now(), by, {"$pull": {"comments": {"id": comment_id}}}, count=-1, size=-size
+                ),
+            )
         if result.matched_count == 0:  # another call was faster
             raise CommentNotFound
 

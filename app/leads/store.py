@@ -1,5 +1,6 @@
 """The collection of leads: every query and every write of a whole lead."""
 
+from asyncio import Semaphore
 from collections.abc import Collection
 from datetime import datetime
 from functools import partial
@@ -51,11 +52,12 @@ def touch(event: str, moment: datetime, by: int) -> Document:
 class LeadStore:
     """Reads and writes leads. Every write raises the version and is one update, its conditions in its filter."""
 
-    def __init__(self, database: Database, ids: Ids, catalog: Catalog, *, seconds: float) -> None:
-        """Bound each batch of reads or creates to so many seconds."""
+    def __init__(self, database: Database, ids: Ids, catalog: Catalog, turns: Semaphore, *, seconds: float) -> None:
+        """Bound each batch of reads or creates to so many seconds; a change waits for its turn."""
         self.collection = self._leads = database[COLLECTION]
         self._ids = ids
         self._catalog = catalog
+        self._turns = turns
         self._counts = listing.Counts(self._leads)
         self._pages = Shared(self._page, seconds=seconds)
         self._reads = Batcher(self._find_all, seconds=seconds)
@@ -158,12 +160,13 @@ class LeadStore:
 
     async def _update(self, wanted: Document, values: dict[str, Any], event: str, by: int) -> Document | None:
         touched = touch(event, now(), by)
-        document: Document | None = await self._leads.find_one_and_update(
-            wanted,
-            touched | {"$set": values | touched["$set"]},
-            projection=WHOLE,
-            return_document=ReturnDocument.AFTER,
-        )
+        async with self._turns:
+            document: Document | None = await self._leads.find_one_and_update(
+                wanted,
+                touched | {"$set": values | touched["$set"]},
+                projection=WHOLE,
+                return_document=ReturnDocument.AFTER,
+            )
         return document
 
     async def mark_converted(self, lead: Document, client_id: int, moment: datetime, by: int, session: Session) -> None:

@@ -35,6 +35,9 @@ Session = AsyncIOMotorClientSession | None
 POOL_SIZE = 64
 """Connections of one process: as many as the driver has threads, so that no call waits for a connection."""
 
+CHANGES_AT_ONCE = 16
+"""Changes that one process has under way. They wait for each other, and for transactions, on the server; others must
+not wait with them for a connection. More of them at once are no faster."""
 
 REACH_SECONDS = 2.0
 """How long a start looks for its database before it goes on without."""

@@ -1,6 +1,6 @@
 """POST, PUT and PATCH of leads by many callers at the same time (contract, "List" and "Create, PUT, PATCH")."""
 
-from asyncio import gather
+from asyncio import create_task, gather
 
 from tests.client import Api, Json
 
@@ -115,3 +115,19 @@ def path(lead: Json) -> str:
 async def found(api: Api, search: str) -> list[int]:
     """Return the ids of the leads that a search finds."""
     return [lead["id"] for lead in (await api.get("/api/leads", search=search)).json()["data"]]
+
+
+async def test_changes_that_wait_for_each_other_do_not_hold_up_calls_about_other_leads(api: Api) -> None:
+    lead, other = await api.lead(), await api.lead()
+    wish = {"first_name": "Jane", "last_name": "Doe", "email": "jane@acme.example"}
+    changes = [create_task(api.put(f"{path(lead)}/status", {"status": 3 + number % 3})) for number in range(600)]
+    await changes[0]
+
+    conversion = await api.post(f"{path(other)}/convert", wish)
+    shown = await api.shown(other["id"])
+    waiting = [change for change in changes if not change.done()]
+
+    assert conversion.status_code == 201
+    assert shown["converted"]["is_converted"]
+    assert waiting
+    assert {answer.status_code for answer in await gather(*changes)} == {200}
