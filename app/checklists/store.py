@@ -141,11 +141,12 @@ class ChecklistStore:
     async def copy(self, source_id: int, target_id: int, by: int, session: Session) -> None:
         """Give one lead the items of another, pending and without comments, in the transaction."""
         found = self._items.find({"lead": source_id}, _WHOLE, session=session).sort([("position", 1), ("_id", 1)])
-        copies = [
-            _new(await self._ids.take(COLLECTION), target_id, item["text"], by) | {"position": item["position"]}
-            async for item in found
-        ]
-        if copies:
+        if items := [item async for item in found]:
+            last = await self._ids.take(COLLECTION, len(items))
+            copies = [
+                _new(item_id, target_id, item["text"], by) | {"position": item["position"]}
+                for item_id, item in enumerate(items, start=last - len(items) + 1)
+            ]
             await self._items.insert_many(copies, session=session)
 
     async def delete_of(self, lead_id: int, session: Session) -> None:

@@ -93,12 +93,13 @@ class FileStore:
     async def copy(self, source_id: int, target_id: int, session: Session) -> None:
         """Give one lead the files of another, in the transaction."""
         found = self._files.find({"lead": source_id}, session=session).sort([("_id", 1)])
-        documents = [
-            document | {"_id": await self._ids.take("files"), "lead": target_id, "created": now()}
-            async for document in found
-        ]
-        if documents:
-            await self._refer(documents, session)
+        if files := [file async for file in found]:
+            last = await self._ids.take("files", len(files))
+            copies = [
+                file | {"_id": file_id, "lead": target_id, "created": now()}
+                for file_id, file in enumerate(files, start=last - len(files) + 1)
+            ]
+            await self._refer(copies, session)
 
     async def delete_of(self, lead_id: int, session: Session) -> None:
         """Remove a lead's references and mark their contents, in the transaction."""

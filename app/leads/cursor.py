@@ -49,7 +49,7 @@ class _Content(Struct, frozen=True, array_like=True, forbid_unknown_fields=True)
 
 
 _decode = msgspec.msgpack.Decoder(_Content).decode
-_encode = msgspec.msgpack.Encoder().encode
+_encode = msgspec.msgpack.Encoder(enc_hook=int).encode  # the driver has a class of its own for those of 64 bits
 
 
 class Cursor(Struct, frozen=True):

@@ -18,6 +18,8 @@ from app.mongo.substrings import occurring
 EXACT_UP_TO = 10_000
 COUNT_SECONDS = 5.0
 _REMEMBERED = 1000
+_ALL = {"_id": {"$gt": 0}}
+"""Counts entries of an index, where no condition at all makes the server read every document."""
 
 _SORTS = {
     "lead_title": "folded.title",
@@ -157,9 +159,14 @@ class Counts:
         self._known: dict[str, tuple[float, int]] = {}
         self._counting: dict[str, asyncio.Lock] = {}
 
+    def forget(self, query: dict[str, Any]) -> None:
+        """Count anew when the same filter comes again."""
+        self._known.pop(repr(query), None)
+
     async def of(self, query: dict[str, Any]) -> int:
         """Return how many leads a filter finds."""
         key = repr(query)
+        query = query or _ALL
         if (total := self._remembered(key)) is not None:
             return total
         some = await self._leads.count_documents(query, limit=EXACT_UP_TO + 1)

@@ -86,10 +86,14 @@ class LeadStore:
             return [], 0
         total = await self._counts.of(wanted)
         paging = query.paging
-        if paging.skip >= total:
+        old = total > listing.EXACT_UP_TO
+        if paging.skip >= total + (listing.EXACT_UP_TO if old else 0):
             return [], total
         found = self._leads.find(wanted, WHOLE).sort(listing.order_of(query)).skip(paging.skip).limit(paging.limit)
         documents = [document async for document in found]
+        if old and len(documents) != max(0, min(paging.limit, total - paging.skip)):
+            self._counts.forget(wanted)
+            total = await self._counts.of(wanted)
         return await self._shown_all(documents), total
 
     async def walk(self, query: LeadQuery) -> tuple[list[Lead], str | None]:

@@ -142,4 +142,5 @@ async def _inserted(collection: Collection, document: Document) -> Document | Ex
 
 def _write_error(fault: Document) -> Exception:
     kind = DuplicateKeyError if fault.get("code") == DUPLICATE_KEY else WriteError
-    return kind(fault.get("errmsg", ""), fault.get("code"), fault)
+    # Without the document that was refused, which the driver adds: errors are logged.
+    return kind(fault.get("errmsg", ""), fault.get("code"), {name: fault[name] for name in fault.keys() - {"op"}})

@@ -11,8 +11,14 @@ from typing import Any
 
 def unaccented(text: str) -> str:
     """Return text as it is searched in: the same in any case and with any accents."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+    if text.isascii():
+        return text.casefold()
+    # Full-width forms and the like become the usual letter; what would become several stays one, or a short text would
+    # have endings by the megabyte.
+    usual = "".join(form if len(form := unicodedata.normalize("NFKC", letter)) == 1 else letter for letter in text)
+    decomposed = unicodedata.normalize("NFD", usual.casefold())
+    bare = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+    return unicodedata.normalize("NFC", bare)  # the syllables of Korean are whole again
 
 
 def pieces(*texts: str | None) -> list[str]:

@@ -17,7 +17,7 @@ from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import BaseRoute, HTTPRoute
 
-from app.errors import MethodNotAllowed, NotFound
+from app.errors import MethodNotAllowed, NotFound, Unauthorized
 from app.web.bodies import JSON
 from app.web.envelope import CursorMeta, PageMeta
 from app.web.exchange import Exchange
@@ -60,6 +60,8 @@ class Endpoint:
         """Answer. Raises what is wrong with the input, and what the handler raises."""
         given: dict[str, Any] = {}
         if self._input is not None:
+            if exchange.user is None:  # nothing below /api is answered to someone unknown, however it was found
+                raise Unauthorized
             params, payload = await self._input.read(exchange)
             known = {PARAMS: params, PAYLOAD: payload, USER: exchange.user}
             given = {name: known[name] for name in self._given}
@@ -113,7 +115,8 @@ class Endpoints:
 
     def at(self, path: str) -> tuple[Path, list[int]]:
         """Return the path and the ids in it; a slash at its end does not count. Raises NotFound."""
-        if len(path) > _MAX_PATH:
+        # Servers hand on what is no path, such as `*` with something behind it; whose key it is was not asked for then.
+        if not path.startswith("/") or len(path) > _MAX_PATH:
             raise NotFound
         if path != "/":
             path = path.removesuffix("/")

@@ -4,7 +4,10 @@ from typing import Any
 
 import pytest
 
+from app.mongo.ids import Ids
 from tests.client import Api, Json, errors
+
+_take = Ids.take
 
 WHOLE = {
     "lead_title": "Acme - new website",
@@ -192,6 +195,24 @@ async def test_the_checklist_is_copied_as_pending_with_text_and_position_and_wit
     assert [item["id"] for item in sources] == order
     assert not {item["id"] for item in copies} & set(order)
     assert [item["status"] for item in sources] == ["pending", "pending", "completed"]
+
+
+async def test_the_ids_of_a_copied_checklist_are_taken_in_one_step(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    lead = await api.lead()
+    texts = [(await api.item(lead["id"], f"Call {number}"))["text"] for number in range(5)]
+    taken: list[tuple[str, int]] = []
+
+    async def take(ids: Ids, kind: str, count: int = 1) -> int:
+        taken.append((kind, count))
+        return await _take(ids, kind, count)
+
+    monkeypatch.setattr(Ids, "take", take)
+    clone = await _clone(api, lead, copy_checklist="on")
+
+    assert sorted(taken) == [("checklists", 5), ("leads", 1)]
+    copies = await _checklist(api, clone)
+    assert [item["text"] for item in copies] == texts
+    assert len({item["id"] for item in copies}) == 5
 
 
 async def test_a_copied_checklist_is_the_clones_own(api: Api) -> None:

@@ -1,5 +1,7 @@
 """The list's `total` around 10 000 leads (contract, "List"). In memory only: the embedded server takes minutes."""
 
+from typing import Any
+
 import pytest
 from mongomock_motor import AsyncMongoMockClient
 
@@ -29,13 +31,38 @@ async def test_total_is_exact_up_to_ten_thousand_and_may_be_some_seconds_old_abo
     for later in (0.0, 0.0, 4.9, 0.2):
         await api.lead()
         seconds[0] += later
-        metas.append(await meta(api, page=401))
+        metas.append(await meta(api))
 
     assert [found["total"] for found in metas] == [9_999, 10_000, 10_001, 10_001, 10_003]
     assert [found["last_page"] for found in metas] == [400, 400, 401, 401, 401]
 
 
-async def meta(api: Api, **params: int) -> Json:
+async def test_a_page_that_contradicts_an_old_total_is_counted_anew(api: Api, database: Database) -> None:
+    moment = now()
+    values = {"title": "x", "status": 1, "category": 3}
+    await database["leads"].insert_many([new_document(number, values, moment, {}) for number in range(100, 10_125)])
+    before = await meta(api, page=402, order="asc")
+
+    lead = await api.lead()
+    on_a_page_behind = await listed(api, page=402, order="asc")
+    far_behind = await listed(api, page=1_000, order="asc")
+    await database["leads"].delete_many({})
+    gone = await listed(api)
+
+    assert (before["total"], before["last_page"]) == (10_025, 401)
+    assert [found["id"] for found in on_a_page_behind["data"]] == [lead["id"]]
+    assert (on_a_page_behind["meta"]["total"], on_a_page_behind["meta"]["last_page"]) == (10_026, 402)
+    assert (far_behind["data"], far_behind["meta"]["total"]) == ([], 10_026)
+    assert (gone["data"], gone["meta"]["total"]) == ([], 0)
+
+
+async def listed(api: Api, **params: Any) -> Json:
+    """Return the answer of the list."""
+    found: Json = (await api.get("/api/leads", **params)).json()
+    return found
+
+
+async def meta(api: Api, **params: Any) -> Json:
     """Return the list's `meta`."""
-    found: Json = (await api.get("/api/leads", **params)).json()["meta"]
+    found: Json = (await listed(api, **params))["meta"]
     return found

@@ -17,9 +17,10 @@ async def send_raw(
     *,
     query: bytes = b"",
     headers: Iterable[tuple[bytes, bytes]] = (),
+    key: str = KEY,
     messages: Iterable[Message] = ({"type": "http.request", "body": b"", "more_body": False},),
 ) -> httpx.Response:
-    """Hand a request with the key to the service as it is; return the answer."""
+    """Hand a request to the service as it is, with the key if no other is given; return the answer."""
     incoming = iter(messages)
     outgoing: list[Message] = []
     scope = {
@@ -32,7 +33,7 @@ async def send_raw(
         "raw_path": path.encode(errors="surrogateescape"),
         "root_path": "",
         "query_string": query,
-        "headers": [(b"host", b"leads.test"), (b"authorization", f"Bearer {KEY}".encode()), *headers],
+        "headers": [(b"host", b"leads.test"), (b"authorization", f"Bearer {key}".encode()), *headers],
         "client": ("127.0.0.1", 1),
         "server": ("leads.test", 80),
     }

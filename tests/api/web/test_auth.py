@@ -12,6 +12,7 @@ from app.mongo.client import Database
 from app.mongo.ids import Ids
 from tests.api.web.endpoints import ENDPOINTS
 from tests.api.web.envelope import assert_fails
+from tests.api.web.raw import send_raw
 from tests.client import KEY, Api
 from tests.conftest import Serve
 
@@ -195,3 +196,16 @@ async def test_outside_api_no_key_is_needed_and_a_bad_one_does_not_matter(shared
 @pytest.mark.parametrize("path", ["/nothing", "/apis", "/api-docs", "/docs/nothing", "/health"])
 async def test_outside_api_an_unknown_path_is_not_found(shared: Api, path: str) -> None:
     assert_fails(await shared.http.get(path), 404, "Not found.")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "*/api/leads", "x/api/leads", "api/leads", "*api/leads", "//api/leads", "/api//leads", "/x/../api/leads",
+        "/api", "/./api/leads", "/API/leads", "http://leads.test/api/leads", "leads.test:80/api/leads", "?/api/leads",
+    ],
+)  # fmt: skip
+async def test_no_spelling_of_a_path_gets_around_the_key(shared: Api, path: str) -> None:
+    answer = await send_raw(shared, "GET", path, key="wrong")
+
+    assert answer.status_code in {401, 404}

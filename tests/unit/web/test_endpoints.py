@@ -9,8 +9,9 @@ from litestar.middleware import ASGIMiddleware
 from litestar.params import FromPath
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from app.errors import MethodNotAllowed, NotFound
+from app.errors import MethodNotAllowed, NotFound, Unauthorized
 from app.web.endpoints import Endpoints
+from app.web.exchange import Exchange
 from app.web.input import Inputs
 
 
@@ -70,7 +71,8 @@ def test_a_path_is_found_with_the_ids_in_it(path: str, ids: list[int]) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "", "/api", "/api/thing", "/api/things//", "/api/things/7", "/api/things/{}", "/api/things/{}/parts/1",
+        "", "/api", "/api/thing", "*/api/things", "x/api/things", "api/things", "//api/things",
+        "/api//things", "/api/things//", "/api/things/7", "/api/things/{}", "/api/things/{}/parts/1",
         "/api/things/0/parts/1", "/api/things/01/parts/1", "/api/things/-1/parts/1", "/api/things/+1/parts/1",
         "/api/things/1_0/parts/1", "/api/things/٣/parts/1", "/api/things/9223372036854775808/parts/1",
         "/api/things/1/parts/", "/api/things/ 1/parts/1", "/api/things" + "/" * 3000,
@@ -79,6 +81,17 @@ def test_a_path_is_found_with_the_ids_in_it(path: str, ids: list[int]) -> None:
 def test_other_paths_are_not_found(path: str) -> None:
     with pytest.raises(NotFound):
         things().at(path)
+
+
+async def test_nothing_below_api_is_answered_when_nobody_asked_for_the_key() -> None:
+    async def unused(*_: object) -> Any:
+        raise AssertionError
+
+    scope: Any = {"method": "GET", "path": "/api/things", "query_string": b"", "headers": []}
+    there, ids = things().at("/api/things")
+
+    with pytest.raises(Unauthorized):
+        await there.endpoint("GET")(Exchange(scope, unused, unused), ids)
 
 
 def test_a_path_tells_its_methods() -> None:

@@ -7,6 +7,7 @@ from collections import Counter
 from app.errors import Failure
 from app.mongo.batching import insert_each
 from app.mongo.client import Database
+from app.mongo.faults import Duplicate
 from tests.client import Api
 
 
@@ -75,6 +76,16 @@ async def test_a_caller_who_goes_does_not_take_others_along(api: Api) -> None:
 
     kept = [outcome for index, outcome in enumerate(outcomes) if index % 2]
     assert not [outcome for outcome in kept if isinstance(outcome, BaseException)]
+
+
+async def test_what_is_said_of_a_refused_document_does_not_show_it(database: Database) -> None:
+    collection = database["things"]
+    await collection.insert_one({"_id": 2})
+
+    outcomes = await insert_each(collection, [{"_id": number, "name": "Jane Doe"} for number in range(5)])
+
+    assert "Jane" not in repr(outcomes[2]) + str(getattr(outcomes[2], "details", ""))
+    assert isinstance(outcomes[2], Duplicate)
 
 
 async def test_of_a_batch_of_inserts_a_taken_id_and_a_document_too_large_fail_alone(database: Database) -> None:

@@ -53,6 +53,16 @@ async def test_a_walk_meets_untouched_leads_once_while_others_are_created_change
     assert [lead async for lead in walk(api, sort=sort, order=order, limit=7)] == listed
 
 
+@pytest.mark.parametrize("order", ["asc", "desc"])
+async def test_a_walk_goes_on_behind_values_of_more_than_32_bits(api: Api, order: str) -> None:
+    values = ["21474836.47", "21474836.48", "99999999.99", "99999999.99"]
+    leads = [(await api.lead(lead_value=value))["id"] for value in values]
+
+    met = [lead["id"] async for lead in walk(api, sort="lead_value", order=order, limit=1)]
+
+    assert met == (leads if order == "asc" else leads[::-1])
+
+
 async def create(api: Api, count: int) -> list[int]:
     """Create leads with equal titles, values, days and moments among them; return their ids."""
     leads = [
