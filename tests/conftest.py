@@ -19,6 +19,9 @@ from tests.client import KEY, Api
 
 _NAME = f"test_{os.getpid()}"
 
+PATIENCE = 20.0
+"""Seconds that a request may take, where a test is not about that: that the machine is busy is no fault."""
+
 Serve = Callable[..., AbstractAsyncContextManager[Api]]
 """Serves the API with some settings changed, for the length of a block."""
 
@@ -47,7 +50,7 @@ def server_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 async def wire_client(server_uri: str, request: pytest.FixtureRequest) -> AsyncIterator[Client]:
     """A client of the real server."""
-    client = connect(server_uri, driver=request.config.getoption("--driver"), request_timeout=5.0)
+    client = connect(server_uri, driver=request.config.getoption("--driver"), request_timeout=PATIENCE)
     yield client
     await close(client)
 
@@ -84,7 +87,9 @@ def serve(database: Database) -> Serve:
 
     @asynccontextmanager
     async def served(**changes: Any) -> AsyncIterator[Api]:
-        settings = Settings(**{"api_key": KEY, "mongodb_database": database.name} | changes)
+        settings = Settings(
+            **{"api_key": KEY, "mongodb_database": database.name, "request_timeout": PATIENCE} | changes
+        )
         async with serving(settings, database.client) as api:
             yield api
 

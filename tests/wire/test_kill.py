@@ -36,6 +36,8 @@ KINDS = [{"delete_lead": deleted, "send_welcome_email": mail} for deleted in ("n
 """The kinds of conversion."""
 LEADS = 2 * len(KINDS)
 """Leads that a round converts, unless the kill comes before."""
+ANSWERS = {201, 503}
+"""A 503 promises nothing: on a busy machine the server is late now and then, with what the dead have left open."""
 
 
 def address(lead: int) -> str:
@@ -212,8 +214,7 @@ class Victim:
                 self._hear()
         self._words.close()
         self._process.close()
-        # A 503 promises nothing: on a busy machine the server is late now and then, with what the dead have left open.
-        assert set(self._answers.values()) <= {201, 503}
+        assert set(self._answers.values()) <= ANSWERS
         return [lead for lead, status in self._answers.items() if status == 201]
 
     def _hear(self) -> None:
@@ -264,7 +265,7 @@ async def test_kills_of_leads_serve_leave_no_half_conversion(
                 if answered == after:
                     service.process.kill()
                 with suppress(httpx.TransportError):
-                    assert await conversion == 201
+                    assert await conversion in ANSWERS
 
         acknowledged = [
             lead

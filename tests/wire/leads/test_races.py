@@ -2,26 +2,16 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 
 import httpx
 import pytest
 
-from app.mongo.client import Database, close, connect
-from app.settings import Settings
-from tests.client import KEY, Api, Json
-from tests.conftest import Serve, serving
+from app.mongo.client import Database
+from tests.client import Api, Json
+from tests.conftest import Serve
 
 MANY = 40
-
-
-@pytest.fixture
-async def second(database: Database, server_uri: str, request: pytest.FixtureRequest) -> AsyncIterator[Api]:
-    """Another service on the same database, with connections of its own."""
-    client = connect(server_uri, driver=request.config.getoption("--driver"), request_timeout=5.0)
-    async with serving(Settings(api_key=KEY, mongodb_database=database.name), client) as api:
-        yield api
-    await close(client)
 
 
 def statuses(answers: Iterable[httpx.Response]) -> dict[int, int]:
