@@ -1,6 +1,5 @@
 """The parts of the service, joined: stores, verbs, and what they are handed."""
 
-import asyncio
 from collections.abc import Collection
 from typing import Any
 
@@ -33,9 +32,10 @@ from app.leads.model import FIELDS
 from app.leads.store import LeadNotFound, LeadStore
 from app.mail.sender import MailSender
 from app.mail.store import MailQueue
-from app.mongo.client import CHANGES_AT_ONCE, Client, gridfs, is_mongomock
+from app.mongo.client import Client, gridfs, is_mongomock
 from app.mongo.ids import Ids
 from app.mongo.transaction import OneAtATime, Transactions
+from app.mongo.turns import Turns
 from app.settings import Settings
 from app.users.store import UserStore
 from app.web.input import Inputs
@@ -50,7 +50,7 @@ class Services:
     def __init__(self, settings: Settings, client: Client) -> None:
         database = client[settings.mongodb_database]
         seconds = settings.request_timeout * DATABASE_SHARE
-        turns = asyncio.Semaphore(CHANGES_AT_ONCE)
+        turns = Turns()
         ids = Ids(database, seconds=seconds)
         transact = OneAtATime() if is_mongomock(client) else Transactions(database, seconds=seconds)
         catalog = Catalog(database, seconds=settings.cache_seconds)
@@ -66,7 +66,7 @@ class Services:
         self.team: CatalogStore[TeamMember] = CatalogStore(TEAM, database, ids, transact, catalog)
         self.custom_fields: CatalogStore[CustomField] = CatalogStore(CUSTOM_FIELDS, database, ids, transact, catalog)
         self.leads = LeadStore(database, ids, catalog, turns, seconds=seconds)
-        self.clients = ClientStore(database, catalog)
+        self.clients = ClientStore(database, catalog, turns)
         self.checklists = ChecklistStore(database, ids, transact, turns, self.leads.hold)
         self.files = FileStore(database, lambda: gridfs(database), ids, transact)
         self.lead_comments = CommentStore(
@@ -111,8 +111,9 @@ class Services:
             clear_assignments=self.leads.clear_assignments,
             clear_values=self.leads.clear_values,
         )
+        self.keys = KeyStore(database, ids, seconds=seconds)
         self.gate = Gate(
-            KeyStore(database, ids),
+            self.keys,
             fixed_key=settings.api_key,
             fixed_user=ADMIN,
             is_active=catalog.is_active,

@@ -87,9 +87,8 @@ def serve(database: Database) -> Serve:
 
     @asynccontextmanager
     async def served(**changes: Any) -> AsyncIterator[Api]:
-        settings = Settings(
-            **{"api_key": KEY, "mongodb_database": database.name, "request_timeout": PATIENCE} | changes
-        )
+        fields: dict[str, Any] = {"api_key": KEY, "mongodb_database": database.name, "request_timeout": PATIENCE}
+        settings = Settings(**fields | changes)
         async with serving(settings, database.client) as api:
             yield api
 

@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from app.clock import now
 from app.errors import Unauthorized
+from app.mongo.batching import Batcher
 from app.mongo.client import Database, Document
 from app.mongo.ids import Ids
 from app.mongo.indexes import Index
@@ -27,6 +28,7 @@ INDEXES = {COLLECTION: [Index("user", (("user", 1),))]}
 _KEY = re.compile(r"lk_([1-9][0-9]{0,17})_[A-Za-z0-9_-]{43}", re.ASCII)
 _BEARER = re.compile(r"bearer +([!-~]+) *", re.ASCII | re.IGNORECASE)
 _REMEMBERED = 10_000
+_SECONDS = 5.0
 
 
 class ApiKey(Struct, frozen=True, kw_only=True):
@@ -51,9 +53,11 @@ class Caller(Struct, frozen=True):
 class KeyStore:
     """Writes and lists keys."""
 
-    def __init__(self, database: Database, ids: Ids) -> None:
+    def __init__(self, database: Database, ids: Ids, *, seconds: float = _SECONDS) -> None:
+        """Bound each batch of reads to so many seconds. However many keys are made up, one connection reads them."""
         self._keys = database[COLLECTION]
         self._ids = ids
+        self._reads = Batcher(self._find_all, seconds=seconds)
 
     async def create(self, name: str, *, user: int, expires: datetime | None = None) -> tuple[ApiKey, str]:
         """Write a new key; return it and the secret text, which cannot be had again."""
@@ -81,10 +85,18 @@ class KeyStore:
         """Return the key that a text is, if it is one."""
         if not (match := _KEY.fullmatch(text)):
             return None
-        document = await self._keys.find_one({"_id": int(match[1])})
+        document = await self._reads(int(match[1]))
         if document is None or not hmac.compare_digest(document["hash"], _digest(text)):
             return None
         return _shown(document)
+
+    async def drain(self) -> None:
+        """Wait until no batch is under way."""
+        await self._reads.drain()
+
+    async def _find_all(self, key_ids: list[int]) -> list[Document | Exception | None]:
+        found = {key["_id"]: key async for key in self._keys.find({"_id": {"$in": list(set(key_ids))}})}
+        return [found.get(key_id) for key_id in key_ids]
 
 
 class Gate:
@@ -100,7 +112,7 @@ class Gate:
         self._fixed_user = fixed_user
         self._is_active = is_active
         self._seconds = seconds
-        self._known: dict[bytes, tuple[float, ApiKey | None]] = {}
+        self._known: dict[bytes, tuple[float, ApiKey]] = {}
 
     async def __call__(self, authorization: str | None) -> Caller:
         """Return the caller of an Authorization header (RFC 6750). Raises Unauthorized."""
@@ -115,12 +127,15 @@ class Gate:
         if self._fixed is not None and hmac.compare_digest(self._fixed, digest):
             return Caller(self._fixed_user, 0)
         until, key = self._known.get(digest, (0.0, None))
-        if monotonic() >= until:
+        asked = monotonic()
+        if key is None or asked >= until:
             key = await self._keys.of_text(text)
+            if key is None:  # not remembered: whoever makes keys up must not crowd out those that are there
+                return None
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
-            self._known[digest] = (monotonic() + self._seconds, key)
-        if key is None or key.revoked is not None or (key.expires is not None and key.expires <= now()):
+            self._known[digest] = (asked + self._seconds, key)
+        if key.revoked is not None or (key.expires is not None and key.expires <= now()):
             return None
         return Caller(key.user, key.id)
 

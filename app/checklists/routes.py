@@ -89,8 +89,8 @@ class ChecklistController(Controller):
     async def comments(
         self, item_id: FromPath[int], params: NamedDependency[Paging], checklist_comments: Comments
     ) -> Page[Comment]:
-        found = await checklist_comments.all(item_id)
-        return Page(params.cut(found), params.meta(len(found)), "Checklist comments retrieved successfully.")
+        found, total = await checklist_comments.page(item_id, params)
+        return Page(found, params.meta(total), "Checklist comments retrieved successfully.")
 
     @post("/{item_id:int}/comments", summary="Comment on a checklist item", responses=failures(404))
     async def add_comment(

@@ -1,6 +1,5 @@
 """The collection of to-do items, one document each."""
 
-from asyncio import Semaphore
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
@@ -14,6 +13,7 @@ from app.mongo.client import Database, Document, Session
 from app.mongo.ids import Ids
 from app.mongo.indexes import Index
 from app.mongo.transaction import Transact
+from app.mongo.turns import Turns
 from app.web.paging import Paging
 from app.web.values import NOT_SELECTABLE
 
@@ -53,8 +53,8 @@ def touch(_event: str, moment: datetime, _by: int) -> Document:
 class ChecklistStore:
     """Reads and writes the to-do items of leads. Writes to the whole checklist of a lead happen one at a time."""
 
-    def __init__(self, database: Database, ids: Ids, transact: Transact, turns: Semaphore, hold_lead: HoldLead) -> None:
-        """A change outside of a transaction waits for its turn."""
+    def __init__(self, database: Database, ids: Ids, transact: Transact, turns: Turns, hold_lead: HoldLead) -> None:
+        """A change outside of a transaction waits for its turn, and so does a list."""
         self.collection = self._items = database[COLLECTION]
         self._ids = ids
         self._transact = transact
@@ -63,12 +63,13 @@ class ChecklistStore:
 
     async def page(self, lead_id: int, paging: Paging) -> tuple[list[ChecklistItem], int, int]:
         """Return a page by position, and how many items there are in all and completed."""
-        total = await self._items.count_documents({"lead": lead_id})
-        completed = await self._items.count_documents({"lead": lead_id, "status": "completed"}) if total else 0
-        if paging.skip >= total:
-            return [], total, completed
-        found = self._items.find({"lead": lead_id}, _WHOLE).sort([("position", 1), ("_id", 1)])
-        documents = [document async for document in found.skip(paging.skip).limit(paging.limit)]
+        async with self._turns.lists:
+            total = await self._items.count_documents({"lead": lead_id})
+            completed = await self._items.count_documents({"lead": lead_id, "status": "completed"}) if total else 0
+            if paging.skip >= total:
+                return [], total, completed
+            found = self._items.find({"lead": lead_id}, _WHOLE).sort([("position", 1), ("_id", 1)])
+            documents = [document async for document in found.skip(paging.skip).limit(paging.limit)]
         return [item_of(document) for document in documents], total, min(completed, total)
 
     async def get(self, item_id: int) -> ChecklistItem:
@@ -99,7 +100,7 @@ class ChecklistStore:
 
     async def change(self, item_id: int, values: dict[str, Any]) -> ChecklistItem:
         """Set fields of an item. Raises ChecklistNotFound."""
-        async with self._turns:
+        async with self._turns.change(COLLECTION, item_id):
             document = await self._items.find_one_and_update(
                 {"_id": item_id},
                 {"$set": values | {"dates.updated": now()}},
@@ -112,7 +113,7 @@ class ChecklistStore:
 
     async def delete(self, item_id: int) -> None:
         """Remove an item. Raises ChecklistNotFound."""
-        async with self._turns:
+        async with self._turns.change(COLLECTION, item_id):
             result = await self._items.delete_one({"_id": item_id})
         if result.deleted_count == 0:
             raise ChecklistNotFound

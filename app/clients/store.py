@@ -10,6 +10,7 @@ from app.errors import NotFound
 from app.mongo.client import Database, Document, Session
 from app.mongo.indexes import Index
 from app.mongo.substrings import occurring, pieces
+from app.mongo.turns import Turns
 from app.users.store import folded_email
 from app.web.paging import Paging
 
@@ -34,9 +35,11 @@ class ClientNotFound(NotFound):
 class ClientStore:
     """Reads clients, and writes those that conversion makes."""
 
-    def __init__(self, database: Database, catalog: Catalog) -> None:
+    def __init__(self, database: Database, catalog: Catalog, turns: Turns) -> None:
+        """A list waits for its turn."""
         self._clients = database[COLLECTION]
         self._catalog = catalog
+        self._turns = turns
 
     async def get(self, client_id: int) -> Client:
         """Return a client. Raises ClientNotFound."""
@@ -49,11 +52,12 @@ class ClientStore:
         query: dict[str, Any] = occurring(search or "")
         if email is not None:
             query["owner.folded_email"] = folded_email(email)
-        total = await self._clients.count_documents(query)
-        if paging.skip >= total:
-            return [], total
-        found = self._clients.find(query).sort([("_id", -1)]).skip(paging.skip).limit(paging.limit)
-        return [await self.shown(document) async for document in found], total
+        async with self._turns.lists:
+            total = await self._clients.count_documents(query)
+            if paging.skip >= total:
+                return [], total
+            found = self._clients.find(query).sort([("_id", -1)]).skip(paging.skip).limit(paging.limit)
+            return [await self.shown(document) async for document in found], total
 
     async def find(self, client_id: int, session: Session) -> Document | None:
         """Return a client's document, if there is one."""

@@ -1,6 +1,5 @@
 """Reading and writing comments inside the documents of another collection (contract, "Comments")."""
 
-from asyncio import Semaphore
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NoReturn
@@ -11,6 +10,8 @@ from app.comments.model import Comment, comment_of
 from app.errors import Invalid, NotFound
 from app.mongo.client import Collection, Document
 from app.mongo.ids import Ids
+from app.mongo.turns import Turns
+from app.web.paging import Paging
 
 
 class CommentNotFound(NotFound):
@@ -43,14 +44,14 @@ class CommentStore:
         ids: Ids,
         catalog: Catalog,
         limits: CommentLimits,
-        turns: Semaphore,
+        turns: Turns,
         *,
         parent_not_found: type[NotFound],
         touch: Callable[[str, datetime, int], Document],
     ) -> None:
         """`touch` returns what else a write does to the parent, given what happened, when, and by whom.
 
-        A change waits for its turn.
+        A change, or a list, waits for its turn.
         """
         self._parents = parents
         self._ids = ids
@@ -60,19 +61,21 @@ class CommentStore:
         self._parent_not_found = parent_not_found
         self._touch = touch
 
-    async def all(self, parent_id: int) -> Sequence[Comment]:
-        """Return all comments, newest first. Raises the parent's NotFound."""
-        parent = await self._parents.find_one({"_id": parent_id}, {"comments": 1})
+    async def page(self, parent_id: int, paging: Paging | None) -> tuple[Sequence[Comment], int]:
+        """Return all comments or a page, newest first, and how many there are. Raises the parent's NotFound."""
+        async with self._turns.lists:
+            parent = await self._parents.find_one({"_id": parent_id}, {"comments": 1})
         if parent is None:
             raise self._parent_not_found
         newest_first = sorted(parent["comments"], key=lambda comment: (comment["created"], comment["id"]), reverse=True)
-        return await self._shown(newest_first)
+        return await self._shown(paging.cut(newest_first) if paging else newest_first), len(newest_first)
 
     async def add(self, parent_id: int, text: str, by: int) -> Comment:
         """Write a comment. Raises the parent's NotFound, or TooManyComments."""
-        size, moment = len(text.encode()), now()
-        comment = {"id": await self._ids.take("comments"), "text": text, "creator": by, "created": moment}
-        async with self._turns:
+        size, comment_id = len(text.encode()), await self._ids.take("comments")
+        async with self._turns.change(self._parents.name, parent_id):
+            moment = now()
+            comment = {"id": comment_id, "text": text, "creator": by, "created": moment}
             result = await self._parents.update_one(
                 {
                     "_id": parent_id,
@@ -94,7 +97,7 @@ class CommentStore:
         if not parent.get("comments"):
             raise CommentNotFound
         size = len(parent["comments"][0]["text"].encode())
-        async with self._turns:
+        async with self._turns.change(self._parents.name, parent_id):
             result = await self._parents.update_one(
                 {"_id": parent_id, "comments.id": comment_id},
                 self._update(

@@ -1,9 +1,7 @@
-"""The list of leads: filters, sorts, pages, walks and counts (contract, "List" and "Cursor paging")."""
+"""The list of leads: filters, sorts, pages and walks (contract, "List" and "Cursor paging")."""
 
-import asyncio
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
-from time import monotonic
 from typing import Any
 
 from msgspec.structs import asdict
@@ -11,15 +9,9 @@ from msgspec.structs import asdict
 from app.leads.cursor import START, Cursor, read_cursor, write_cursor
 from app.leads.model import folded
 from app.leads.schemas import LeadQuery
-from app.mongo.client import Collection, Document
+from app.mongo.client import Document
 from app.mongo.indexes import Index
 from app.mongo.substrings import occurring
-
-EXACT_UP_TO = 10_000
-COUNT_SECONDS = 5.0
-_REMEMBERED = 1000
-_ALL = {"_id": {"$gt": 0}}
-"""Counts entries of an index, where no condition at all makes the server read every document."""
 
 _SORTS = {
     "lead_title": "folded.title",
@@ -149,38 +141,3 @@ def next_cursor(query: LeadQuery, found: list[Document]) -> str | None:
 def _key(document: Document, query: LeadQuery) -> Any:
     outer, _, inner = _SORTS[query.sort].partition(".")
     return document[outer][inner] if inner else document[outer]
-
-
-class Counts:
-    """Counts that stay cheap: exact up to 10 000; beyond, up to 5 seconds old, one query at a time for each filter."""
-
-    def __init__(self, leads: Collection) -> None:
-        self._leads = leads
-        self._known: dict[str, tuple[float, int]] = {}
-        self._counting: dict[str, asyncio.Lock] = {}
-
-    def forget(self, query: dict[str, Any]) -> None:
-        """Count anew when the same filter comes again."""
-        self._known.pop(repr(query), None)
-
-    async def of(self, query: dict[str, Any]) -> int:
-        """Return how many leads a filter finds."""
-        key = repr(query)
-        query = query or _ALL
-        if (total := self._remembered(key)) is not None:
-            return total
-        some = await self._leads.count_documents(query, limit=EXACT_UP_TO + 1)
-        if some <= EXACT_UP_TO:
-            return some
-        if len(self._counting) >= _REMEMBERED:
-            self._known.clear()
-            self._counting.clear()
-        async with self._counting.setdefault(key, asyncio.Lock()):
-            if (total := self._remembered(key)) is None:
-                total = await self._leads.count_documents(query)
-                self._known[key] = (monotonic() + COUNT_SECONDS, total)
-        return total
-
-    def _remembered(self, key: str) -> int | None:
-        until, total = self._known.get(key, (0.0, 0))
-        return total if monotonic() < until else None

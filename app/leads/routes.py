@@ -3,6 +3,7 @@
 from litestar import Controller, Response, delete, get, patch, post, put
 from litestar.di import NamedDependency
 from litestar.params import FromPath
+from msgspec import UNSET
 from msgspec.structs import asdict
 
 from app.clients.model import Client
@@ -212,11 +213,12 @@ class LeadController(Controller):
         lead_comments: Comments,
         default_limit: NamedDependency[int],
     ) -> Listing[Comment]:
-        found, message = await lead_comments.all(lead_id), "Lead comments retrieved successfully."
-        if params.page is None and params.limit is None:
-            return Listing(data=found, message=message)
-        paging = Paging(page=params.page or 1, limit=params.limit or default_limit)
-        return Listing(data=paging.cut(found), meta=paging.meta(len(found)), message=message)
+        paging = None
+        if params.page is not None or params.limit is not None:
+            paging = Paging(page=params.page or 1, limit=params.limit or default_limit)
+        found, total = await lead_comments.page(lead_id, paging)
+        meta = paging.meta(total) if paging else UNSET
+        return Listing(data=found, meta=meta, message="Lead comments retrieved successfully.")
 
     @post("/{lead_id:int}/comments", summary="Comment on a lead", responses=failures(404))
     async def add_comment(

@@ -1,6 +1,5 @@
 """The collection of leads: every query and every write of a whole lead."""
 
-from asyncio import Semaphore
 from collections.abc import Collection
 from datetime import datetime
 from functools import partial
@@ -13,13 +12,14 @@ from app.catalog.cache import Catalog, Snapshot
 from app.catalog.model import CONVERTED
 from app.clock import now
 from app.errors import NotFound, Unavailable
-from app.leads import listing
+from app.leads import counts, listing
 from app.leads.model import SEARCHED, Lead, assignments, lead_of, new_document
 from app.leads.schemas import LeadQuery
 from app.mongo.batching import Batcher, Shared, insert_each
 from app.mongo.client import Database, Document, Session
 from app.mongo.ids import Ids
 from app.mongo.substrings import pieces
+from app.mongo.turns import Turns
 from app.telemetry.logs import request_id
 
 COLLECTION = "leads"
@@ -52,15 +52,15 @@ def touch(event: str, moment: datetime, by: int) -> Document:
 class LeadStore:
     """Reads and writes leads. Every write raises the version and is one update, its conditions in its filter."""
 
-    def __init__(self, database: Database, ids: Ids, catalog: Catalog, turns: Semaphore, *, seconds: float) -> None:
-        """Bound each batch of reads or creates to so many seconds; a change waits for its turn."""
+    def __init__(self, database: Database, ids: Ids, catalog: Catalog, turns: Turns, *, seconds: float) -> None:
+        """Bound each batch of reads or creates to so many seconds; a change, or a list, waits for its turn."""
         self.collection = self._leads = database[COLLECTION]
         self._ids = ids
         self._catalog = catalog
         self._turns = turns
-        self._counts = listing.Counts(self._leads)
+        self._counts = counts.Counts(self._leads, turns, seconds=seconds)
         self._pages = Shared(self._page, seconds=seconds)
-        self._reads = Batcher(self._find_all, seconds=seconds)
+        self._reads = Batcher(self._find_all, seconds=seconds, gathers=True)
         self._creates = Batcher(partial(insert_each, self._leads), seconds=seconds)
 
     async def get(self, lead_id: int) -> Lead:
@@ -72,6 +72,7 @@ class LeadStore:
 
     async def drain(self) -> None:
         """Wait until no batch is under way."""
+        await self._counts.end()
         await self._pages.drain()
         await self._reads.drain()
         await self._creates.drain()
@@ -81,18 +82,19 @@ class LeadStore:
         return await self._pages(msgspec.json.encode(query), query)
 
     async def _page(self, query: LeadQuery) -> tuple[list[Lead], int]:
-        wanted = listing.filter_of(query)
         if query.assigned_user_id is not None and await self._is_leaving(query.assigned_user_id):
             return [], 0
+        wanted = listing.filter_of(query)
         total = await self._counts.of(wanted)
         paging = query.paging
-        old = total > listing.EXACT_UP_TO
-        if paging.skip >= total + (listing.EXACT_UP_TO if old else 0):
+        old = total > counts.EXACT_UP_TO
+        if paging.skip >= total + (counts.EXACT_UP_TO if old else 0):
             return [], total
-        found = self._leads.find(wanted, WHOLE).sort(listing.order_of(query)).skip(paging.skip).limit(paging.limit)
-        documents = [document async for document in found]
+        async with self._turns.lists:
+            found = self._leads.find(wanted, WHOLE).sort(listing.order_of(query)).skip(paging.skip).limit(paging.limit)
+            documents = [document async for document in found]
         if old and len(documents) != max(0, min(paging.limit, total - paging.skip)):
-            self._counts.forget(wanted)
+            self._counts.doubt(wanted)
             total = await self._counts.of(wanted)
         return await self._shown_all(documents), total
 
@@ -102,12 +104,13 @@ class LeadStore:
             return [], None
         projection = {path: kept for path, kept in WHOLE.items() if path != "folded"}  # titles are sorted by their copy
         documents: list[Document] = []
-        for wanted in listing.segments(query):
-            missing = query.limit + 1 - len(documents)  # one more than is shown tells whether and how it goes on
-            found = self._leads.find(wanted, projection).sort(listing.order_of(query)).limit(missing)
-            documents += [document async for document in found]
-            if len(documents) > query.limit:
-                break
+        async with self._turns.lists:
+            for wanted in listing.segments(query):
+                missing = query.limit + 1 - len(documents)  # one more than is shown tells whether and how it goes on
+                found = self._leads.find(wanted, projection).sort(listing.order_of(query)).limit(missing)
+                documents += [document async for document in found]
+                if len(documents) > query.limit:
+                    break
         following = listing.next_cursor(query, documents)
         return await self._shown_all(documents[: query.limit]), following
 
@@ -163,8 +166,8 @@ class LeadStore:
         return await self.shown(document)
 
     async def _update(self, wanted: Document, values: dict[str, Any], event: str, by: int) -> Document | None:
-        touched = touch(event, now(), by)
-        async with self._turns:
+        async with self._turns.change(COLLECTION, wanted["_id"]):
+            touched = touch(event, now(), by)
             document: Document | None = await self._leads.find_one_and_update(
                 wanted,
                 touched | {"$set": values | touched["$set"]},

@@ -18,8 +18,14 @@ from app.mongo.client import Collection, Document, deadline
 
 K = TypeVar("K")
 R = TypeVar("R")
+_Waiting = tuple[K, float, asyncio.Future[R]]
+"""A request, when it came, and its answer to be."""
 
 MAX_BATCH = 500
+WORTHWHILE = 32
+"""Members of a batch from which on a call costs each of them next to nothing."""
+QUIET_TURNS = 3
+"""Turns of the loop, of some microseconds, in which nobody came: then nobody is likely to."""
 MAX_WAITING = 10_000
 DUPLICATE_KEY = 11000
 _REMEMBERED = 1000
@@ -28,11 +34,19 @@ _REMEMBERED = 1000
 class Batcher(Generic[K, R]):
     """Gathers requests of one kind; `perform` answers a list of them, in order, each with a result or an error."""
 
-    def __init__(self, perform: Callable[[list[K]], Awaitable[list[R | Exception]]], *, seconds: float) -> None:
-        """Bound each batch to so many seconds."""
+    def __init__(
+        self, perform: Callable[[list[K]], Awaitable[list[R | Exception]]], *, seconds: float, gathers: bool = False
+    ) -> None:
+        """Bound each batch to so many seconds.
+
+        Callers who have their answers tend to ask again at once. A batch that left without them would be half as large
+        as it could be, time after time; so one that `gathers`, as long as it is small, lets the loop read first what
+        has just come in. Reads gain by that, a third at 32 connections; creates, of two calls in a row, do not.
+        """
         self._perform = perform
         self._seconds = seconds
-        self._waiting: list[tuple[K, asyncio.Future[R]]] = []
+        self._gathers = gathers
+        self._waiting: list[_Waiting[K, R]] = []
         self._under_way: asyncio.Task[None] | None = None
 
     async def __call__(self, request: K) -> R:
@@ -43,11 +57,12 @@ class Batcher(Generic[K, R]):
         """
         if len(self._waiting) >= MAX_WAITING:
             raise Unavailable
-        answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-        self._waiting.append((request, answer))
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[R] = loop.create_future()
+        self._waiting.append((request, loop.time(), answer))
         if self._under_way is None:
             # In a context of its own: the deadline of the caller who happens to start it is not that of the others.
-            self._under_way = asyncio.get_running_loop().create_task(self._run(), context=Context())
+            self._under_way = loop.create_task(self._run(), context=Context())
         return await answer
 
     @property
@@ -64,18 +79,34 @@ class Batcher(Generic[K, R]):
         try:
             while self._waiting:
                 batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
-                if wanted := [(request, answer) for request, answer in batch if not answer.done()]:  # else they left
+                if wanted := [waiting for waiting in batch if not waiting[2].done()]:  # else they left
                     await self._answer(wanted)
+                if self._gathers:
+                    await self._gather()
         finally:
             self._under_way = None
 
-    async def _answer(self, wanted: list[tuple[K, asyncio.Future[R]]]) -> None:
+    async def _gather(self) -> None:
+        quiet = 0
+        while quiet < QUIET_TURNS and 0 < (before := len(self._waiting)) < WORTHWHILE:
+            await asyncio.sleep(0)
+            quiet = quiet + 1 if len(self._waiting) == before else 0
+
+    async def _answer(self, wanted: list[_Waiting[K, R]]) -> None:
+        # The last to come waits the longest. Nobody is left for what would go on after that.
+        left = self._seconds - (asyncio.get_running_loop().time() - wanted[-1][1])
         try:
-            with deadline(self._seconds):
-                outcomes = await self._perform([request for request, _ in wanted])
+            if left <= 0:
+                raise Unavailable
+            with deadline(left):
+                outcomes = await self._perform([request for request, _, _ in wanted])
         except Exception as error:  # noqa: BLE001 - whatever it is, it is every caller's answer
             outcomes = [error] * len(wanted)
-        for (_, answer), outcome in zip(wanted, outcomes, strict=True):
+        except BaseException:
+            for _, _, answer in wanted:
+                answer.cancel()
+            raise
+        for (_, _, answer), outcome in zip(wanted, outcomes, strict=True):
             if answer.done():
                 continue
             if isinstance(outcome, Exception):
@@ -120,9 +151,9 @@ async def insert_each(collection: Collection, documents: list[Document]) -> list
         try:
             await collection.insert_many(documents, ordered=False)
         except BulkWriteError as error:
-            refused = {fault["index"]: _write_error(fault) for fault in error.details.get("writeErrors", [])}
-            if not refused:  # written, but the write concern was not met: nobody can be promised anything
+            if error.details.get("writeConcernErrors"):  # what was written may be lost: nobody can be promised anything
                 raise
+            refused = {fault["index"]: _write_error(fault) for fault in error.details.get("writeErrors", [])}
             return [refused.get(index, document) for index, document in enumerate(documents)]
         except (DocumentTooLarge, InvalidDocument, OverflowError):
             # The driver refuses to send the batch for one of them, perhaps after some of it was sent.

@@ -35,9 +35,8 @@ Session = AsyncIOMotorClientSession | None
 POOL_SIZE = 64
 """Connections of one process: as many as the driver has threads, so that no call waits for a connection."""
 
-CHANGES_AT_ONCE = 16
-"""Changes that one process has under way. They wait for each other, and for transactions, on the server; others must
-not wait with them for a connection. More of them at once are no faster."""
+IDLE_SECONDS = 120
+"""How long a connection is kept that nobody uses: less than firewalls do, which forget one without a word."""
 
 REACH_SECONDS = 2.0
 """How long a start looks for its database before it goes on without."""
@@ -71,6 +70,10 @@ def connect(uri: str, *, driver: Driver = "motor", request_timeout: float) -> Cl
             tz_aware=True,
             w="majority",
             maxPoolSize=POOL_SIZE,
+            maxIdleTimeMS=IDLE_SECONDS * 1000,
+            # Whatever the address says: a read sees what was acknowledged before, which others do not promise.
+            readPreference="primary",
+            readConcernLevel="local",
             serverSelectionTimeoutMS=wait,
             connectTimeoutMS=wait,
             waitQueueTimeoutMS=wait,

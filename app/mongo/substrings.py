@@ -34,7 +34,8 @@ def occurring(search: str) -> dict[str, Any]:
     `$elemMatch` make the server look at each document as well. It is sent as text: a compiled one would carry flags,
     with which the server reads the whole index.
     """
-    words = sorted(set(unaccented(search).split()), key=lambda word: (-len(word), word))
+    # Nothing but accents is looked for as it is, which nothing has: it must not find everything.
+    words = sorted(set(unaccented(search).split() or search.split()), key=lambda word: (-len(word), word))
     beginnings = [{"search": {"$regex": f"^{re.escape(word)}"}} for word in words]
     match beginnings:
         case [] | [_]:

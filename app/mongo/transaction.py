@@ -88,7 +88,7 @@ class Transactions:
         happen stays.
         """
         with suppress(PyMongoError):
-            await _begin(session)
+            await begin(session)
             await self._database["counters"].find_one({"_id": "leads"}, session=session)
             await session.abort_transaction()
 
@@ -103,7 +103,8 @@ async def _in_its_own_time(work: Callable[[], Awaitable[None]]) -> None:
     await asyncio.shield(asyncio.create_task(bounded(), context=Context()))
 
 
-async def _begin(session: AsyncIOMotorClientSession) -> None:
+async def begin(session: AsyncIOMotorClientSession) -> None:
+    """Begin a transaction as all of them are: of one moment, and kept by a majority."""
     # Not `async with session.start_transaction()`: that form commits on exit, and once only.
     starting: Any = session.start_transaction(
         read_concern=ReadConcern("snapshot"),
@@ -115,7 +116,7 @@ async def _begin(session: AsyncIOMotorClientSession) -> None:
 
 
 async def _attempt(session: AsyncIOMotorClientSession, work: Callable[[Session], Awaitable[T]]) -> T:
-    await _begin(session)
+    await begin(session)
     try:
         result = await work(session)
         await _commit(session)

@@ -4,8 +4,11 @@ import traceback
 from pathlib import Path
 
 import pytest
+from pymongo.read_concern import ReadConcern
+from pymongo.read_preferences import ReadPreference
+from pymongo.write_concern import WriteConcern
 
-from app.mongo.client import UnusableUri, connect
+from app.mongo.client import Driver, UnusableUri, close, connect
 from app.settings import BadSetting, RateLimit, Settings, described, from_environment, unknown_variables
 
 KEY = "k" * 32
@@ -189,6 +192,18 @@ def test_an_address_that_cannot_be_read_is_refused_by_name_without_its_password(
         connect(uri, request_timeout=1)
 
     assert SECRET not in "".join(traceback.format_exception(refusal.value))
+
+
+@pytest.mark.parametrize("driver", ["motor", "pymongo"])
+async def test_reads_are_from_the_primary_whatever_the_address_says(driver: Driver) -> None:
+    uri = "mongodb://127.0.0.1:1/?replicaSet=rs0&readPreference=secondaryPreferred&readConcernLevel=available&w=0"
+
+    client = connect(uri, driver=driver, request_timeout=1)
+
+    assert client.read_preference == ReadPreference.PRIMARY
+    assert client.read_concern == ReadConcern("local")
+    assert client.write_concern == WriteConcern("majority")
+    await close(client)
 
 
 def test_good_values_of_others_do_not_hide_a_bad_one() -> None:

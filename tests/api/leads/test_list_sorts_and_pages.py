@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.leads import listing
+from app.leads import counts
 from tests.client import Api, Json
 from tests.conftest import Serve
 
@@ -142,7 +142,7 @@ async def test_meta_counts_what_the_filters_find(api: Api) -> None:
 
 
 async def test_a_count_up_to_the_bound_is_exact_at_every_moment(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listing, "EXACT_UP_TO", 3)
+    monkeypatch.setattr(counts, "EXACT_UP_TO", 3)
     totals = []
 
     for _ in range(3):
@@ -156,8 +156,8 @@ async def test_a_count_above_the_bound_is_taken_anew_when_it_is_five_seconds_old
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seconds = [1000.0]
-    monkeypatch.setattr(listing, "monotonic", lambda: seconds[0])
-    monkeypatch.setattr(listing, "EXACT_UP_TO", 3)
+    monkeypatch.setattr(counts, "monotonic", lambda: seconds[0])
+    monkeypatch.setattr(counts, "EXACT_UP_TO", 3)
     for _ in range(4):
         await api.lead()
     before = (await page(api))["meta"]["total"]
@@ -170,7 +170,7 @@ async def test_a_count_above_the_bound_is_taken_anew_when_it_is_five_seconds_old
 
 
 async def test_counts_above_the_bound_are_kept_apart_by_filter(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listing, "EXACT_UP_TO", 1)
+    monkeypatch.setattr(counts, "EXACT_UP_TO", 1)
     for status in (1, 1, 3, 3, 3):
         await api.lead(lead_status=status)
 

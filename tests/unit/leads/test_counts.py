@@ -1,12 +1,14 @@
-"""Counting at once: one full count at a time for each filter (app/leads/listing.py)."""
+"""Counting at once: what is dear is counted once for all, and not much of it at a time (app/leads/counts.py)."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from app.leads import listing
-from app.leads.listing import Counts
+from app.leads import counts
+from app.leads.counts import FULL_AT_ONCE, Counts
+from app.mongo.turns import LISTS_AT_ONCE, Turns
 
 
 class Leads:
@@ -14,32 +16,171 @@ class Leads:
 
     def __init__(self) -> None:
         self.full: list[int] = []
-        self.begun = asyncio.Event()
-        self.gates = {status: asyncio.Event() for status in (1, 3)}
+        self.fails = False
+        self._begun = asyncio.Condition()
+        self._gates: dict[int, asyncio.Event] = {}
 
     async def count_documents(self, query: dict[str, Any], limit: int | None = None) -> int:
         if limit is not None:
             return limit
-        self.full.append(query["status"])
-        self.begun.set()
-        await self.gates[query["status"]].wait()
         status: int = query["status"]
+        self.full.append(status)
+        async with self._begun:
+            self._begun.notify_all()
+        await self._gate(status).wait()
+        if self.fails:
+            raise ValueError(status)
         return 50_000 + status
 
+    async def begun(self, count: int) -> None:
+        """Wait until so many full counts are, or were, under way."""
+        async with self._begun:
+            await self._begun.wait_for(lambda: len(self.full) >= count)
 
-async def test_who_asks_for_the_same_count_waits_for_it_and_others_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listing, "EXACT_UP_TO", 10)
-    leads: Any = Leads()
-    counts = Counts(leads)
+    def finish(self, *statuses: int) -> None:
+        """Let the full counts of these statuses end, those to come as well."""
+        for status in statuses:
+            self._gate(status).set()
 
-    same = [asyncio.create_task(counts.of({"status": 1})) for _ in range(3)]
-    await leads.begun.wait()
-    leads.gates[3].set()
-    other = await asyncio.wait_for(counts.of({"status": 3}), 10)
+    def _gate(self, status: int) -> asyncio.Event:
+        return self._gates.setdefault(status, asyncio.Event())
+
+
+@pytest.fixture
+def leads() -> Leads:
+    return Leads()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time, in the first place."""
+    seconds = [1000.0]
+    monkeypatch.setattr(counts, "monotonic", lambda: seconds[0])
+    return seconds
+
+
+@pytest.fixture
+async def counting(leads: Any, clock: list[float]) -> AsyncIterator[Counts]:
+    counting = Counts(leads, Turns(), seconds=60)
+    yield counting
+    await counting.end()
+
+
+def ask(counting: Counts, *statuses: int) -> list[asyncio.Task[int]]:
+    return [asyncio.create_task(counting.of({"status": status})) for status in statuses]
+
+
+async def test_who_asks_for_the_same_count_waits_for_it_and_others_do_not(leads: Leads, counting: Counts) -> None:
+    same = ask(counting, 1, 1, 1)
+    await leads.begun(1)
+    leads.finish(3)
+    other = await asyncio.wait_for(counting.of({"status": 3}), 10)
     waiting = [task.done() for task in same]
-    leads.gates[1].set()
+    leads.finish(1)
 
     assert other == 50_003
     assert waiting == [False] * 3
     assert await asyncio.gather(*same) == [50_001] * 3
     assert leads.full == [1, 3]
+
+
+async def test_a_few_full_counts_are_under_way_at_a_time_and_the_others_come_later(
+    leads: Leads, counting: Counts
+) -> None:
+    statuses = range(1, FULL_AT_ONCE + 3)
+    asked = ask(counting, *statuses)
+    await leads.begun(FULL_AT_ONCE)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    at_once = len(leads.full)
+    leads.finish(*statuses)
+
+    assert at_once == FULL_AT_ONCE
+    assert await asyncio.gather(*asked) == [50_000 + status for status in statuses]
+
+
+async def test_however_many_wait_for_full_counts_lists_find_a_turn(leads: Leads) -> None:
+    turns, many = Turns(), range(1, LISTS_AT_ONCE + 2)
+    collection: Any = leads
+    counting = Counts(collection, turns, seconds=60)
+    asked = ask(counting, *many)
+    await leads.begun(FULL_AT_ONCE)
+
+    async with asyncio.timeout(10), turns.lists:
+        pass
+
+    leads.finish(*many)
+    await asyncio.gather(*asked)
+
+
+async def test_a_count_goes_on_without_its_caller_and_serves_the_next_one(leads: Leads, counting: Counts) -> None:
+    (first,) = ask(counting, 1)
+    await leads.begun(1)
+    first.cancel()
+    (second,) = ask(counting, 1)
+    leads.finish(1)
+
+    assert await second == 50_001
+    assert leads.full == [1]
+
+
+async def test_a_count_that_fails_is_not_begun_again_before_its_time(
+    leads: Leads, counting: Counts, clock: list[float]
+) -> None:
+    leads.fails = True
+    leads.finish(1)
+    for _ in range(3):
+        with pytest.raises(ValueError, match="1"):
+            await counting.of({"status": 1})
+    leads.fails = False
+    clock[0] += counts.COUNT_SECONDS
+
+    assert await counting.of({"status": 1}) == 50_001
+    assert leads.full == [1, 1]
+
+
+async def test_a_total_that_is_doubted_is_counted_again_unless_it_is_new(
+    leads: Leads, counting: Counts, clock: list[float]
+) -> None:
+    leads.finish(1)
+    await counting.of({"status": 1})
+
+    counting.doubt({"status": 1})
+    await counting.of({"status": 1})
+    new = list(leads.full)
+    clock[0] += counts.DOUBTED_SECONDS + 0.1
+    counting.doubt({"status": 1})
+    await counting.of({"status": 1})
+
+    assert new == [1]
+    assert leads.full == [1, 1]
+
+
+async def test_the_time_of_a_total_counts_from_when_its_count_began(
+    leads: Leads, counting: Counts, clock: list[float]
+) -> None:
+    (slow,) = ask(counting, 1)
+    await leads.begun(1)
+    clock[0] += counts.COUNT_SECONDS - 1
+    leads.finish(1)
+    await slow
+    clock[0] += 1
+
+    await counting.of({"status": 1})
+
+    assert leads.full == [1, 1]
+
+
+async def test_a_count_that_takes_long_is_not_begun_a_second_time(
+    leads: Leads, counting: Counts, clock: list[float]
+) -> None:
+    first = ask(counting, 1)
+    await leads.begun(1)
+    clock[0] += 2 * counts.COUNT_SECONDS
+    later = ask(counting, 1)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    leads.finish(1)
+
+    assert await asyncio.gather(*first, *later) == [50_001] * 2
+    assert leads.full == [1]

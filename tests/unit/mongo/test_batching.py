@@ -1,12 +1,15 @@
 """Calls that travel together (app/mongo/batching.py)."""
 
 import asyncio
+from typing import Any
 
+import pymongo
 import pytest
+from pymongo.errors import BulkWriteError
 
 from app.errors import Unavailable
 from app.mongo import batching
-from app.mongo.batching import Batcher, Shared
+from app.mongo.batching import Batcher, Shared, insert_each
 
 
 class Desk:
@@ -151,6 +154,128 @@ async def test_too_many_who_wait_are_refused(monkeypatch: pytest.MonkeyPatch) ->
     await desk.came(2)
     desk.finish(1)
     assert await asyncio.gather(*answers) == [0, 10, 20, 30]
+
+
+async def test_a_batch_that_is_cut_off_leaves_nobody_waiting() -> None:
+    async def perform(requests: list[int]) -> list[int | Exception]:
+        if 1 in requests:
+            raise asyncio.CancelledError
+        return list(requests)
+
+    batcher = Batcher(perform, seconds=60)
+
+    outcomes = await asyncio.wait_for(asyncio.gather(*ask(batcher, 1, 2), return_exceptions=True), 10)
+
+    assert [type(outcome) for outcome in outcomes] == [asyncio.CancelledError] * 2
+    assert await batcher(3) == 3
+
+
+async def test_what_has_waited_for_its_batch_has_so_much_less_time_in_it() -> None:
+    left: list[float] = []
+
+    async def perform(requests: list[int]) -> list[int | Exception]:
+        left.append(pymongo._csot.remaining() or 0.0)
+        await asyncio.sleep(0.2)
+        return list(requests)
+
+    batcher = Batcher(perform, seconds=60)
+    first = ask(batcher, 1)
+    await asyncio.sleep(0)
+    await asyncio.gather(*first, *ask(batcher, 2))
+
+    assert left[0] - left[1] >= 0.2 - 0.01
+
+
+async def test_what_has_waited_for_as_long_as_it_may_is_not_sent() -> None:
+    asked: list[int] = []
+
+    async def perform(requests: list[int]) -> list[int | Exception]:
+        asked.extend(requests)
+        await asyncio.sleep(0.2)
+        return list(requests)
+
+    batcher = Batcher(perform, seconds=0.1)
+    first = ask(batcher, 1)
+    await asyncio.sleep(0)
+    late = ask(batcher, 2)
+
+    assert await first[0] == 1
+    with pytest.raises(Unavailable):
+        await late[0]
+    assert asked == [1]
+
+
+@pytest.mark.parametrize(("gathers", "second"), [(True, [1, 2]), (False, [2])])
+async def test_who_asks_again_at_once_joins_those_who_wait_if_they_are_to_be_gathered(
+    gathers: bool, second: list[int]
+) -> None:
+    desk = Desk()
+    batcher = Batcher(desk.perform, seconds=60, gathers=gathers)
+
+    async def asks_again() -> None:
+        await batcher(0)
+        await batcher(1)
+
+    again = asyncio.create_task(asks_again())
+    await desk.came(1)
+    waiting = ask(batcher, 2)
+    await asyncio.sleep(0)
+    desk.finish(0)
+    await desk.came(2)
+    desk.finish(1)
+    if not gathers:
+        await desk.came(3)
+        desk.finish(2)
+    await asyncio.gather(again, *waiting)
+
+    assert sorted(desk.batches[1]) == second
+
+
+async def test_who_asks_again_is_not_waited_for_when_enough_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batching, "WORTHWHILE", 2)
+    desk = Desk()
+    batcher = Batcher(desk.perform, seconds=60, gathers=True)
+
+    async def asks_again() -> None:
+        await batcher(0)
+        await batcher(1)
+
+    again = asyncio.create_task(asks_again())
+    await desk.came(1)
+    waiting = ask(batcher, 2, 3)
+    await asyncio.sleep(0)
+    for batch in range(3):
+        await desk.came(batch + 1)
+        desk.finish(batch)
+    await asyncio.gather(again, *waiting)
+
+    assert desk.batches == [[0], [2, 3], [1]]
+
+
+class Refusing:
+    """A collection that refuses the first document of each batch."""
+
+    def __init__(self, **details: Any) -> None:
+        self._details = details
+
+    async def insert_many(self, documents: list[Any], *, ordered: bool) -> None:
+        raise BulkWriteError({"writeErrors": [{"index": 0, "code": 11000, "errmsg": "taken"}]} | self._details)
+
+
+async def test_a_batch_of_creates_that_may_be_lost_is_acknowledged_to_nobody() -> None:
+    refusing: Any = Refusing(writeConcernErrors=[{"code": 64, "errmsg": "waiting for replication timed out"}])
+
+    with pytest.raises(BulkWriteError):
+        await insert_each(refusing, [{"_id": 1}, {"_id": 2}])
+
+
+async def test_a_create_that_is_refused_is_refused_alone() -> None:
+    refusing: Any = Refusing()
+
+    taken, written = await insert_each(refusing, [{"_id": 1}, {"_id": 2}])
+
+    assert isinstance(taken, Exception)
+    assert written == {"_id": 2}
 
 
 async def test_draining_waits_for_all_that_wait() -> None:

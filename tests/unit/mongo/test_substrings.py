@@ -74,6 +74,7 @@ def test_a_letter_made_of_many_does_not_multiply(letter: str) -> None:
         ("", ["Acme"], True),
         ("  ", ["Acme"], True),
         ("a", [None, ""], False),
+        ("\u0301", ["Acme", "Caf\u00e9"], False),
     ],
 )
 def test_every_word_must_occur_as_a_substring(search: str, texts: list[str | None], expected: bool) -> None:
@@ -100,7 +101,7 @@ letters = st.text(st.sampled_from("aAbBéE.*$ß\u0301\U0001f600İ"), min_size=1,
 @settings(derandomize=True, database=None, deadline=None, max_examples=300)
 @given(text=letters, search=letters)
 def test_a_search_finds_what_holds_it_as_a_substring_and_nothing_else(text: str, search: str) -> None:
-    words = unaccented(search).split()
+    words = unaccented(search).split() or search.split()
 
     expected = all(any(word in whole for whole in unaccented(text).split()) for word in words)
 

@@ -2,6 +2,9 @@
 
 from asyncio import create_task, gather
 
+from app.mongo.client import Database, start_session
+from app.mongo.transaction import begin
+from app.mongo.turns import CHANGES_AT_ONCE
 from tests.client import Api, Json
 
 PLACES = {
@@ -131,3 +134,23 @@ async def test_changes_that_wait_for_each_other_do_not_hold_up_calls_about_other
     assert shown["converted"]["is_converted"]
     assert waiting
     assert {answer.status_code for answer in await gather(*changes)} == {200}
+
+
+async def test_a_lead_that_someone_has_locked_does_not_keep_other_leads_from_being_changed(
+    api: Api, database: Database
+) -> None:
+    locked, other = await api.lead(), await api.lead()
+    session = await start_session(database.client)
+    await begin(session)
+    await database["leads"].update_one({"_id": locked["id"]}, {"$inc": {"held": 1}}, session=session)
+    changes = [create_task(api.put(f"{path(locked)}/status", {"status": 3})) for _ in range(3 * CHANGES_AT_ONCE)]
+    await api.shown(other["id"])  # by then they wait: they need nothing of the database before
+
+    answer = await api.put(f"{path(other)}/status", {"status": 5})
+    waiting = [change for change in changes if not change.done()]
+    await session.abort_transaction()
+    await session.end_session()
+
+    assert answer.status_code == 200
+    assert waiting
+    await gather(*changes)

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterable
 
 import httpx
-import pytest
 
 from app.mongo.client import Database
 from tests.client import Api, Json
