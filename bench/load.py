@@ -85,12 +85,11 @@ def load(
     database_spent = cpu_ms(database_pid) - database_before if database_pid else None
     result = json.loads(output.partition("RESULT ")[2])
     requests = max(1, result["requests"])
-    refused = result["requests"] - result["refused"] if operation == "invalid" else result["refused"]
     return Run(
         rps=result["requests"] / result["seconds"],
         p50_ms=result["p50_ms"],
         p99_ms=result["p99_ms"],
-        errors=refused + result["broken"] + (result["requests"] == 0),
+        errors=result["refused"] + result["broken"] + (result["requests"] == 0),
         cpu_ms=spent / requests,
         database_ms=None if database_spent is None else database_spent / requests,
     )

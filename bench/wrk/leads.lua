@@ -11,12 +11,12 @@ local BRANDS = { "Acme", "Nord", "Falcon", "Vertex", "Lumen", "Granit", "Terra",
 local SUBJECTS = { "new website", "online shop", "hosting", "training", "security audit", "mobile app" }
 local TEXT = "Called back and talked about dates; wants the offer by Friday, with two options for the hosting."
 
-local threads = 0
+local threads = {}
 
 -- A thread runs before the next one is set up, so nothing can be set in the others here.
 function setup(thread)
-  thread:set("number", threads)
-  threads = threads + 1
+  thread:set("number", #threads)
+  table.insert(threads, thread)
 end
 
 function init(args)
@@ -24,7 +24,14 @@ function init(args)
   math.randomseed(number * 7919 + 17)
   get_headers = { ["Authorization"] = "Bearer " .. args[3] }
   headers = { ["Authorization"] = "Bearer " .. args[3], ["Content-Type"] = "application/json" }
-  count = 0
+  count, unexpected = 0, 0
+  if operation == "invalid" then
+    -- wrk counts every status from 400 on as an error, which is what these have to be. It hands each answer to Lua only
+    -- if there is such a function, and that costs it time; so the other operations have none.
+    function response(status)
+      if status ~= 422 then unexpected = unexpected + 1 end
+    end
+  end
 end
 
 local function one_of(list)
@@ -111,8 +118,13 @@ end
 
 function done(summary, latency, _)
   local errors = summary.errors
+  local refused = errors.status
+  if threads[1]:get("operation") == "invalid" then
+    refused = 0
+    for _, thread in ipairs(threads) do refused = refused + thread:get("unexpected") end
+  end
   io.write(string.format(
     'RESULT {"requests":%d,"seconds":%f,"p50_ms":%f,"p99_ms":%f,"refused":%d,"broken":%d}\n',
     summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
-    errors.status, errors.connect + errors.read + errors.write + errors.timeout))
+    refused, errors.connect + errors.read + errors.write + errors.timeout))
 end
