@@ -10,9 +10,10 @@ from pathlib import Path
 from bench.servers import HERE, Server
 
 OPERATIONS = [
-    "get", "list", "status_list", "search", "create", "patch", "status", "comment", "convert", "invalid", "mix",
+    "get", "list", "pages", "status_list", "search", "create", "patch", "status", "comment", "convert", "invalid",
+    "mix",
 ]  # fmt: skip
-"""`status_list` is the list filtered by a status, `invalid` a create with four faults."""
+"""`pages` are lists of any sort, place and length, `status_list` those of a status; `invalid` creates have faults."""
 
 _TICK = 1000 / os.sysconf("SC_CLK_TCK")
 _IDLE_SHARE = 0.06

@@ -5,6 +5,9 @@ local CONVERTED_EVERY = 12 -- as in data.py: these leads have been converted
 local CHANGES = { "patch", "status", "comment" }
 local STATUSES = { 1, 3, 4, 5, 7 }
 local SEARCHES = { "acm", "solar%20website", "jane", "orbit%20labs", "shop", "tanaka", "caf%C3%A9%20media", "pixel%20erp" }
+local SORTS = { "lead_title", "lead_value", "lead_created", "lead_last_contacted" }
+local ORDERS = { "asc", "desc" }
+local LIMITS = { 10, 25, 50 }
 local FIRST = { "Jane", "Omar", "Zoë", "Peter", "Mei", "Björn" }
 local LAST = { "Doe", "Novák", "Smith", "Silva", "Okafor", "Berg" }
 local BRANDS = { "Acme", "Nord", "Falcon", "Vertex", "Lumen", "Granit", "Terra", "Maple" }
@@ -50,6 +53,12 @@ end
 
 function operations.list()
   return wrk.format("GET", "/api/leads", get_headers)
+end
+
+-- What callers of different wishes ask: at most the 1000th lead, so there is one on each page of a small database, too.
+function operations.pages()
+  return wrk.format("GET", string.format("/api/leads?sort=%s&order=%s&page=%d&limit=%d",
+    one_of(SORTS), one_of(ORDERS), math.random(20), one_of(LIMITS)), get_headers)
 end
 
 function operations.status_list()
