@@ -17,7 +17,7 @@ OPERATIONS = [
 
 _TICK = 1000 / os.sysconf("SC_CLK_TCK")
 _IDLE_SHARE = 0.06
-_LOOK_SECONDS = 0.5
+_LOOK_SECONDS = 0.25
 _SETTLE_SECONDS = 30.0
 
 
@@ -25,6 +25,7 @@ _SETTLE_SECONDS = 30.0
 class Run:
     """What one run measured."""
 
+    answers: int
     rps: float
     p50_ms: float
     p99_ms: float
@@ -87,6 +88,7 @@ def load(
     result = json.loads(output.partition("RESULT ")[2])
     requests = max(1, result["requests"])
     return Run(
+        answers=result["requests"],
         rps=result["requests"] / result["seconds"],
         p50_ms=result["p50_ms"],
         p99_ms=result["p99_ms"],

@@ -69,6 +69,11 @@ function operations.search()
   return wrk.format("GET", "/api/leads?search=" .. one_of(SEARCHES), get_headers)
 end
 
+-- For memory.py: hardly ever the same words twice.
+function operations.any_search()
+  return wrk.format("GET", "/api/leads?search=" .. one_of(SEARCHES) .. "%20." .. math.random(99999), get_headers)
+end
+
 function operations.create()
   local first, last, brand = one_of(FIRST), one_of(LAST), one_of(BRANDS)
   local body = string.format(
