@@ -98,7 +98,7 @@ def heading(known: dict[str, str]) -> str:
 
 def _commit() -> str:
     commit = _output("git", "-C", str(HERE), "rev-parse", "--short", "HEAD")
-    changed = _output("git", "-C", str(HERE), "status", "--porcelain")
+    changed = _output("git", "-C", str(HERE), "status", "--porcelain", "--untracked-files=no")
     return f"{commit or 'unknown'}{', with changes' if changed else ''}"
 
 
