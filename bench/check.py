@@ -24,7 +24,10 @@ _WRITTEN = {"id", "client_id", "created", "updated", "created_from_lead_id", "da
 
 def differences(server: Server, service: Server, key: str) -> list[str]:
     """Return in what a peer's answers differ from the service's."""
-    own, expected = _answers(server, key), _answers(service, key)
+    # Both read before either writes: the newest leads are then the same for both.
+    own, expected = _reads(server, key), _reads(service, key)
+    own |= _writes(server, key)
+    expected |= _writes(service, key)
     return [
         f"{server.name}: {name}: {path or 'it'} is {here}, but {there} of the service"
         for name, answer in expected.items()
@@ -43,26 +46,41 @@ def _unlike(own: Any, expected: Any, path: str = "") -> Iterator[tuple[str, str,
         yield path.strip("."), json.dumps(own), json.dumps(expected)
 
 
-def _answers(server: Server, key: str) -> dict[str, Any]:
-    """Return the answers to all operations, and to some that must fail; reads as they are, writes without ids."""
+def _caller(server: Server, key: str) -> httpx.Client:
     headers = {"Authorization": f"Bearer {key}", "X-Request-ID": "check-1"}
-    with httpx.Client(base_url=server.url, headers=headers, timeout=10) as http:
+    return httpx.Client(base_url=server.url, headers=headers, timeout=10)
+
+
+def _reads(server: Server, key: str) -> dict[str, Any]:
+    """Return the answers to what only reads, and to some that must fail."""
+    with _caller(server, key) as http:
         answers = {
             "get": http.get("/api/leads/7"),
             "get of a converted one": http.get("/api/leads/12"),
             "get of none": http.get("/api/leads/999999999"),
-            "list": http.get("/api/leads?order=asc&page=3"),
+            "list": http.get("/api/leads"),
+            "list, the oldest first": http.get("/api/leads?order=asc&page=3"),
             "list by status": http.get("/api/leads?status=5&limit=10&order=asc"),
             "list by title": http.get("/api/leads?sort=lead_title&order=asc&page=2&limit=20"),
+            "list by title, backwards": http.get("/api/leads?sort=lead_title&page=2&limit=10"),
+            "list by value": http.get("/api/leads?sort=lead_value&limit=50"),
+            "list by value, null first": http.get("/api/leads?sort=lead_value&order=asc&limit=10"),
+            "list by last contact": http.get("/api/leads?sort=lead_last_contacted&page=20"),
             "search": http.get("/api/leads?search=caf%C3%A9%20NEW&order=asc&limit=10"),
             "search of nothing": http.get("/api/leads?search=no.thing"),
+            "search of what an expression would find": http.get("/api/leads?search=caf.*"),
             "no key": http.get("/api/leads/1", headers={"Authorization": "Bearer wrong"}),
         }
-        texts = {name: _read(answer) for name, answer in answers.items()}
+        return {name: _read(answer) for name, answer in answers.items()}
+
+
+def _writes(server: Server, key: str) -> dict[str, Any]:
+    """Return the answers to what writes, and to reads of what was written, without ids."""
+    with _caller(server, key) as http:
         created = http.post("/api/leads", json=_CREATE)
         lead = f"/api/leads/{created.json()['data']['id']}"
         email = f"{server.name}{lead.rpartition('/')[2]}@check.example"
-        writes = {
+        answers = {
             "create": created,
             "get what was created": http.get(lead),
             "find what was created": http.get("/api/leads?search=cafe+acme.example&limit=1"),
@@ -77,18 +95,20 @@ def _answers(server: Server, key: str) -> dict[str, Any]:
             "convert": http.post(f"{lead}/convert", json=_OWNER | {"email": email}),
             "convert again": http.post(f"{lead}/convert", json=_OWNER | {"email": email}),
             "convert with a taken e-mail": http.post("/api/leads/1/convert", json=_OWNER | {"email": email.upper()}),
+            "convert none": http.post("/api/leads/999999999/convert", json=_OWNER | {"email": f"no.{email}"}),
             "get what was converted": http.get(lead),
         }
-        return texts | {name: _without_ids(_read(answer)) for name, answer in writes.items()}
+        return {name: _without_ids(_read(answer)) for name, answer in answers.items()}
 
 
 def _read(answer: httpx.Response) -> dict[str, Any]:
     """Return what of an answer must be the same."""
-    location = re.sub("[0-9]+", "ID", answer.headers.get("location", ""))
+    headers = {name: answer.headers.get(name, "") for name in ("location", "www-authenticate", "x-request-id")}
+    headers["location"] = re.sub("[0-9]+", "ID", headers["location"])
     body = answer.json()
     if body.get("meta"):
         del body["meta"]["total"], body["meta"]["last_page"]  # each check writes leads
-    return {"status": answer.status_code, "location": location, "request": answer.headers["x-request-id"], "body": body}
+    return {"status": answer.status_code, **headers, "body": body}
 
 
 def _without_ids(body: Any) -> Any:

@@ -8,7 +8,7 @@ A lead depends on its id alone, so a run that was cut off goes on where it stopp
 import argparse
 import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -137,19 +137,38 @@ async def fill(client: Client, name: str, leads: int) -> None:
         await database["leads"].insert_many([lead(i, categories, members) for i in ids], ordered=True)
         if ids[-1] % 50_000 < _BATCH:
             sys.stderr.write(f"{ids[-1]} leads\n")
-    least = {"leads": leads, "comments": (leads + 1) * 100, "clients": FIRST_CLIENT}
+    least = {"leads": leads, "comments": _last_comment(leads), "clients": FIRST_CLIENT}
     for kind, number in least.items():
         await database["counters"].update_one({"_id": kind}, {"$max": {"last": number}})
     await restore(database, leads)
 
 
 async def restore(database: Database, leads: int) -> None:
-    """Undo what creates and conversions of earlier loads have left; comments and changes stay."""
+    """Undo what earlier loads have left; changed values and statuses stay."""
+    await restore_created(database, leads)
+    await restore_converted(database, leads)
+    await restore_commented(database, leads)
+
+
+async def restore_created(database: Database, leads: int) -> None:
+    """Delete what earlier loads have created."""
     await database["leads"].delete_many({"_id": {"$gt": leads}})
-    await restore_converted(database)
 
 
-async def restore_converted(database: Database) -> None:
+async def restore_commented(database: Database, leads: int) -> None:
+    """Take the comments of earlier loads from their leads, which would be longer and longer."""
+    last = _last_comment(leads)
+    size = {"$map": {"input": "$comments", "in": {"$strLenBytes": "$$this.text"}}}
+    await database["leads"].update_many(
+        {"comments.id": {"$gt": last}},
+        [
+            {"$set": {"comments": {"$filter": {"input": "$comments", "cond": {"$lte": ["$$this.id", last]}}}}},
+            {"$set": {"comments_count": {"$size": "$comments"}, "comments_bytes": {"$sum": size}}},
+        ],
+    )
+
+
+async def restore_converted(database: Database, _leads: int) -> None:
     """Undo the conversions of earlier loads, so that their leads can be converted again."""
     await database["leads"].update_many(
         {"converted.is_converted": True, "converted.client_id": {"$gt": FIRST_CLIENT}},
@@ -157,6 +176,19 @@ async def restore_converted(database: Database) -> None:
     )
     await database["clients"].delete_many({})
     await database["users"].delete_many({"type": "client"})
+
+
+RESTORED_BY: dict[str, list[Callable[[Database, int], Awaitable[None]]]] = {
+    "create": [restore_created],
+    "mix": [restore_created, restore_commented],
+    "comment": [restore_commented],
+    "convert": [restore_converted],
+}
+"""What undoes a run of an operation."""
+
+
+def _last_comment(leads: int) -> int:
+    return (leads + 1) * 100
 
 
 async def _settings(services: Services) -> tuple[list[int], list[int]]:

@@ -3,6 +3,9 @@
     LEADS_MONGODB_URI=... python -m bench.depth --leads 10000,100000,1000000
 
 The databases are those of bench.run, and must be there. The table has medians in milliseconds, the database included.
+
+Of the pages, the default list alone is by number, and has a total. Of more than 10 000 leads the service remembers it
+for 5 seconds; the list is asked for beforehand, so the median is that of the find, and one count more does not move it.
 """
 
 import argparse
@@ -10,27 +13,29 @@ import statistics
 import sys
 import time
 from datetime import datetime
+from pathlib import Path
 
 import httpx
 
 from app.leads.cursor import Cursor, write_cursor
-from app.mongo.client import Client
-from bench.run import key_of, with_client
+from app.mongo.client import Database
 from bench.servers import database, peers
+from bench.target import Target, name_of
 
 _QUERY = {"sort": "lead_created", "order": "desc"}
 _TIMES = 25
 
 
-def _moments(uri: str, name: str, leads: int) -> dict[str, datetime]:
+def _moments(target: Target) -> dict[str, datetime]:
     """Return when a lead was created in the middle of the list, and near its end."""
 
-    async def work(client: Client) -> list[datetime]:
+    async def work(database: Database) -> list[datetime]:
         # The dates of data.py are spread evenly over the ids' dice, so a sample of them tells the shares.
-        sample = client[name]["leads"].find({"_id": {"$in": list(range(1, leads, leads // 1000))}}, {"dates": 1})
+        ids = list(range(1, target.leads, max(1, target.leads // 1000)))
+        sample = database["leads"].find({"_id": {"$in": ids}}, {"dates": 1})
         return sorted([lead["dates"]["created"] async for lead in sample], reverse=True)
 
-    dates = with_client(uri, work)
+    dates = target.ask(work)
     return {"middle": dates[len(dates) // 2], "last tenth": dates[len(dates) * 9 // 10]}
 
 
@@ -47,21 +52,24 @@ def main() -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(prog="python -m bench.depth", description="Measure pages at any depth.")
     parser.add_argument("--leads", default="10000,100000,1000000")
+    parser.add_argument("--server-binary", type=Path, help="starts this server; see LEADS_MONGODB_URI in README.md")
     options = parser.parse_args()
-    sys.stdout.write("| leads | get | first page | with a status | page in the middle | in the last tenth |\n")
-    sys.stdout.write("| ---: | ---: | ---: | ---: | ---: | ---: |\n")
-    with database(None, None) as (uri, _, _):
+    sys.stdout.write(
+        "| leads | get | default list | first page by cursor | with a status | in the middle | in the last tenth |\n"
+        "| ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
+    )
+    with database(options.server_binary, None) as (uri, _, _):
         for leads in map(int, options.leads.split(",")):
-            name = f"leads_bench_{leads}"
-            key = key_of(uri, name)
-            tokens = [
-                write_cursor(Cursor(moment, 1, ties=False), _QUERY) for moment in _moments(uri, name, leads).values()
-            ]
-            with peers(["leads"], uri, name, key) as servers:
+            target = Target(uri, name_of(leads), leads)
+            key = target.key()
+            tokens = [write_cursor(Cursor(moment, 1, ties=False), _QUERY) for moment in _moments(target).values()]
+            with peers(["leads"], uri, target.name, key) as servers:
                 headers = {"Authorization": f"Bearer {key}"}
                 with httpx.Client(base_url=servers["leads"].url, headers=headers, timeout=30) as http:
+                    _median_ms(http, ["/api/leads"] * 2)
                     figures = [
                         _median_ms(http, [f"/api/leads/{1 + place * (leads // _TIMES)}" for place in range(_TIMES)]),
+                        _median_ms(http, ["/api/leads"] * _TIMES),
                         _median_ms(http, ["/api/leads?cursor=*"] * _TIMES),
                         _median_ms(http, ["/api/leads?cursor=*&status=5"] * _TIMES),
                         *(_median_ms(http, [f"/api/leads?cursor={token}"] * _TIMES) for token in tokens),

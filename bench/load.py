@@ -10,13 +10,14 @@ from pathlib import Path
 from bench.servers import HERE, Server
 
 OPERATIONS = [
-    "get", "list", "status_list", "search", "create", "patch", "status", "comment", "convert", "invalid", "mix",
+    "get", "list", "pages", "status_list", "search", "create", "patch", "status", "comment", "convert", "invalid",
+    "mix",
 ]  # fmt: skip
-"""`status_list` is the list filtered by a status, `invalid` a create with four faults."""
+"""`pages` are lists of any sort, place and length, `status_list` those of a status; `invalid` creates have faults."""
 
 _TICK = 1000 / os.sysconf("SC_CLK_TCK")
 _IDLE_SHARE = 0.06
-_LOOK_SECONDS = 0.5
+_LOOK_SECONDS = 0.25
 _SETTLE_SECONDS = 30.0
 
 
@@ -24,6 +25,7 @@ _SETTLE_SECONDS = 30.0
 class Run:
     """What one run measured."""
 
+    answers: int
     rps: float
     p50_ms: float
     p99_ms: float
@@ -85,12 +87,12 @@ def load(
     database_spent = cpu_ms(database_pid) - database_before if database_pid else None
     result = json.loads(output.partition("RESULT ")[2])
     requests = max(1, result["requests"])
-    refused = result["requests"] - result["refused"] if operation == "invalid" else result["refused"]
     return Run(
+        answers=result["requests"],
         rps=result["requests"] / result["seconds"],
         p50_ms=result["p50_ms"],
         p99_ms=result["p99_ms"],
-        errors=refused + result["broken"] + (result["requests"] == 0),
+        errors=result["refused"] + result["broken"] + (result["requests"] == 0),
         cpu_ms=spent / requests,
         database_ms=None if database_spent is None else database_spent / requests,
     )

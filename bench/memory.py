@@ -2,19 +2,23 @@
 
     python -m bench.memory --server-binary /path/to/a/server
 
-Gets, creates, comments and refused creates take turns, with 32 connections.
+All operations take turns, with 32 connections. Searches and pages are hardly ever the same twice, as what is
+remembered of them is what could grow.
 """
 
 import argparse
 import sys
 from pathlib import Path
 
-from bench.load import load, tree
-from bench.run import key_of, prepare
+from bench.load import load, settle, tree
 from bench.servers import database, peers
+from bench.target import Target, name_of
 
-_TURN = {"get": 20, "invalid": 8, "create": 4, "comment": 2}
-"""Seconds of each operation in a turn."""
+_TURN = {
+    "get": 20, "invalid": 8, "pages": 3, "any_search": 3, "patch": 2, "status": 1, "convert": 1, "comment": 2,
+    "create": 4,
+}  # fmt: skip
+"""Seconds of each operation in a turn; what it has left in the database is undone when the next one begins."""
 
 
 def resident_mb(pid: int) -> float:
@@ -27,25 +31,28 @@ def main() -> int:
     """Load the service, and print a table."""
     parser = argparse.ArgumentParser(prog="python -m bench.memory", description="Watch the service's memory.")
     parser.add_argument("--requests", type=int, default=1_000_000)
-    parser.add_argument("--leads", type=int, default=10_000)
+    # Few, as a server that looks at all leads for a search or a page would let requests wait until they fail.
+    parser.add_argument("--leads", type=int, default=1000, help="leads in the database; what is missing is written")
     parser.add_argument("--peer", default="leads", choices=["leads", "leads-pymongo"])
-    parser.add_argument("--server-binary", type=Path)
+    parser.add_argument("--server-binary", type=Path, help="starts this server; see LEADS_MONGODB_URI in README.md")
     options = parser.parse_args()
-    name = f"leads_bench_{options.leads}"
-    with database(options.server_binary, None) as (uri, _, _):
-        prepare(uri, name, options.leads, fresh=False)
-        key = key_of(uri, name)
-        with peers([options.peer], uri, name, key) as servers:
+    with database(options.server_binary, None) as (uri, database_pid, _):
+        target = Target(uri, name_of(options.leads), options.leads)
+        target.prepare()
+        key = target.key()
+        with peers([options.peer], uri, target.name, key) as servers:
             server = servers[options.peer]
             sys.stdout.write(f"| requests | resident MB |\n| ---: | ---: |\n| 0 | {resident_mb(server.pid):.1f} |\n")
             done = errors = 0
             while done < options.requests:
+                target.prepare()
                 for operation, seconds in _TURN.items():
+                    settle([server.pid, database_pid] if database_pid else [server.pid])
                     run = load(
                         server, operation, concurrency=32, seconds=seconds, leads=options.leads, key=key,
                         database_pid=None,
                     )  # fmt: skip
-                    done += round(run.rps * seconds)
+                    done += run.answers
                     errors += run.errors
                 sys.stdout.write(f"| {done} | {resident_mb(server.pid):.1f} |\n")
                 sys.stdout.flush()

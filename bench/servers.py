@@ -21,8 +21,10 @@ DATA = HERE / ".data"
 PEERS = ["leads", "leads-pymongo", "beanie", "pymongo", "fastify", "asgi"]
 VARIANTS = ["leads-granian", "leads-two-workers"]
 """The service under another server, and in two processes: measured when they are asked for."""
-_PYTHON = HERE / ".venv" / "bin" / "python"
-_GRANIAN = HERE / ".granian"
+FLOORS = {"asgi": ["get"]}
+"""The operations of those that have not all."""
+GRANIAN = HERE / ".granian"
+PYTHON = HERE / ".venv" / "bin" / "python"
 _PIP = ["pip", "install", "--quiet", "--disable-pip-version-check"]
 _START_SECONDS = 60.0
 _STOP_SECONDS = 15.0
@@ -112,7 +114,7 @@ def peers(names: list[str], uri: str, database_name: str, key: str) -> Iterator[
         for name in names:
             port = free_port()
             driver = {"LEADS_MONGODB_DRIVER": "pymongo"} if name == "leads-pymongo" else {}
-            granian = {"PYTHONPATH": str(_GRANIAN)} if name == "leads-granian" else {}
+            granian = {"PYTHONPATH": str(GRANIAN)} if name == "leads-granian" else {}
             running[name] = Server(name, _command(name, port), environment | driver | granian, port)
         for server in running.values():
             server.wait_for_answer(key)
@@ -135,18 +137,18 @@ def _command(name: str, port: int) -> list[str]:
     if name == "fastify":
         return ["node", str(HERE / "peers" / "fastify" / "server.js"), str(port)]
     return [
-        str(_PYTHON), "-m", "uvicorn", f"bench.peers.{name}.app:app", "--port", str(port), "--loop", "uvloop",
+        str(PYTHON), "-m", "uvicorn", f"bench.peers.{name}.app:app", "--port", str(port), "--loop", "uvloop",
         "--http", "httptools", "--log-level", "warning", "--no-access-log",
     ]  # fmt: skip
 
 
 def install(names: list[str]) -> None:
     """Install what the peers run on, if it is not there yet."""
-    if not _PYTHON.exists() and not {"beanie", "pymongo", "asgi"}.isdisjoint(names):
+    if not PYTHON.exists() and not {"beanie", "pymongo", "asgi"}.isdisjoint(names):
         venv.create(HERE / ".venv", with_pip=True)
-        subprocess.run([str(_PYTHON), "-m", *_PIP, "--requirement", str(HERE / "requirements.txt")], check=True)
-    if not _GRANIAN.exists() and "leads-granian" in names:
-        options = ["--target", str(_GRANIAN), "--no-deps", "granian==2.8.7", "click==8.5.1"]
+        subprocess.run([str(PYTHON), "-m", *_PIP, "--requirement", str(HERE / "requirements.txt")], check=True)
+    if not GRANIAN.exists() and "leads-granian" in names:
+        options = ["--target", str(GRANIAN), "--no-deps", "granian==2.8.7", "click==8.5.1"]
         subprocess.run([sys.executable, "-m", *_PIP, *options], check=True)
     fastify = HERE / "peers" / "fastify"
     if "fastify" in names and not (fastify / "node_modules").exists():

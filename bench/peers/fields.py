@@ -1,5 +1,6 @@
 """A lead's fields: where its document keeps them, and what it is found and sorted by."""
 
+import re
 import unicodedata
 from datetime import UTC, datetime
 from typing import Any
@@ -46,7 +47,6 @@ _FOLDED = {
     "contact.email": "folded.email",
     "source": "folded.source",
 }
-_LAST = "\U0010ffff"
 
 
 def assignments(changes: BaseModel) -> dict[str, Any]:
@@ -78,12 +78,12 @@ def touch(moment: datetime, change: dict[str, Any]) -> dict[str, Any]:
 
 def filter_of(status: int | None, search: str | None) -> dict[str, Any]:
     query: dict[str, Any] = {}
-    words = sorted(set(_plain(search or "").split()), key=len, reverse=True)
-    ranges = [{"search": {"$elemMatch": {"$gte": word, "$lt": word + _LAST}}} for word in words]
-    if ranges:
-        query |= ranges[0]
-    if len(ranges) > 1:
-        query["$and"] = ranges[1:]
+    words = sorted(set(_plain(search or "").split()), key=lambda word: (-len(word), word))
+    beginnings = [{"search": {"$regex": f"^{re.escape(word)}"}} for word in words]
+    if beginnings:
+        query |= beginnings[0]
+    if len(beginnings) > 1:
+        query["$and"] = beginnings[1:]
     if status is not None:
         query["status"] = status
     return query

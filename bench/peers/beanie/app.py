@@ -14,6 +14,7 @@ from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
+from pymongo.read_concern import ReadConcern
 
 from bench.peers.beanie.answers import client_out, lead_out
 from bench.peers.beanie.documents import (
@@ -126,8 +127,6 @@ class LeadStore:
         return CommentOut(id=comment.id, text=text, creator=creator, dates=dates)
 
     async def convert(self, lead_id: int, wish: ConvertInput, change: dict[str, Any]) -> ClientOut | None:
-        if not await self._unconverted(lead_id, None):
-            return None
         ids = {kind: await self._next_id(kind) for kind in ("clients", "users")}
 
         async def work(session: AsyncClientSession) -> Client | None:
@@ -136,7 +135,7 @@ class LeadStore:
 
         try:
             async with self._client.start_session() as session:
-                client = await session.with_transaction(work)
+                client = await session.with_transaction(work, ReadConcern("snapshot"))
         except DuplicateKeyError:
             await self._unconverted(lead_id, None)
             raise Invalid("email", "The email has already been taken.") from None

@@ -5,6 +5,8 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 const CACHE_MS = 2000
 const EXACT_UP_TO = 10_000
 const COUNT_MS = 5000
+// Counts entries of an index, where no condition at all makes the server read every document.
+const ALL = { _id: { $gt: 0 } }
 
 const KEY = /^lk_([1-9][0-9]{0,17})_[A-Za-z0-9_-]{43}$/
 
@@ -89,9 +91,10 @@ export class Counts {
     const name = JSON.stringify(filter)
     const known = this.#known.get(name)
     if (known && Date.now() < known.until) return known.total
-    let total = await this.collection.countDocuments(filter, { limit: EXACT_UP_TO + 1 })
+    const counted = Object.keys(filter).length ? filter : ALL
+    let total = await this.collection.countDocuments(counted, { limit: EXACT_UP_TO + 1 })
     if (total > EXACT_UP_TO) {
-      total = await this.collection.countDocuments(filter)
+      total = await this.collection.countDocuments(counted)
       this.#known.set(name, { until: Date.now() + COUNT_MS, total })
     }
     return total

@@ -36,6 +36,7 @@ export const EMPTY_ADDRESS = { street: null, city: null, state: null, zip: null,
 export const at = (document, path) => path.split('.').reduce((inner, name) => inner?.[name], document)
 const plain = (text) => text.toLowerCase().normalize('NFKD').replace(/\p{M}/gu, '')
 const words = (text) => plain(text).split(/\s+/).filter(Boolean)
+const escaped = (word) => word.replace(/[\\^$.*+?()[\]{}|\-#&~]/g, '\\$&')
 
 export function pieces (...texts) {
   const endings = new Set()
@@ -67,8 +68,8 @@ export function assignments (fields) {
 }
 
 export function filterOf ({ status, search }) {
-  const found = [...new Set(words(search ?? ''))].sort((a, b) => b.length - a.length)
-  const [first, ...others] = found.map((word) => ({ search: { $elemMatch: { $gte: word, $lt: word + '\u{10ffff}' } } }))
+  const found = [...new Set(words(search ?? ''))].sort((a, b) => b.length - a.length || (a < b ? -1 : 1))
+  const [first, ...others] = found.map((word) => ({ search: { $regex: `^${escaped(word)}` } }))
   return {
     ...first, ...(others.length ? { $and: others } : {}), ...(status === undefined ? {} : { status })
   }

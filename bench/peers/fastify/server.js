@@ -34,6 +34,7 @@ app.addHook('onRequest', async (request, reply) => {
 })
 
 app.setErrorHandler((error, _request, reply) => {
+  if (error === UNAUTHORIZED) reply.header('www-authenticate', 'Bearer')
   if (error instanceof Failure) return reply.code(error.statusCode).send(error.body)
   if (error.validation) return reply.code(422).send(invalid(faults(error.validation)).body)
   if (error.statusCode < 500) return reply.code(error.statusCode).send({ message: 'The request could not be read.' })

@@ -92,11 +92,11 @@ export class LeadStore {
   }
 
   async convert (id, wish, change) {
-    await this.#unconverted(id)
     const ids = { client: await this.#nextId('clients'), user: await this.#nextId('users') }
     try {
       const client = await this.client.withSession((session) => session.withTransaction(
-        async () => this.#convert(await this.#unconverted(id, session), wish, ids, change, session)
+        async () => this.#convert(await this.#unconverted(id, session), wish, ids, change, session),
+        { readConcern: 'snapshot' }
       ))
       return clientOf(client, await this.catalog.fresh())
     } catch (error) {

@@ -9,6 +9,7 @@ from pymongo import AsyncMongoClient, ReturnDocument
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
+from pymongo.read_concern import ReadConcern
 
 from bench.peers.catalog import Catalog, Counts
 from bench.peers.fields import (
@@ -135,8 +136,6 @@ class LeadStore:
         return CommentOut(id=comment["id"], text=text, creator=creator, dates=CreatedOut(created=timestamp(moment)))
 
     async def convert(self, lead_id: int, wish: ConvertInput, change: Document) -> ClientOut | None:
-        if not await self._unconverted(lead_id, None):
-            return None
         ids = {kind: await self._next_id(kind) for kind in ("clients", "users")}
 
         async def work(session: AsyncClientSession) -> Document | None:
@@ -145,7 +144,7 @@ class LeadStore:
 
         try:
             async with self._database.client.start_session() as session:
-                client = await session.with_transaction(work)
+                client = await session.with_transaction(work, ReadConcern("snapshot"))
         except DuplicateKeyError:
             await self._unconverted(lead_id, None)
             raise Invalid("email", "The email has already been taken.") from None
