@@ -35,6 +35,7 @@ from app.settings import PREFIX, BadSetting, Settings, described, from_environme
 from app.setup import set_up
 from app.telemetry import logs
 from app.web.timestamps import shown_time
+from app.web.writes import GatheringProtocol
 
 KEEP_ALIVE_SECONDS = 75
 """Longer than what gateways keep idle connections for, so that it is never this side that closes one in use."""
@@ -168,7 +169,8 @@ def _run_server(settings: Settings, options: argparse.Namespace) -> None:
         port=options.port,
         workers=options.workers,
         loop="uvloop",
-        http="httptools",
+        http=GatheringProtocol,
+        ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,

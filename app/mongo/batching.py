@@ -24,8 +24,8 @@ _Waiting = tuple[K, float, asyncio.Future[R]]
 MAX_BATCH = 500
 WORTHWHILE = 32
 """Members of a batch from which on a call costs each of them next to nothing."""
-QUIET_TURNS = 3
-"""Turns of the loop, of some microseconds, in which nobody came: then nobody is likely to."""
+QUIET_TURNS = 6
+"""Turns of the loop, of some microseconds, in which nobody came: then nobody is likely to. Two of them send answers."""
 MAX_WAITING = 10_000
 DUPLICATE_KEY = 11000
 _REMEMBERED = 1000
