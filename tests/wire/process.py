@@ -62,6 +62,11 @@ def free_port() -> int:
         return port
 
 
+def came_to_nothing(outcome: httpx.Response | BaseException) -> bool:
+    """Tell whether a request was refused, or cut off without an answer: nobody was promised anything."""
+    return outcome.status_code == 503 if isinstance(outcome, httpx.Response) else isinstance(outcome, httpx.HTTPError)
+
+
 def processes_of(folder: Path) -> list[str]:
     """Return the command lines that name a folder: the embedded server of a data folder, all parts of it."""
     lines = subprocess.run(["ps", "-A", "-ww", "-o", "command="], capture_output=True, text=True, check=True).stdout
