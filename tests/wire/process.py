@@ -28,9 +28,10 @@ _LEADS = str(Path(sys.executable).with_name("leads"))
 
 
 def environment(settings: dict[str, str]) -> dict[str, str]:
-    """Return an environment with these settings, and with none of whoever runs the tests."""
+    """Return an environment with these settings and the driver under test, and no others of who runs the tests."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("LEADS_")}
-    return kept | {"PYTHONPATH": str(Path(app.__path__[0]).parent)} | settings
+    driver = {"LEADS_MONGODB_DRIVER": os.environ["LEADS_TEST_MONGODB_DRIVER"]}
+    return kept | {"PYTHONPATH": str(Path(app.__path__[0]).parent)} | driver | settings
 
 
 async def leads(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
