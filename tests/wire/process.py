@@ -84,9 +84,19 @@ def hanging(group: int) -> Iterator[None]:
     """Stop a group of processes for the length of the block: they keep their connections, and do not answer."""
     os.killpg(group, signal.SIGSTOP)
     try:
+        end = monotonic() + SECONDS
+        while not _stopped(group):  # it may still answer for some milliseconds
+            assert monotonic() < end, f"{group} does not stop"
         yield
     finally:
         os.killpg(group, signal.SIGCONT)
+
+
+def _stopped(group: int) -> bool:
+    """Tell whether every process of a group is stopped."""
+    table = subprocess.run(["ps", "-A", "-o", "pgid=,stat="], capture_output=True, text=True, check=True).stdout
+    rows = [line.split() for line in table.splitlines()]
+    return all(state[0] in "TZ" for of, state in rows if int(of) == group)
 
 
 class Service:
