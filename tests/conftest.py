@@ -31,6 +31,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--driver", choices=["motor", "pymongo"], default="motor", help="driver of the real server")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    os.environ["LEADS_TEST_MONGODB_DRIVER"] = config.getoption("--driver")  # for the processes that tests start
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "store" in metafunc.fixturenames:
         only = metafunc.config.getoption("--store")

@@ -28,9 +28,10 @@ _LEADS = str(Path(sys.executable).with_name("leads"))
 
 
 def environment(settings: dict[str, str]) -> dict[str, str]:
-    """Return an environment with these settings, and with none of whoever runs the tests."""
+    """Return an environment with these settings and the driver under test, and no others of who runs the tests."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("LEADS_")}
-    return kept | {"PYTHONPATH": str(Path(app.__path__[0]).parent)} | settings
+    driver = {"LEADS_MONGODB_DRIVER": os.environ["LEADS_TEST_MONGODB_DRIVER"]}
+    return kept | {"PYTHONPATH": str(Path(app.__path__[0]).parent)} | driver | settings
 
 
 async def leads(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -62,6 +63,11 @@ def free_port() -> int:
         return port
 
 
+def came_to_nothing(outcome: httpx.Response | BaseException) -> bool:
+    """Tell whether a request was refused, or cut off without an answer: nobody was promised anything."""
+    return outcome.status_code == 503 if isinstance(outcome, httpx.Response) else isinstance(outcome, httpx.HTTPError)
+
+
 def processes_of(folder: Path) -> list[str]:
     """Return the command lines that name a folder: the embedded server of a data folder, all parts of it."""
     lines = subprocess.run(["ps", "-A", "-ww", "-o", "command="], capture_output=True, text=True, check=True).stdout
@@ -78,9 +84,19 @@ def hanging(group: int) -> Iterator[None]:
     """Stop a group of processes for the length of the block: they keep their connections, and do not answer."""
     os.killpg(group, signal.SIGSTOP)
     try:
+        end = monotonic() + SECONDS
+        while not _stopped(group):  # it may still answer for some milliseconds
+            assert monotonic() < end, f"{group} does not stop"
         yield
     finally:
         os.killpg(group, signal.SIGCONT)
+
+
+def _stopped(group: int) -> bool:
+    """Tell whether every process of a group is stopped."""
+    table = subprocess.run(["ps", "-A", "-o", "pgid=,stat="], capture_output=True, text=True, check=True).stdout
+    rows = [line.split() for line in table.splitlines()]
+    return all(state[0] in "TZ" for of, state in rows if int(of) == group)
 
 
 class Service:

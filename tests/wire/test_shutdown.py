@@ -12,7 +12,7 @@ import pytest
 
 from app.mongo.embedded import Embedded
 from tests.client import KEY
-from tests.wire.process import Service, free_port, hanging, running, started
+from tests.wire.process import Service, came_to_nothing, free_port, hanging, running, started
 
 TIMEOUT = 2.0
 """LEADS_REQUEST_TIMEOUT."""
@@ -124,7 +124,7 @@ async def test_a_hanging_database_does_not_hold_the_end(
         answers = await asyncio.gather(*pending, return_exceptions=True)
 
     assert seconds < 2 * TIMEOUT + 1 + MORE
-    assert len(answers) == 13
+    assert [answer for answer in answers if not came_to_nothing(answer)] == []
 
 
 @SIGNALS

@@ -9,7 +9,7 @@ from pymongo.errors import BulkWriteError
 
 from app.errors import Unavailable
 from app.mongo import batching
-from app.mongo.batching import Batcher, Shared, insert_each
+from app.mongo.batching import MAX_BATCH, Batcher, Shared, insert_each
 
 
 class Desk:
@@ -18,10 +18,13 @@ class Desk:
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
         self._gates: list[asyncio.Event] = []
+        self._waits = True
         self._came = asyncio.Condition()
 
     async def perform(self, requests: list[int]) -> list[int | Exception]:
         gate = asyncio.Event()
+        if not self._waits:
+            gate.set()
         self.batches.append(requests)
         self._gates.append(gate)
         async with self._came:
@@ -36,6 +39,12 @@ class Desk:
 
     def finish(self, batch: int) -> None:
         self._gates[batch].set()
+
+    def finish_all(self) -> None:
+        """Finish what is under way, and all that comes from now on."""
+        self._waits = False
+        for gate in self._gates:
+            gate.set()
 
 
 def ask(batcher: Batcher[int, int], *requests: int) -> list[asyncio.Task[int]]:
@@ -276,6 +285,18 @@ async def test_a_create_that_is_refused_is_refused_alone() -> None:
 
     assert isinstance(taken, Exception)
     assert written == {"_id": 2}
+
+
+async def test_more_than_a_batch_may_hold_are_split_and_everyone_gets_their_own_answer() -> None:
+    desk = Desk()
+    many = range(1, 2 * MAX_BATCH + 2)
+    _, answers = await crowded(desk, *many)
+
+    desk.finish_all()
+
+    assert await asyncio.gather(*answers) == [0, *range(10, 10 * len(many) + 1, 10)]
+    assert max(len(batch) for batch in desk.batches) <= MAX_BATCH
+    assert sorted(request for batch in desk.batches for request in batch) == [0, *many]
 
 
 async def test_draining_waits_for_all_that_wait() -> None:

@@ -1,7 +1,9 @@
 """Leads on the real server."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,7 @@ from app.settings import Settings
 from app.setup import set_up
 from tests.client import KEY, Api
 from tests.conftest import PATIENCE, serving
+from tests.simulators.relay import Relay
 
 
 @pytest.fixture
@@ -29,6 +32,32 @@ async def second(database: Database, server_uri: str, request: pytest.FixtureReq
     async with serving(settings, client) as api:
         yield api
     await close(client)
+
+
+@pytest.fixture(scope="package")
+async def relay(server_uri: str) -> AsyncIterator[Relay]:
+    """A relay in front of the real server."""
+    async with Relay(server_uri) as relay:
+        yield relay
+
+
+@pytest.fixture(scope="package")
+async def relayed_client(relay: Relay, request: pytest.FixtureRequest) -> AsyncIterator[Client]:
+    """A client of the real server whose commands, and the answers to them, go through the relay."""
+    client: Any = connect(relay.uri, driver=request.config.getoption("--driver"), request_timeout=60.0)
+    yield client
+    # Not in this thread: Motor says good-bye to the server before it returns, and the relay is to hand that on.
+    if (closing := await asyncio.to_thread(client.close)) is not None:
+        await closing
+
+
+@pytest.fixture
+async def relayed_api(relayed_client: Client, database: Database) -> AsyncIterator[Api]:
+    """The API behind the relay. It neither gives up nor looks its settings up again while answers are kept back."""
+    settings = Settings(api_key=KEY, mongodb_database=database.name, request_timeout=30.0, cache_seconds=60.0)
+    async with serving(settings, relayed_client) as api:
+        await api.lead()
+        yield api
 
 
 @pytest.fixture(scope="package")
