@@ -24,7 +24,8 @@ KILLS := tests/wire/test_kill.py
 test: .venv/installed ## Run every test, those of the real server on both drivers
 	$(BIN)/pytest $(TOGETHER) --ignore $(KILLS)
 	$(BIN)/pytest --numprocesses 2 $(KILLS)
-	$(BIN)/pytest $(TOGETHER) tests/wire/leads tests/wire/catalog tests/wire/files --driver pymongo
+	$(BIN)/pytest $(TOGETHER) tests/wire/leads tests/wire/catalog tests/wire/files tests/wire/mail tests/faults \
+		tests/wire/test_shutdown_of_batches.py --driver pymongo
 
 test-unit: .venv/installed ## Run the tests that need no store
 	$(BIN)/pytest tests/unit

@@ -38,6 +38,9 @@ POOL_SIZE = 64
 IDLE_SECONDS = 120
 """How long a connection is kept that nobody uses: less than firewalls do, which forget one without a word."""
 
+CLOSE_SECONDS = 1.0
+"""How long a server is told that its client goes. Without a bound, one that hangs holds up the end for ten seconds."""
+
 REACH_SECONDS = 2.0
 """How long a start looks for its database before it goes on without."""
 
@@ -84,10 +87,11 @@ def connect(uri: str, *, driver: Driver = "motor", request_timeout: float) -> Cl
 
 
 async def close(client: Client) -> None:
-    """Close a client's connections."""
+    """Close a client's connections, in time also if the server does not answer its good-bye."""
     either: Any = client
-    if (closing := either.close()) is not None:  # Motor has closed it already
-        await closing
+    with deadline(CLOSE_SECONDS):
+        if (closing := either.close()) is not None:  # Motor has closed it already
+            await closing
 
 
 async def start_session(client: Client) -> AsyncIOMotorClientSession:
