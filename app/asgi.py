@@ -24,7 +24,7 @@ from app.lifespan import Lifespan
 from app.mongo.client import Client, connect, deadline, ping
 from app.mongo.faults import DatabaseError, as_failure
 from app.openapi import DESCRIPTION, EXAMPLES, TAGS, TITLE
-from app.services import DATABASE_SHARE, Services
+from app.services import Services, database_seconds
 from app.settings import Settings, from_environment, unknown_variables
 from app.telemetry import logs
 from app.web import docs, health
@@ -50,6 +50,7 @@ def create_app(settings: Settings, mongo: Client | None = None) -> Litestar:
         str(settings.mongodb_uri), driver=settings.mongodb_driver, request_timeout=settings.request_timeout
     )
     services = Services(settings, client)
+    seconds = database_seconds(settings)
     readiness = health.Readiness(lambda: ping(services.database))
     parts = services.dependencies() | {"readiness": readiness, "version": version("leads")}
     app = Litestar(
@@ -76,7 +77,7 @@ def create_app(settings: Settings, mongo: Client | None = None) -> Litestar:
         Endpoints(app.routes, parts, services.inputs()),
         admit=_admission(settings, services.gate, readiness),
         as_failure=failure_of,
-        database_deadline=lambda: deadline(settings.request_timeout * DATABASE_SHARE),
+        database_deadline=lambda: deadline(seconds),
         timeout=settings.request_timeout,
         access_log=settings.access_log,
         cors=Cors(settings.cors_origins) if settings.cors_origins else None,

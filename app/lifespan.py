@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from app.errors import Failure
@@ -22,6 +22,9 @@ from app.mongo.faults import DatabaseError
 from app.setup import set_up
 from app.tasks import end
 from app.web.health import Readiness
+
+END_SECONDS = 12.0
+"""More than what ends by itself takes. Whatever else holds up the end, it must not do so for ever."""
 
 _SETUP_PAUSE = 1.0
 _SETUP_SECONDS = 60.0
@@ -57,11 +60,17 @@ class Lifespan:
             yield
         finally:
             self.readiness.draining = True
-            await end(*tasks)
-            for drain in self.drains:
-                await drain()
+            try:
+                async with asyncio.timeout(END_SECONDS):
+                    await end(*tasks)
+                    for drain in self.drains:
+                        await drain()
+            except TimeoutError:
+                _log.warning("what was under way has not ended within %g s, and is given up", END_SECONDS)
             if self.owns_client:
-                await close(self.client)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(END_SECONDS):
+                        await close(self.client)
 
     async def _set_up(self) -> bool:
         """Set the database up; tell whether it could be reached."""

@@ -40,8 +40,21 @@ from app.settings import Settings
 from app.users.store import UserStore
 from app.web.input import Inputs
 
-DATABASE_SHARE = 0.9
-"""The driver's deadline comes a little before the request's: it is the driver that gives up, and is free again."""
+_DATABASE_SHARE = 0.9
+_SELECTION_SECONDS = 0.6
+"""PyMongo's asynchronous client looks only every half second whether it has waited long enough for a server."""
+
+
+def database_seconds(settings: Settings) -> float:
+    """Return the seconds that a request may wait for the database.
+
+    The driver's deadline comes a little before the request's: it is the driver that gives up, and is free again. To
+    cancel it can break a lock of PyMongo's asynchronous client under Python 3.11 (docs/decisions/0007-two-drivers.md).
+    """
+    seconds = settings.request_timeout * _DATABASE_SHARE
+    if settings.mongodb_driver == "pymongo":
+        return max(settings.request_timeout / 2, seconds - _SELECTION_SECONDS)
+    return seconds
 
 
 class Services:
@@ -49,7 +62,7 @@ class Services:
 
     def __init__(self, settings: Settings, client: Client) -> None:
         database = client[settings.mongodb_database]
-        seconds = settings.request_timeout * DATABASE_SHARE
+        seconds = database_seconds(settings)
         turns = Turns()
         ids = Ids(database, seconds=seconds)
         transact = OneAtATime() if is_mongomock(client) else Transactions(database, seconds=seconds)

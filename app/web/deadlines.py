@@ -4,6 +4,8 @@ import asyncio
 from types import TracebackType
 from typing import Any
 
+from app.errors import Failure
+
 _TICKS = 20
 """How often within the deadline it is looked for requests that are over it."""
 
@@ -38,12 +40,16 @@ class Deadlines:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Watch it no longer. Raises TimeoutError in place of the cancellation if that was for the deadline."""
+        """Watch it no longer. Raises TimeoutError in place of the cancellation if that was for the deadline.
+
+        What is cancelled may end by another error, such as one of a driver's lock. That is the deadline's as well,
+        unless it is an answer.
+        """
         task = _current_task()
         del self._running[task]
         if task in self._cancelled:
             self._cancelled.discard(task)
-            if task.uncancel() == 0 and kind is asyncio.CancelledError:
+            if task.uncancel() == 0 and error is not None and not isinstance(error, Failure):
                 raise TimeoutError from error
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:

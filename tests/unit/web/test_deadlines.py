@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from app.errors import NotFound
 from app.web.deadlines import Deadlines
 
 LONG = 60.0
@@ -55,6 +56,23 @@ async def test_who_comes_later_is_ended_later_and_nobody_before_their_time() -> 
     assert await asyncio.wait_for(second, 10) == "late"
     assert still
     assert loop.time() - began >= 0.95 - 0.001
+
+
+@pytest.mark.parametrize(("ends", "told"), [(RuntimeError, TimeoutError), (NotFound, NotFound)])
+async def test_what_is_cut_off_was_late_however_it_ends_unless_it_has_an_answer(
+    ends: type[Exception], told: type[Exception]
+) -> None:
+    deadlines = Deadlines(0.1)
+
+    async def work() -> None:
+        with deadlines:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                raise ends from None
+
+    with pytest.raises(told):
+        await asyncio.wait_for(asyncio.create_task(work()), 10)
 
 
 async def test_a_cancellation_by_someone_else_is_not_taken_for_a_deadline() -> None:
