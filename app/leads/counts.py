@@ -51,7 +51,7 @@ class Counts:
     def doubt(self, query: dict[str, Any]) -> None:
         """Count anew when the same filter comes again, unless that was done just now."""
         known = self._full.get(repr(query))
-        if known is not None and known.age > DOUBTED_SECONDS:
+        if known is not None and known.task.done() and known.age > DOUBTED_SECONDS:
             del self._full[repr(query)]
 
     async def end(self) -> None:

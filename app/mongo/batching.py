@@ -41,7 +41,7 @@ class Batcher(Generic[K, R]):
 
         Callers who have their answers tend to ask again at once. A batch that left without them would be half as large
         as it could be, time after time; so one that `gathers`, as long as it is small, lets the loop read first what
-        has just come in. Reads gain by that, a third at 32 connections; creates, of two calls in a row, do not.
+        has just come in. Reads gain by that, a fifth at 32 connections; creates, of two calls in a row, do not.
         """
         self._perform = perform
         self._seconds = seconds
@@ -103,8 +103,11 @@ class Batcher(Generic[K, R]):
         except Exception as error:  # noqa: BLE001 - whatever it is, it is every caller's answer
             outcomes = [error] * len(wanted)
         except BaseException:
-            for _, _, answer in wanted:
-                answer.cancel()
+            # Cut off, and nobody goes on: those who wait behind it are told as well.
+            waiting, self._waiting = [*wanted, *self._waiting], []
+            for _, _, answer in waiting:
+                if not answer.done():
+                    answer.set_exception(Unavailable())
             raise
         for (_, _, answer), outcome in zip(wanted, outcomes, strict=True):
             if answer.done():
