@@ -13,12 +13,12 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-from app.catalog.model import CONVERTED, LEAD_CATEGORY, NEW
-from app.leads.model import assignments, new_document
-from app.mongo.client import Client, Database, Document, close, connect
-from app.services import Services
-from app.settings import Settings
-from app.setup import set_up
+from leads_api.catalog.model import CONVERTED, LEAD_CATEGORY, NEW
+from leads_api.leads.model import assignments, new_document
+from leads_api.mongo.client import Client, Database, Document, close, connect
+from leads_api.services import Services
+from leads_api.settings import Settings
+from leads_api.setup import set_up
 
 CONVERTED_EVERY = 12
 """Leads whose id is a multiple of it have been converted; the load leaves them out where it converts."""

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import httpx
 
-from app.leads.cursor import Cursor, write_cursor
-from app.mongo.client import Database
 from bench.servers import database, peers
 from bench.target import Target, name_of
+from leads_api.leads.cursor import Cursor, write_cursor
+from leads_api.mongo.client import Database
 
 _QUERY = {"sort": "lead_created", "order": "desc"}
 _TIMES = 25

@@ -23,10 +23,10 @@ from typing import Any, NamedTuple
 import uvloop
 from pymongo import AsyncMongoClient, MongoClient
 
-from app.leads.store import WHOLE
-from app.mongo.client import close, connect
 from bench.servers import database
 from bench.target import Target, name_of
+from leads_api.leads.store import WHOLE
+from leads_api.mongo.client import close, connect
 
 _WARM_UP_SECONDS = 0.3
 

@@ -25,8 +25,8 @@ from typing import Any, TypeVar
 import bson
 from msgspec import Struct
 
-from app.mongo.substrings import unaccented
 from bench.data import lead
+from leads_api.mongo.substrings import unaccented
 
 Result = TypeVar("Result")
 Cells = tuple[float | None, ...]

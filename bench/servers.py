@@ -14,7 +14,7 @@ from typing import IO
 
 import httpx
 
-from app.mongo.embedded import Embedded
+from leads_api.mongo.embedded import Embedded
 
 HERE = Path(__file__).parent
 DATA = HERE / ".data"
@@ -128,7 +128,7 @@ def _command(name: str, port: int) -> list[str]:
     if name == "leads-granian":
         return [
             sys.executable, "-m", "granian", "--interface", "asgi", "--factory", "--loop", "uvloop", "--no-ws",
-            "--log-level", "warning", "--port", str(port), "app.asgi:application",
+            "--log-level", "warning", "--port", str(port), "leads_api.asgi:application",
         ]  # fmt: skip
     if name == "leads-two-workers":
         return [*_command("leads", port), "--workers", "2"]

@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from app.access.keys import KeyStore
-from app.mongo.client import Database, close, connect
-from app.mongo.ids import Ids
 from bench import data
+from leads_api.access.keys import KeyStore
+from leads_api.mongo.client import Database, close, connect
+from leads_api.mongo.ids import Ids
 
 T = TypeVar("T")
 

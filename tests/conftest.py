@@ -12,10 +12,10 @@ import httpx
 import pytest
 from mongomock_motor import AsyncMongoMockClient
 
-from app.asgi import create_app
-from app.mongo.client import Client, Database, close, connect, deadline
-from app.mongo.embedded import Embedded
-from app.settings import Settings
+from leads_api.asgi import create_app
+from leads_api.mongo.client import Client, Database, close, connect, deadline
+from leads_api.mongo.embedded import Embedded
+from leads_api.settings import Settings
 from tests.client import KEY, Api
 
 _NAME = f"test_{os.getpid()}"

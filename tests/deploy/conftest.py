@@ -18,7 +18,7 @@ import httpx
 import pytest
 import yaml
 
-from app.mongo.client import Client
+from leads_api.mongo.client import Client
 from tests.client import KEY, Api
 
 DEPLOY = Path(__file__).parents[2] / "deploy"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.settings import described, from_environment
+from leads_api.settings import described, from_environment
 from tests.deploy.conftest import DEPLOY, compose, free_port, gateway_variables
 
 ROOT = DEPLOY.parent

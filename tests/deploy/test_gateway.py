@@ -2,7 +2,7 @@
 
 import asyncio
 
-from app.settings import Settings
+from leads_api.settings import Settings
 from tests.client import Api
 from tests.deploy.conftest import assert_envelope, gateway_variables
 

@@ -1,4 +1,4 @@
-"""The end of a service (app/lifespan.py)."""
+"""The end of a service (app/leads_api/lifespan.py)."""
 
 import asyncio
 import logging
@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from mongomock_motor import AsyncMongoMockClient
 
-from app import lifespan
-from app.lifespan import Lifespan
-from app.web.health import Readiness
+from leads_api import lifespan
+from leads_api.lifespan import Lifespan
+from leads_api.web.health import Readiness
 
 
 async def test_what_never_ends_does_not_hold_the_end_and_is_told(

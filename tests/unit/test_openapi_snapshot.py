@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from app import asgi
+from leads_api import asgi
 
 SNAPSHOT = Path(__file__).parents[2] / "docs" / "openapi.json"
 

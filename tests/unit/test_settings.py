@@ -8,8 +8,8 @@ from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
-from app.mongo.client import Driver, UnusableUri, close, connect
-from app.settings import BadSetting, RateLimit, Settings, described, from_environment, unknown_variables
+from leads_api.mongo.client import Driver, UnusableUri, close, connect
+from leads_api.settings import BadSetting, RateLimit, Settings, described, from_environment, unknown_variables
 
 KEY = "k" * 32
 MAIL = {"LEADS_MAIL_FROM": "Acme <crm@acme.example>", "LEADS_PORTAL_URL": "https://portal.acme.example/in"}

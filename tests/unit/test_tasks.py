@@ -1,11 +1,11 @@
-"""Ending what runs in the background (app/tasks.py)."""
+"""Ending what runs in the background (app/leads_api/tasks.py)."""
 
 import asyncio
 from contextlib import suppress
 
 import pytest
 
-from app import tasks
+from leads_api import tasks
 
 
 async def stubborn(losses: int) -> None:

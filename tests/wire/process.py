@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-import app
+import leads_api
 from tests.client import KEY, Api
 
 SECONDS = 60.0
@@ -31,7 +31,7 @@ def environment(settings: dict[str, str]) -> dict[str, str]:
     """Return an environment with these settings and the driver under test, and no others of who runs the tests."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("LEADS_")}
     driver = {"LEADS_MONGODB_DRIVER": os.environ["LEADS_TEST_MONGODB_DRIVER"]}
-    return kept | {"PYTHONPATH": str(Path(app.__path__[0]).parent)} | driver | settings
+    return kept | {"PYTHONPATH": str(Path(leads_api.__path__[0]).parent)} | driver | settings
 
 
 async def leads(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:

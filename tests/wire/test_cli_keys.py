@@ -9,7 +9,7 @@ from uuid import uuid4
 import bson
 import pytest
 
-from app.mongo.client import Client, Database
+from leads_api.mongo.client import Client, Database
 from tests.wire.process import Service, free_port, leads, no_process_of, running, until
 
 CACHE_SECONDS = 1

@@ -21,9 +21,9 @@ import httpx
 import pytest
 import uvloop
 
-from app.mongo.client import Database, connect
-from app.mongo.embedded import Embedded
-from app.settings import Settings
+from leads_api.mongo.client import Database, connect
+from leads_api.mongo.embedded import Embedded
+from leads_api.settings import Settings
 from tests.client import KEY, Api, Json
 from tests.conftest import serving
 from tests.wire.process import SECONDS, running, until

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from app.mongo.client import Client, Database
+from leads_api.mongo.client import Client, Database
 from tests.client import KEY
 from tests.wire.process import free_port, leads, running, started
 

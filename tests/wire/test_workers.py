@@ -11,7 +11,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from app.mongo.client import Client
+from leads_api.mongo.client import Client
 from tests.client import KEY
 from tests.wire.process import Service, running, until
 

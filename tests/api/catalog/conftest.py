@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 from mongomock_motor import AsyncMongoMockClient
 
-from app.mongo.client import Client
-from app.settings import Settings
+from leads_api.mongo.client import Client
+from leads_api.settings import Settings
 from tests.client import KEY, Api
 from tests.conftest import serving
 

@@ -6,10 +6,10 @@ from contextlib import nullcontext
 import pytest
 from mongomock_motor import enabled_gridfs_integration
 
-from app.files.store import FileStore
-from app.mongo.client import Database, gridfs
-from app.mongo.ids import Ids
-from app.mongo.transaction import OneAtATime, Transactions
+from leads_api.files.store import FileStore
+from leads_api.mongo.client import Database, gridfs
+from leads_api.mongo.ids import Ids
+from leads_api.mongo.transaction import OneAtATime, Transactions
 
 
 @pytest.fixture

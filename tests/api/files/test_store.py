@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from app.files.store import FileNotFound, FileStore
-from app.mongo.client import Database
+from leads_api.files.store import FileNotFound, FileStore
+from leads_api.mongo.client import Database
 from tests.client import Api, Json
 
 AT_ONCE = timedelta(milliseconds=-1)

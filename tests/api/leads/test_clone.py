@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.mongo.ids import Ids
+from leads_api.mongo.ids import Ids
 from tests.client import Api, Json, errors
 
 _take = Ids.take

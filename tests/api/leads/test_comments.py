@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from app.access.keys import KeyStore
-from app.mongo.client import Database
-from app.mongo.ids import Ids
+from leads_api.access.keys import KeyStore
+from leads_api.mongo.client import Database
+from leads_api.mongo.ids import Ids
 from tests.client import Api, Json, errors
 
 

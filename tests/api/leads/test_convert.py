@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.mongo.client import Database
+from leads_api.mongo.client import Database
 from tests.client import Api, Json
 
 OWNER = {"first_name": "Jane", "last_name": "Doe", "email": "jane@acme.example"}

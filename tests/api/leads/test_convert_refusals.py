@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.mongo.client import Database
+from leads_api.mongo.client import Database
 from tests.client import Api, Json, errors
 
 OWNER = {"first_name": "Jane", "last_name": "Doe", "email": "jane@acme.example"}

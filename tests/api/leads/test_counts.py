@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from mongomock_motor import AsyncMongoMockClient
 
-from app.clock import now
-from app.leads.model import new_document
-from app.mongo.client import Client, Database
+from leads_api.clock import now
+from leads_api.leads.model import new_document
+from leads_api.mongo.client import Client, Database
 from tests.client import Api, Json
 
 
@@ -22,7 +22,7 @@ async def test_total_is_exact_up_to_ten_thousand_and_may_be_some_seconds_old_abo
     api: Api, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seconds = [1000.0]
-    monkeypatch.setattr("app.leads.counts.monotonic", lambda: seconds[0])
+    monkeypatch.setattr("leads_api.leads.counts.monotonic", lambda: seconds[0])
     moment = now()
     values = {"title": "x", "status": 1, "category": 3}
     await database["leads"].insert_many([new_document(number, values, moment, {}) for number in range(100, 10_099)])
@@ -41,7 +41,7 @@ async def test_a_page_that_contradicts_a_total_of_more_than_a_second_is_counted_
     api: Api, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seconds = [1000.0]
-    monkeypatch.setattr("app.leads.counts.monotonic", lambda: seconds[0])
+    monkeypatch.setattr("leads_api.leads.counts.monotonic", lambda: seconds[0])
     moment = now()
     values = {"title": "x", "status": 1, "category": 3}
     await database["leads"].insert_many([new_document(number, values, moment, {}) for number in range(100, 10_125)])

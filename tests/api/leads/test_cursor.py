@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.leads.store import LeadStore
+from leads_api.leads.store import LeadStore
 from tests.client import Api, Json
 from tests.conftest import Serve
 
@@ -33,7 +33,7 @@ async def leads(api: Api, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     created = []
     for title, value, last_contacted, minute in LEADS:
         moment = datetime(2026, 6, 15, 12, minute, tzinfo=UTC)
-        monkeypatch.setattr("app.leads.store.now", lambda moment=moment: moment)
+        monkeypatch.setattr("leads_api.leads.store.now", lambda moment=moment: moment)
         lead = await api.lead(lead_title=title, lead_value=value, lead_last_contacted=last_contacted)
         created.append(lead["id"])
     return created

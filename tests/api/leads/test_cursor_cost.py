@@ -7,7 +7,7 @@ import mongomock
 import pytest
 from mongomock_motor import AsyncMongoMockClient
 
-from app.mongo.client import Client
+from leads_api.mongo.client import Client
 from tests.client import Api
 
 Query = dict[str, Any]
@@ -103,7 +103,7 @@ async def test_leads_without_a_key_are_not_asked_for_where_a_filter_leaves_them_
 def at_different_moments(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every lead be created a second after the one before."""
     moments = (datetime(2026, 6, 15, tzinfo=UTC) + timedelta(seconds=second) for second in range(1000))
-    monkeypatch.setattr("app.leads.store.now", lambda: next(moments))
+    monkeypatch.setattr("leads_api.leads.store.now", lambda: next(moments))
 
 
 async def walk(api: Api, **params: Any) -> int:

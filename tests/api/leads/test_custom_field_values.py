@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.mongo.client import Database
+from leads_api.mongo.client import Database
 from tests.client import Api, Json, errors
 
 REQUIRED = {"lead_title": "Acme", "lead_status": 1, "lead_categoryid": 3}

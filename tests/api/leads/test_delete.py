@@ -1,6 +1,6 @@
 """DELETE /api/leads/{id} (contract, "Delete"). Files: tests/wire/files; races: tests/wire/leads."""
 
-from app.mongo.client import Database
+from leads_api.mongo.client import Database
 from tests.client import Api
 
 

@@ -295,4 +295,4 @@ async def assigned(api: Api, title: str, people: list[int]) -> Json:
 
 def at(monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
     """Set the clock of lead writes."""
-    monkeypatch.setattr("app.leads.store.now", lambda: datetime.fromisoformat(moment).replace(tzinfo=UTC))
+    monkeypatch.setattr("leads_api.leads.store.now", lambda: datetime.fromisoformat(moment).replace(tzinfo=UTC))

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.leads import counts
+from leads_api.leads import counts
 from tests.client import Api, Json
 from tests.conftest import Serve
 
@@ -33,7 +33,7 @@ async def test_sorts_end_with_the_id_in_the_same_direction_with_nulls_lowest_and
         ("Cherry", 10, "2025-12-31", 2),
     ):
         moment = datetime(2026, 6, 15, 12, minute, tzinfo=UTC)
-        monkeypatch.setattr("app.leads.store.now", lambda moment=moment: moment)
+        monkeypatch.setattr("leads_api.leads.store.now", lambda moment=moment: moment)
         await api.lead(lead_title=title, lead_value=value, lead_last_contacted=last_contacted)
 
     found = {(sort, order): ids(await page(api, sort=sort, order=order)) for sort, order in ORDERS}

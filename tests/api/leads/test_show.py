@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from app.clock import now
+from leads_api.clock import now
 from tests.client import Api, Json, errors
 
 TIMESTAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")

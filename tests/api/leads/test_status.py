@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.clock import now
+from leads_api.clock import now
 from tests.client import Api, Json, errors
 
 OWNER = {"first_name": "Jane", "last_name": "Doe", "email": "jane@acme.example"}

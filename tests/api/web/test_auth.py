@@ -6,10 +6,10 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from app.access.keys import COLLECTION, KeyStore
-from app.clock import now
-from app.mongo.client import Database
-from app.mongo.ids import Ids
+from leads_api.access.keys import COLLECTION, KeyStore
+from leads_api.clock import now
+from leads_api.mongo.client import Database
+from leads_api.mongo.ids import Ids
 from tests.api.web.endpoints import ENDPOINTS
 from tests.api.web.envelope import assert_fails
 from tests.api.web.raw import send_raw

@@ -5,9 +5,9 @@ from importlib.metadata import version
 import httpx
 import pytest
 
-from app.asgi import create_app
-from app.mongo.client import Database
-from app.settings import Settings
+from leads_api.asgi import create_app
+from leads_api.mongo.client import Database
+from leads_api.settings import Settings
 from tests.api.web.envelope import assert_enveloped
 from tests.client import KEY, Api
 
@@ -18,7 +18,7 @@ async def test_the_root_tells_name_version_and_links_that_lead_somewhere(shared:
     assert answer.status_code == 200
     about = answer.json()
     assert about["name"]
-    assert about["version"] == version("leads")
+    assert about["version"] == version("leads-api")
     links = {name: await shared.call("GET", link) for name, link in about["links"].items()}
     assert {name for name, found in links.items() if found.status_code != 200} <= {"api"}
 

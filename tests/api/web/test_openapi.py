@@ -11,8 +11,8 @@ from mongomock_motor import AsyncMongoMockClient
 from openapi_schema_validator import OAS31Validator, oas31_format_checker
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 
-from app.asgi import create_app
-from app.settings import Settings
+from leads_api.asgi import create_app
+from leads_api.settings import Settings
 from tests.api.web.endpoints import ENDPOINTS, FORM
 from tests.client import KEY, Api, Json
 

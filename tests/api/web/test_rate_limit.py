@@ -3,10 +3,10 @@
 import httpx
 import pytest
 
-from app.access.keys import KeyStore
-from app.mongo.client import Database
-from app.mongo.ids import Ids
-from app.settings import RateLimit
+from leads_api.access.keys import KeyStore
+from leads_api.mongo.client import Database
+from leads_api.mongo.ids import Ids
+from leads_api.settings import RateLimit
 from tests.api.web.envelope import assert_enveloped
 from tests.client import Api
 from tests.conftest import Serve
@@ -97,7 +97,7 @@ async def test_what_is_outside_the_api_is_not_limited(serve: Serve) -> None:
 
 async def test_after_the_window_requests_are_taken_again(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     moment = 1000.0
-    monkeypatch.setattr("app.web.limits.monotonic", lambda: moment)
+    monkeypatch.setattr("leads_api.web.limits.monotonic", lambda: moment)
     async with serve(rate_limit=RateLimit(1, 60)) as api:
         first = await api.get("/api/leads")
         moment += 59.0

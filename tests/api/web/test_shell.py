@@ -7,10 +7,10 @@ from typing import Any
 import httpx
 import pytest
 
-from app.catalog.cache import Catalog
-from app.leads.store import LeadStore
-from app.settings import RateLimit
-from app.web import shell
+from leads_api.catalog.cache import Catalog
+from leads_api.leads.store import LeadStore
+from leads_api.settings import RateLimit
+from leads_api.web import shell
 from tests.api.web.endpoints import ENDPOINTS
 from tests.api.web.envelope import assert_enveloped
 from tests.client import KEY, Api

@@ -1,4 +1,4 @@
-"""Counting at once: what is dear is counted once for all, and not much of it at a time (app/leads/counts.py)."""
+"""Full counts: one for all who ask, and not many at a time (app/leads_api/leads/counts.py)."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from app.leads import counts
-from app.leads.counts import FULL_AT_ONCE, Counts
-from app.mongo.turns import LISTS_AT_ONCE, Turns
+from leads_api.leads import counts
+from leads_api.leads.counts import FULL_AT_ONCE, Counts
+from leads_api.mongo.turns import LISTS_AT_ONCE, Turns
 
 
 class Leads:

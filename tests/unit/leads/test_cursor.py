@@ -1,4 +1,4 @@
-"""app/leads/cursor.py: tokens there and back, and whatever else may come back."""
+"""app/leads_api/leads/cursor.py: tokens there and back, and whatever else may come back."""
 
 from base64 import urlsafe_b64encode
 from datetime import UTC, datetime
@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import asdict
 
-from app.leads.cursor import MAX_LENGTH, Cursor, read_cursor, write_cursor
-from app.leads.schemas import LeadQuery
-from app.web.values import INT64_MAX, Wrong
+from leads_api.leads.cursor import MAX_LENGTH, Cursor, read_cursor, write_cursor
+from leads_api.leads.schemas import LeadQuery
+from leads_api.web.values import INT64_MAX, Wrong
 
 QUERY = asdict(LeadQuery())
 MOMENT = datetime(2026, 6, 15, 12, 30, 0, 123_000, tzinfo=UTC)

@@ -9,8 +9,8 @@ from bson import ObjectId
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.mail.sender import address, welcome
-from app.mail.store import Mail
+from leads_api.mail.sender import address, welcome
+from leads_api.mail.store import Mail
 
 SENDER = address("crm@acme.example", "Acme CRM")
 PORTAL = "https://portal.acme.example/login"

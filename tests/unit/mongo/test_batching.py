@@ -1,4 +1,4 @@
-"""Calls that travel together (app/mongo/batching.py)."""
+"""Calls that travel together (app/leads_api/mongo/batching.py)."""
 
 import asyncio
 from typing import Any
@@ -7,9 +7,9 @@ import pymongo
 import pytest
 from pymongo.errors import BulkWriteError
 
-from app.errors import Unavailable
-from app.mongo import batching
-from app.mongo.batching import MAX_BATCH, Batcher, Shared, insert_each
+from leads_api.errors import Unavailable
+from leads_api.mongo import batching
+from leads_api.mongo.batching import MAX_BATCH, Batcher, Shared, insert_each
 
 
 class Desk:

@@ -1,4 +1,4 @@
-"""app/mongo/substrings.py: what a search finds, without a database."""
+"""app/leads_api/mongo/substrings.py: what a search finds, without a database."""
 
 import re
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.mongo.substrings import occurring, pieces, unaccented
+from leads_api.mongo.substrings import occurring, pieces, unaccented
 
 
 def found(search: str, *texts: str | None) -> bool:

@@ -1,11 +1,11 @@
-"""Whose turn it is (app/mongo/turns.py)."""
+"""Whose turn it is (app/leads_api/mongo/turns.py)."""
 
 import asyncio
 import gc
 
 import pytest
 
-from app.mongo.turns import CHANGES_AT_ONCE, LISTS_AT_ONCE, Turns
+from leads_api.mongo.turns import CHANGES_AT_ONCE, LISTS_AT_ONCE, Turns
 
 
 class Crowd:

@@ -1,14 +1,14 @@
-"""app/web/bodies.py: bodies and queries as plain values."""
+"""app/leads_api/web/bodies.py: bodies and queries as plain values."""
 
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from app.errors import BadRequest, Faults, UnsupportedMediaType
-from app.web.bodies import FORM, JSON, MAX_FIELDS, read_body, read_query
-from app.web.rules import Rule
-from app.web.values import text
+from leads_api.errors import BadRequest, Faults, UnsupportedMediaType
+from leads_api.web.bodies import FORM, JSON, MAX_FIELDS, read_body, read_query
+from leads_api.web.rules import Rule
+from leads_api.web.values import text
 
 RULES = {
     "tags": Rule(name="tags", convert=text(5), many=True),

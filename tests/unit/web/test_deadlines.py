@@ -1,11 +1,11 @@
-"""One timer for the deadlines of all requests (app/web/deadlines.py)."""
+"""One timer for the deadlines of all requests (app/leads_api/web/deadlines.py)."""
 
 import asyncio
 
 import pytest
 
-from app.errors import NotFound
-from app.web.deadlines import Deadlines
+from leads_api.errors import NotFound
+from leads_api.web.deadlines import Deadlines
 
 LONG = 60.0
 

@@ -1,4 +1,4 @@
-"""Finding endpoints, and what handlers may not rely on (app/web/endpoints.py)."""
+"""Finding endpoints, and what handlers may not rely on (app/leads_api/web/endpoints.py)."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from litestar.middleware import ASGIMiddleware
 from litestar.params import FromPath
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from app.errors import MethodNotAllowed, NotFound, Unauthorized
-from app.web.endpoints import Endpoints
-from app.web.exchange import Exchange
-from app.web.input import Inputs
+from leads_api.errors import MethodNotAllowed, NotFound, Unauthorized
+from leads_api.web.endpoints import Endpoints
+from leads_api.web.exchange import Exchange
+from leads_api.web.input import Inputs
 
 
 class Nothing(ASGIMiddleware):

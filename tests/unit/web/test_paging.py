@@ -1,9 +1,9 @@
-"""app/web/paging.py."""
+"""app/leads_api/web/paging.py."""
 
 import pytest
 
-from app.web.envelope import PageMeta
-from app.web.paging import Paging
+from leads_api.web.envelope import PageMeta
+from leads_api.web.paging import Paging
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,13 @@
-"""The rules that app/web/rules.py makes of the fields of a struct."""
+"""The rules that app/leads_api/web/rules.py makes of the fields of a struct."""
 
 from typing import Annotated, Any, Literal
 
 import pytest
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from app.errors import Faults
-from app.web import values
-from app.web.rules import Rule, rules_of
+from leads_api.errors import Faults
+from leads_api.web import values
+from leads_api.web.rules import Rule, rules_of
 
 
 class Sample(Struct, kw_only=True):

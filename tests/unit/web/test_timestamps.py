@@ -1,10 +1,10 @@
-"""app/web/timestamps.py: UTC, six decimals, Z."""
+"""app/leads_api/web/timestamps.py: UTC, six decimals, Z."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.web.timestamps import shown_time
+from leads_api.web.timestamps import shown_time
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What app/web/values.py makes of values, as tables."""
+"""What app/leads_api/web/values.py makes of values, as tables."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from app.web import values
-from app.web.values import MAX_CENTS, Convert, Wrong, is_blank
+from leads_api.web import values
+from leads_api.web.values import MAX_CENTS, Convert, Wrong, is_blank
 
 WHOLE, NUMBER, STRING = (
     "The {} field must be an integer.",

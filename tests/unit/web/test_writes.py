@@ -1,11 +1,11 @@
-"""Answers that leave in one piece (app/web/writes.py)."""
+"""Answers that leave in one piece (app/leads_api/web/writes.py)."""
 
 import asyncio
 from typing import Any
 
 import pytest
 
-from app.web.writes import GatheringTransport
+from leads_api.web.writes import GatheringTransport
 
 
 class Line(asyncio.Transport):

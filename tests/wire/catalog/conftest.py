@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 
-from app.mongo.client import Client, connect
+from leads_api.mongo.client import Client, connect
 from tests.client import Api
 from tests.conftest import Serve
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from app.mongo.client import Database
+from leads_api.mongo.client import Database
 from tests.client import Api, errors
 
 ITEMS = "/api/checklists"

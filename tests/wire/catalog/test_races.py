@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from app.mongo.client import Database
+from leads_api.mongo.client import Database
 from tests.client import Api, Json, errors
 
 CALLERS = 10

@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
-from app.mongo.client import Client, Database
-from app.setup import INDEXES, set_up
+from leads_api.mongo.client import Client, Database
+from leads_api.setup import INDEXES, set_up
 from tests.conftest import Serve
 
 STARTERS = 6

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 from pymongo.errors import AutoReconnect
 
-from app.leads.store import LeadStore
-from app.mongo.client import Database
+from leads_api.leads.store import LeadStore
+from leads_api.mongo.client import Database
 from tests.client import Api, Json
 from tests.conftest import Serve
 
@@ -68,7 +68,7 @@ async def test_the_sweep_ends_the_deletion_of_a_member(
         sam, kim = await api.member(), await api.member("Kim", "Poe")
         leads = [await assigned_lead(api, sam["id"], kim["id"]), await assigned_lead(api, kim["id"])]
     await cut_off(database, "users", sam["id"])
-    monkeypatch.setattr("app.lifespan._SWEEP_PAUSE", 0.05)
+    monkeypatch.setattr("leads_api.lifespan._SWEEP_PAUSE", 0.05)
 
     async def swept() -> bool:
         return "residue" not in await of(database, "users", sam["id"])
@@ -92,7 +92,7 @@ async def test_the_sweep_ends_the_deletion_of_a_custom_field(
         hidden = await api.shown(lead["id"])
         await api.custom_field("colour")
         renewed = await api.shown(lead["id"])
-    monkeypatch.setattr("app.lifespan._SWEEP_PAUSE", 0.05)
+    monkeypatch.setattr("leads_api.lifespan._SWEEP_PAUSE", 0.05)
 
     async def swept() -> bool:
         return "residue" not in await of(database, "custom_fields", colour["id"])
@@ -120,7 +120,7 @@ async def test_a_deletion_whose_rest_fails_is_done_for_callers_and_ended_later(
             answer = await api.delete(f"/api/team/{sam['id']}")
             again = await api.delete(f"/api/team/{sam['id']}")
             shown = await api.shown(lead["id"])
-    monkeypatch.setattr("app.lifespan._SWEEP_PAUSE", 0.05)
+    monkeypatch.setattr("leads_api.lifespan._SWEEP_PAUSE", 0.05)
 
     async def swept() -> bool:
         return not (await of(database, "leads", lead["id"]))["assigned"]

@@ -2,10 +2,10 @@
 
 import pytest
 
-from app.files.store import FileStore
-from app.mongo.client import Client, Database, gridfs
-from app.mongo.ids import Ids
-from app.mongo.transaction import Transactions
+from leads_api.files.store import FileStore
+from leads_api.mongo.client import Client, Database, gridfs
+from leads_api.mongo.ids import Ids
+from leads_api.mongo.transaction import Transactions
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import httpx
 
-from app.files.store import FileStore
-from app.mongo.client import Database
+from leads_api.files.store import FileStore
+from leads_api.mongo.client import Database
 from tests.client import Api, Json
 
 AT_ONCE = timedelta(milliseconds=-1)

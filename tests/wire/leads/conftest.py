@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from app.clock import now
-from app.leads.model import new_document
-from app.leads.store import COLLECTION
-from app.mongo.client import Client, Database, close, connect
-from app.settings import Settings
-from app.setup import set_up
+from leads_api.clock import now
+from leads_api.leads.model import new_document
+from leads_api.leads.store import COLLECTION
+from leads_api.mongo.client import Client, Database, close, connect
+from leads_api.settings import Settings
+from leads_api.setup import set_up
 from tests.client import KEY, Api
 from tests.conftest import PATIENCE, serving
 from tests.simulators.relay import Relay

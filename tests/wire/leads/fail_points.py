@@ -2,7 +2,7 @@
 
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
-from app.mongo.client import Client
+from leads_api.mongo.client import Client
 from tests.client import Json
 
 

@@ -1,4 +1,4 @@
-"""Reads and creates that travel together, on a real server (app/mongo/batching.py)."""
+"""Reads and creates that travel together, on a real server (app/leads_api/mongo/batching.py)."""
 
 from asyncio import CancelledError, Task, create_task, gather
 from collections import Counter
@@ -6,10 +6,10 @@ from typing import Any
 
 from httpx import Response
 
-from app.errors import Failure
-from app.mongo.batching import insert_each
-from app.mongo.client import Database
-from app.mongo.faults import Duplicate
+from leads_api.errors import Failure
+from leads_api.mongo.batching import insert_each
+from leads_api.mongo.client import Database
+from leads_api.mongo.faults import Duplicate
 from tests.client import Api
 from tests.simulators.relay import Relay
 from tests.wire.process import until

@@ -2,9 +2,9 @@
 
 from asyncio import create_task, gather
 
-from app.mongo.client import Database, start_session
-from app.mongo.transaction import begin
-from app.mongo.turns import CHANGES_AT_ONCE
+from leads_api.mongo.client import Database, start_session
+from leads_api.mongo.transaction import begin
+from leads_api.mongo.turns import CHANGES_AT_ONCE
 from tests.client import Api, Json
 
 PLACES = {

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from app.leads.listing import INDEXES, filter_of, order_of
-from app.leads.schemas import LeadQuery
-from app.leads.store import COLLECTION
-from app.mongo.client import Database, Document
+from leads_api.leads.listing import INDEXES, filter_of, order_of
+from leads_api.leads.schemas import LeadQuery
+from leads_api.leads.store import COLLECTION
+from leads_api.mongo.client import Database, Document
 
 MOMENT = datetime(2026, 6, 15, tzinfo=UTC)
 DAY = "2026-06-15"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import httpx
 
-from app.mongo.client import Database
+from leads_api.mongo.client import Database
 from tests.client import Api, Json
 from tests.conftest import Serve
 

@@ -11,7 +11,7 @@ import pytest
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient
 
-from app.mongo.client import Client, Database, close
+from leads_api.mongo.client import Client, Database, close
 from tests.client import Api, Json
 from tests.conftest import Serve
 from tests.wire.leads.fail_points import FailPoint, Struck

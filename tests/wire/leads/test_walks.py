@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from msgspec.structs import asdict, replace
 
-from app.clock import now
-from app.leads.cursor import Cursor, write_cursor
-from app.leads.listing import order_of, segments
-from app.leads.schemas import LeadQuery
-from app.leads.store import COLLECTION
-from app.mongo.client import Database
+from leads_api.clock import now
+from leads_api.leads.cursor import Cursor, write_cursor
+from leads_api.leads.listing import order_of, segments
+from leads_api.leads.schemas import LeadQuery
+from leads_api.leads.store import COLLECTION
+from leads_api.mongo.client import Database
 from tests.client import Api, Json
 
 SORTS = ["lead_title", "lead_value", "lead_created", "lead_last_contacted"]

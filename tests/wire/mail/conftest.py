@@ -8,9 +8,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 
-from app.mail.sender import MailSender
-from app.mail.store import LEASE_SECONDS, MailQueue
-from app.mongo.client import Client, Database
+from leads_api.mail.sender import MailSender
+from leads_api.mail.store import LEASE_SECONDS, MailQueue
+from leads_api.mongo.client import Client, Database
 from tests.simulators.smtp import SmtpServer
 from tests.wire.mail.outbox import MAIL_FROM, PORTAL, Outbox
 

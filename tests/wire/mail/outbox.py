@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.mongo.client import Database, Document
+from leads_api.mongo.client import Database, Document
 from tests.client import Api
 from tests.wire.process import until
 

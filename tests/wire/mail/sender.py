@@ -3,9 +3,9 @@
 import asyncio
 import sys
 
-from app.mail.sender import MailSender
-from app.mail.store import MailQueue
-from app.mongo.client import connect
+from leads_api.mail.sender import MailSender
+from leads_api.mail.store import MailQueue
+from leads_api.mongo.client import connect
 from tests.wire.mail.outbox import mailing
 
 

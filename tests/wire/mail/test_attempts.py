@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.mail.store import FIRST_PAUSE_SECONDS, MailQueue
-from app.mongo.client import Database
+from leads_api.mail.store import FIRST_PAUSE_SECONDS, MailQueue
+from leads_api.mongo.client import Database
 from tests.client import Api
 from tests.simulators.smtp import SmtpServer
 from tests.wire.mail.conftest import Sending

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from app.mail.store import Mail, MailQueue
-from app.mongo.client import Database
+from leads_api.mail.store import Mail, MailQueue
+from leads_api.mongo.client import Database
 from tests.client import Api
 from tests.conftest import Serve
 from tests.simulators.smtp import HANG, SmtpServer

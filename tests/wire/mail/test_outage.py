@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from app.mongo.client import Client, Database, connect
-from app.mongo.embedded import Embedded
+from leads_api.mongo.client import Client, Database, connect
+from leads_api.mongo.embedded import Embedded
 from tests.client import Api
 from tests.simulators.smtp import HANG, SmtpServer
 from tests.wire.mail.conftest import Sending

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.mail import store as queue
+from leads_api.mail import store as queue
 from tests.client import Api
 from tests.conftest import Serve
 from tests.simulators.smtp import DROP, HANG, SmtpServer, Stage

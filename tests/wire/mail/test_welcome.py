@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 import httpx
 import pytest
 
-from app.mongo.client import Database
+from leads_api.mongo.client import Database
 from tests.client import KEY, Api, errors
 from tests.conftest import Serve
 from tests.simulators.smtp import SmtpServer

@@ -1,0 +1,163 @@
+"""The service as an ASGI application: the composition root, with services and lifespan beside it."""
+
+import gc
+import logging
+import multiprocessing
+import os
+import signal
+from collections.abc import Mapping
+from importlib.metadata import version
+from multiprocessing.connection import wait
+from threading import Thread
+from typing import Any
+
+from litestar import Litestar, Router
+from litestar.di import Provide
+
+from leads_api.access.keys import Gate
+from leads_api.catalog.routes import CategoryController, CustomFieldController, StatusController, TeamController
+from leads_api.checklists.routes import ChecklistController
+from leads_api.clients.routes import ClientController
+from leads_api.errors import Failure, Unavailable
+from leads_api.leads.routes import LeadController
+from leads_api.lifespan import Lifespan
+from leads_api.mongo.client import Client, connect, deadline, ping
+from leads_api.mongo.faults import DatabaseError, as_failure
+from leads_api.openapi import DESCRIPTION, EXAMPLES, TAGS, TITLE
+from leads_api.services import Services, database_seconds
+from leads_api.settings import Settings, from_environment, unknown_variables
+from leads_api.telemetry import logs
+from leads_api.web import docs, health
+from leads_api.web.cors import Cors
+from leads_api.web.endpoints import PER_REQUEST, Endpoints
+from leads_api.web.limits import RateLimit
+from leads_api.web.openapi import document
+from leads_api.web.shell import Admit, Shell
+
+_log = logging.getLogger("leads.asgi")
+
+
+def create_app(settings: Settings, mongo: Client | None = None) -> Litestar:
+    """Return the service as a Litestar application; its lifespan sets the database up.
+
+    `mongo` is for tests of other programs: an `AsyncMongoMockClient` gives the whole API in process, but without
+    isolation and rollback: what the contract does in one transaction is done step by step, one at a time. Without it,
+    `settings.mongodb_uri` must be set.
+    """
+    if mongo is None and settings.mongodb_uri is None:
+        raise ValueError("create_app needs settings.mongodb_uri, or a client")
+    client = mongo or connect(
+        str(settings.mongodb_uri), driver=settings.mongodb_driver, request_timeout=settings.request_timeout
+    )
+    services = Services(settings, client)
+    seconds = database_seconds(settings)
+    readiness = health.Readiness(lambda: ping(services.database))
+    parts = services.dependencies() | {"readiness": readiness, "version": version("leads-api")}
+    app = Litestar(
+        [_api(), health.about, health.live, health.ready],
+        # The framework wants each name that a handler asks for to be known; what it stands for, the endpoints hand in.
+        dependencies={name: Provide(lambda: None, sync_to_thread=False) for name in (*parts, *PER_REQUEST)},
+        lifespan=[
+            Lifespan(
+                client=client,
+                owns_client=mongo is None,
+                database=services.database,
+                drains=(services.leads.drain, services.transact.drain, services.ids.drain, services.keys.drain),
+                readiness=readiness,
+                sender=services.sender,
+                sweeps=(services.deletion.sweep, services.files.sweep),
+            )
+        ],
+        openapi_config=None,
+        logging_config=None,
+    )
+    for handler in docs.handlers(_document(app)):
+        app.register(handler)
+    app.asgi_handler = Shell(
+        Endpoints(app.routes, parts, services.inputs()),
+        admit=_admission(settings, services.gate, readiness),
+        as_failure=failure_of,
+        database_deadline=lambda: deadline(seconds),
+        timeout=settings.request_timeout,
+        access_log=settings.access_log,
+        cors=Cors(settings.cors_origins) if settings.cors_origins else None,
+    )
+    return app
+
+
+def application() -> Litestar:
+    """Return the service of the environment; the factory for ASGI servers."""
+    settings = from_environment(os.environ)
+    logs.configure(settings.log_level)
+    if (parent := multiprocessing.parent_process()) is None:
+        warn_of_unknown_variables()
+    else:
+        _end_with(parent.sentinel)
+    app = create_app(settings)
+    gc.collect()
+    gc.freeze()  # what was loaded until now stays: the collector need not walk through it again and again
+    return app
+
+
+def openapi() -> dict[str, Any]:
+    """Return the OpenAPI document, without a database."""
+    return _document(create_app(Settings(mongodb_uri="mongodb://127.0.0.1")))
+
+
+def warn_of_unknown_variables() -> None:
+    """Log a warning of each `LEADS_*` variable that nothing reads: it may be mistyped."""
+    for name in unknown_variables(os.environ):
+        _log.warning("the environment variable %s is not one of this service; it is ignored", name)
+
+
+def failure_of(error: Exception) -> Failure:
+    """Return what the caller is told about an error; one that nobody foresaw is logged, and told nothing of."""
+    if isinstance(error, Failure):
+        return error
+    if isinstance(error, DatabaseError):
+        return as_failure(error)
+    _log.error("unforeseen fault", exc_info=error)
+    return Failure()
+
+
+def _api() -> Router:
+    return Router(
+        "/api",
+        route_handlers=[
+            LeadController,
+            StatusController,
+            CategoryController,
+            TeamController,
+            CustomFieldController,
+            ClientController,
+            ChecklistController,
+        ],
+    )
+
+
+def _document(app: Litestar) -> dict[str, Any]:
+    return document(
+        app.routes, title=TITLE, version=version("leads-api"), description=DESCRIPTION, tags=TAGS, examples=EXAMPLES
+    )
+
+
+def _admission(settings: Settings, gate: Gate, readiness: health.Readiness) -> Admit:
+    limit = settings.rate_limit and RateLimit(settings.rate_limit.requests, settings.rate_limit.seconds)
+
+    async def admit(authorization: str | None) -> tuple[int, Mapping[str, str]]:
+        if not readiness.set_up:
+            raise Unavailable("The database has not been reached yet.")
+        caller = await gate(authorization)
+        return caller.user, limit.take(str(caller.key)) if limit else {}
+
+    return admit
+
+
+def _end_with(parent: int) -> None:
+    """Let a worker process end when the one that started it has, even if that was killed."""
+
+    def watch() -> None:
+        wait([parent])
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    Thread(target=watch, daemon=True).start()

@@ -1,0 +1,67 @@
+"""Custom fields on leads: the rules that their definitions make, and how their values are shown."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from leads_api.catalog.cache import Catalog
+from leads_api.mongo.client import Document
+from leads_api.web.rules import Rule
+from leads_api.web.values import INT64_MAX, Convert, calendar_date, cents, choice, integer, shown_cents, text
+
+MAX_TEXT, MAX_PARAGRAPH = 250, 65_000
+
+
+class LeadRules:
+    """Rules for the custom fields of a request, by name (contract, "Create, PUT, PATCH")."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._made: tuple[int, Mapping[str, Rule]] | None = None
+
+    async def __call__(self) -> Mapping[str, Rule]:
+        """Return the rules of the enabled fields, made anew when a setting was changed."""
+        snapshot = await self._catalog.snapshot()
+        if self._made is None or self._made[0] != snapshot.revision:
+            self._made = (snapshot.revision, {field["name"]: _rule(field) for field in snapshot.custom_fields})
+        return self._made[1]
+
+
+def _rule(field: Document) -> Rule:
+    required = field["is_required"] and field["on_standard_form"]
+    return Rule(name=field["name"], convert=_convert(field), required=required)
+
+
+def _convert(field: Document) -> Convert:
+    match field["datatype"]:
+        case "text":
+            return text(MAX_TEXT)
+        case "paragraph":
+            return text(MAX_PARAGRAPH)
+        case "number":
+            return integer()
+        case "decimal":
+            return cents(-INT64_MAX, INT64_MAX)
+        case "date":
+            return calendar_date
+        case "checkbox":
+            return choice(["on"])
+        case "dropdown":
+            return choice(field["options"])
+    raise AssertionError(field["datatype"])
+
+
+def stored(given: Mapping[str, Any], fields: list[Document]) -> dict[str, Any]:
+    """Return values by the ids of their fields, which stay when a name is used again."""
+    ids = {field["name"]: str(field["_id"]) for field in fields}
+    return {ids[name]: value for name, value in given.items() if name in ids}
+
+
+def shown(values: Mapping[str, Any], fields: list[Document]) -> dict[str, int | str | None]:
+    """Return every enabled field's value by its name; money-like decimals as `"2.50"`."""
+    result: dict[str, int | str | None] = {}
+    for field in fields:
+        value = values.get(str(field["_id"]))
+        if value is not None and field["datatype"] == "decimal":
+            value = shown_cents(value)
+        result[field["name"]] = value
+    return result

@@ -1,0 +1,127 @@
+"""The settings as callers see them, and as documents."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from leads_api.mongo.client import Document
+from leads_api.users.store import folded_email, full_name
+
+Datatype = Literal["text", "paragraph", "number", "decimal", "date", "checkbox", "dropdown"]
+CategoryType = Literal["lead", "client"]
+MemberStatus = Literal["active", "suspended"]
+
+NEW, CONVERTED = 1, 2
+LEAD_CATEGORY, CLIENT_CATEGORY = 3, 2
+ADMIN = 1
+
+
+class LeadStatus(Struct, frozen=True, gc=False):
+    """A stage that a lead can be in."""
+
+    id: int
+    title: str
+    color: str
+    position: int
+    is_system: Annotated[bool, Meta(description="The service relies on it: it cannot be deleted.")]
+
+
+class Category(Struct, frozen=True, gc=False):
+    """A drawer for leads or for clients."""
+
+    id: int
+    name: str
+    type: CategoryType
+    is_default: bool
+
+
+class TeamMember(Struct, frozen=True, gc=False):
+    """A person who works on leads."""
+
+    id: int
+    first_name: str
+    last_name: str
+    name: Annotated[str, Meta(description="First and last name.")]
+    email: str
+    status: MemberStatus
+
+
+class CustomField(Struct, frozen=True, gc=False):
+    """A field that leads have besides their own."""
+
+    id: int
+    name: Annotated[str, Meta(description="What it is called in requests and in a lead's `custom_fields`.")]
+    title: str
+    type: Literal["leads"]
+    datatype: Datatype
+    options: Annotated[list[str], Meta(description="What a dropdown offers.")]
+    is_required: Annotated[bool, Meta(description="Must be supplied if it is enabled and on the standard form.")]
+    is_enabled: bool
+    on_standard_form: bool
+    position: int
+
+
+class NameShown(Struct, frozen=True, gc=False):
+    """A category, or a person, by name."""
+
+    id: int
+    name: str
+
+
+class Kind(Struct, frozen=True):
+    """What differs between the four settings, as far as keeping them goes."""
+
+    noun: str
+    plural: str
+    collection: str
+    shown: Callable[[Document], Any]
+    unique: str
+    """The field that no two of them may share, in any case."""
+    folded: Callable[[Document], str]
+    """What of a document is unique."""
+    fixed: dict[str, Any] = {}
+    """What all of them have in common, where the collection holds others too."""
+    positioned: bool = False
+
+
+def _status(document: Document) -> LeadStatus:
+    return LeadStatus(
+        document["_id"], document["title"], document["color"], document["position"], document["is_system"]
+    )
+
+
+def _category(document: Document) -> Category:
+    return Category(document["_id"], document["name"], document["type"], document["is_default"])
+
+
+def _member(document: Document) -> TeamMember:
+    return TeamMember(
+        document["_id"], document["first_name"], document["last_name"], full_name(document), document["email"],
+        document["status"],
+    )  # fmt: skip
+
+
+def _custom_field(document: Document) -> CustomField:
+    return CustomField(
+        document["_id"], document["name"], document["title"], "leads", document["datatype"], document["options"],
+        document["is_required"], document["is_enabled"], document["on_standard_form"], document["position"],
+    )  # fmt: skip
+
+
+STATUSES = Kind(
+    "Lead status", "Lead statuses", "lead_statuses", _status,
+    "title", lambda document: document["title"].casefold(), positioned=True,
+)  # fmt: skip
+CATEGORIES = Kind(
+    "Category", "Categories", "categories", _category,
+    "name", lambda document: f"{document['type']} {document['name'].casefold()}",
+)  # fmt: skip
+TEAM = Kind(
+    "Team member", "Team members", "users", _member,
+    "email", lambda document: folded_email(document["email"]), fixed={"type": "team"},
+)  # fmt: skip
+CUSTOM_FIELDS = Kind(
+    "Custom field", "Custom fields", "custom_fields", _custom_field,
+    "name", lambda document: document["name"], positioned=True,
+)  # fmt: skip

@@ -1,0 +1,224 @@
+"""Endpoints of section 4: lead statuses, categories, the team, custom fields."""
+
+from litestar import Controller, Response, delete, get, patch, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from msgspec.structs import asdict
+
+from leads_api.catalog.delete import CatalogDeletion
+from leads_api.catalog.model import Category, CustomField, LeadStatus, TeamMember
+from leads_api.catalog.schemas import (
+    CategoryChanges,
+    CategoryInput,
+    CategoryQuery,
+    CustomFieldChanges,
+    CustomFieldInput,
+    MemberInput,
+    StatusInput,
+)
+from leads_api.catalog.store import CatalogStore
+from leads_api.errors import Invalid
+from leads_api.web.envelope import Answer, Deleted, Page, created
+from leads_api.web.input import Changes
+from leads_api.web.openapi import failures
+from leads_api.web.paging import Paging
+from leads_api.web.values import REQUIRED
+
+Statuses = NamedDependency[CatalogStore[LeadStatus]]
+Categories = NamedDependency[CatalogStore[Category]]
+Team = NamedDependency[CatalogStore[TeamMember]]
+CustomFields = NamedDependency[CatalogStore[CustomField]]
+Deletion = NamedDependency[CatalogDeletion]
+User = NamedDependency[int]
+
+
+class StatusController(Controller):
+    """The stages that leads go through."""
+
+    path = "/lead-statuses"
+    tags = ("Lead statuses",)
+
+    @get(summary="List lead statuses", description="In the order of their positions.")
+    async def index(self, params: NamedDependency[Paging], statuses: Statuses) -> Page[LeadStatus]:
+        found, total = await statuses.page(params)
+        return Page(found, params.meta(total), "Lead statuses retrieved successfully.")
+
+    @post(summary="Create a lead status")
+    async def create(self, payload: NamedDependency[StatusInput], statuses: Statuses) -> Response[Answer[LeadStatus]]:
+        status = await statuses.create(asdict(payload) | {"is_system": False})
+        return created(status, "Lead status created successfully.", f"/api/lead-statuses/{status.id}")
+
+    @get("/{record_id:int}", summary="Get a lead status", responses=failures(404))
+    async def show(self, record_id: FromPath[int], statuses: Statuses) -> Answer[LeadStatus]:
+        return Answer(await statuses.get(record_id), "Lead status retrieved successfully.")
+
+    @patch(
+        "/{record_id:int}",
+        summary="Change a lead status",
+        description="Any of the fields. A new title shows in every lead at once, in other processes within 2 seconds.",
+        responses=failures(404),
+    )
+    async def change(
+        self, record_id: FromPath[int], payload: NamedDependency[Changes[StatusInput]], statuses: Statuses
+    ) -> Answer[LeadStatus]:
+        return Answer(await statuses.change(record_id, payload.given), "Lead status updated successfully.")
+
+    @delete(
+        "/{record_id:int}",
+        summary="Delete a lead status",
+        description="One of the system, or one that a lead has, cannot be deleted: 409.",
+        status_code=200,
+        responses=failures(404, 409),
+    )
+    async def destroy(self, record_id: FromPath[int], deletion: Deletion) -> Answer[Deleted]:
+        await deletion.status(record_id)
+        return Answer(Deleted(record_id), "Lead status deleted successfully.")
+
+
+class CategoryController(Controller):
+    """Drawers for leads and for clients."""
+
+    path = "/categories"
+    tags = ("Categories",)
+
+    @get(summary="List categories", description="In the order of their ids.")
+    async def index(self, params: NamedDependency[CategoryQuery], categories: Categories) -> Page[Category]:
+        found, total = await categories.page(params, {"type": params.type} if params.type else None)
+        return Page(found, params.meta(total), "Categories retrieved successfully.")
+
+    @post(summary="Create a category")
+    async def create(
+        self, payload: NamedDependency[CategoryInput], categories: Categories
+    ) -> Response[Answer[Category]]:
+        category = await categories.create(asdict(payload) | {"is_default": False})
+        return created(category, "Category created successfully.", f"/api/categories/{category.id}")
+
+    @get("/{record_id:int}", summary="Get a category", responses=failures(404))
+    async def show(self, record_id: FromPath[int], categories: Categories) -> Answer[Category]:
+        return Answer(await categories.get(record_id), "Category retrieved successfully.")
+
+    @patch(
+        "/{record_id:int}",
+        summary="Rename a category",
+        description="The new name shows in every lead at once, in other processes within 2 seconds.",
+        responses=failures(404),
+    )
+    async def change(
+        self, record_id: FromPath[int], payload: NamedDependency[Changes[CategoryChanges]], categories: Categories
+    ) -> Answer[Category]:
+        return Answer(await categories.change(record_id, payload.given), "Category updated successfully.")
+
+    @delete(
+        "/{record_id:int}",
+        summary="Delete a category",
+        description="A default one, or one that a lead or client has, cannot be deleted: 409.",
+        status_code=200,
+        responses=failures(404, 409),
+    )
+    async def destroy(self, record_id: FromPath[int], deletion: Deletion) -> Answer[Deleted]:
+        await deletion.category(record_id)
+        return Answer(Deleted(record_id), "Category deleted successfully.")
+
+
+class TeamController(Controller):
+    """The people who work on leads."""
+
+    path = "/team"
+    tags = ("Team",)
+
+    @get(summary="List team members", description="In the order of their ids.")
+    async def index(self, params: NamedDependency[Paging], team: Team) -> Page[TeamMember]:
+        found, total = await team.page(params)
+        return Page(found, params.meta(total), "Team members retrieved successfully.")
+
+    @post(summary="Add a team member", description="The e-mail must not belong to any user, team or client.")
+    async def create(self, payload: NamedDependency[MemberInput], team: Team) -> Response[Answer[TeamMember]]:
+        member = await team.create(asdict(payload))
+        return created(member, "Team member created successfully.", f"/api/team/{member.id}")
+
+    @get("/{record_id:int}", summary="Get a team member", responses=failures(404))
+    async def show(self, record_id: FromPath[int], team: Team) -> Answer[TeamMember]:
+        return Answer(await team.get(record_id), "Team member retrieved successfully.")
+
+    @patch(
+        "/{record_id:int}",
+        summary="Change a team member",
+        description=(
+            "Any of the fields. A new name shows in every lead at once, in other processes within 2 seconds."
+            " The API keys of a suspended one answer 401."
+        ),
+        responses=failures(404),
+    )
+    async def change(
+        self, record_id: FromPath[int], payload: NamedDependency[Changes[MemberInput]], team: Team
+    ) -> Answer[TeamMember]:
+        return Answer(await team.change(record_id, payload.given), "Team member updated successfully.")
+
+    @delete(
+        "/{record_id:int}",
+        summary="Delete a team member",
+        description=(
+            "Takes them from every lead, which counts as a change of each; their comments keep their name."
+            " Their API keys answer 401. Member 1 cannot be deleted: 409."
+        ),
+        status_code=200,
+        responses=failures(404, 409),
+    )
+    async def destroy(self, record_id: FromPath[int], deletion: Deletion, user: User) -> Answer[Deleted]:
+        await deletion.member(record_id, user)
+        return Answer(Deleted(record_id), "Team member deleted successfully.")
+
+
+class CustomFieldController(Controller):
+    """Fields that leads have besides their own."""
+
+    path = "/custom-fields"
+    tags = ("Custom fields",)
+
+    @get(summary="List custom fields", description="In the order of their positions.")
+    async def index(self, params: NamedDependency[Paging], custom_fields: CustomFields) -> Page[CustomField]:
+        found, total = await custom_fields.page(params)
+        return Page(found, params.meta(total), "Custom fields retrieved successfully.")
+
+    @post(summary="Create a custom field", description="From now on, every lead has it; null until it is set.")
+    async def create(
+        self, payload: NamedDependency[CustomFieldInput], custom_fields: CustomFields
+    ) -> Response[Answer[CustomField]]:
+        field = await custom_fields.create(asdict(payload))
+        return created(field, "Custom field created successfully.", f"/api/custom-fields/{field.id}")
+
+    @get("/{record_id:int}", summary="Get a custom field", responses=failures(404))
+    async def show(self, record_id: FromPath[int], custom_fields: CustomFields) -> Answer[CustomField]:
+        return Answer(await custom_fields.get(record_id), "Custom field retrieved successfully.")
+
+    @patch(
+        "/{record_id:int}",
+        summary="Change a custom field",
+        description=(
+            "Any of the fields. A disabled field is hidden from leads and keeps its values;"
+            " an option that is taken away stays where it was chosen."
+        ),
+        responses=failures(404),
+    )
+    async def change(
+        self,
+        record_id: FromPath[int],
+        payload: NamedDependency[Changes[CustomFieldChanges]],
+        custom_fields: CustomFields,
+    ) -> Answer[CustomField]:
+        if "options" in payload.given and not payload.given["options"]:
+            field = await custom_fields.get(record_id)
+            if field.datatype == "dropdown":
+                raise Invalid({"options": [REQUIRED.replace("{}", "options")]})
+        return Answer(await custom_fields.change(record_id, payload.given), "Custom field updated successfully.")
+
+    @delete(
+        "/{record_id:int}",
+        summary="Delete a custom field",
+        description="Takes its values with it, from every lead.",
+        status_code=200,
+        responses=failures(404),
+    )
+    async def destroy(self, record_id: FromPath[int], deletion: Deletion, user: User) -> Answer[Deleted]:
+        await deletion.custom_field(record_id, user)
+        return Answer(Deleted(record_id), "Custom field deleted successfully.")

@@ -1,0 +1,86 @@
+"""What callers send to manage settings (contract, section 4, "Inputs")."""
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from leads_api.catalog.model import CategoryType, Datatype, MemberStatus
+from leads_api.web.fields import Email
+from leads_api.web.input import Consistent
+from leads_api.web.paging import Paging
+from leads_api.web.values import REQUIRED, TAKEN, pattern
+
+Position = Annotated[int, Meta(ge=0, le=1_000_000_000, description="Place in the default order; default last.")]
+_NAME = r"[a-z][a-z0-9_]{0,63}"
+FieldName = Annotated[
+    str,
+    Meta(
+        description="Not the name of a field that leads have already.",
+        extra={"convert": pattern(_NAME, 64), "reference": "custom_field_name", "refusal": TAKEN},
+        extra_json_schema={"pattern": f"^{_NAME}$", "maxLength": 64},
+    ),
+]
+
+
+class CategoryQuery(Paging, frozen=True, kw_only=True):
+    """Filters of the list of categories."""
+
+    type: CategoryType | None = None
+
+
+class StatusInput(Struct, frozen=True, kw_only=True):
+    """A lead status."""
+
+    title: Annotated[str, Meta(max_length=200)]
+    color: Annotated[str, Meta(max_length=30)] = "default"
+    position: Position | None = None
+
+
+class CategoryInput(Struct, frozen=True, kw_only=True):
+    """A new category. Its type cannot be changed later."""
+
+    name: Annotated[str, Meta(max_length=150)]
+    type: CategoryType
+
+
+class CategoryChanges(Struct, frozen=True, kw_only=True):
+    """What of a category can be changed."""
+
+    name: Annotated[str, Meta(max_length=150)]
+
+
+class MemberInput(Struct, frozen=True, kw_only=True):
+    """A team member."""
+
+    first_name: Annotated[str, Meta(max_length=100)]
+    last_name: Annotated[str, Meta(max_length=100)]
+    email: Email
+    status: MemberStatus = "active"
+
+
+class CustomFieldChanges(Struct, frozen=True, kw_only=True):
+    """What of a custom field can be changed."""
+
+    title: Annotated[str, Meta(max_length=200)]
+    options: Annotated[
+        list[Annotated[str, Meta(max_length=150)]],
+        Meta(max_length=100, description="What a dropdown offers; required for one, and only for one."),
+    ] = []
+    is_required: bool = False
+    is_enabled: bool = True
+    on_standard_form: bool = True
+    position: Position | None = None
+
+
+class CustomFieldInput(CustomFieldChanges, Consistent, frozen=True, kw_only=True):
+    """A new custom field of leads. Its name and its datatype cannot be changed later."""
+
+    name: FieldName
+    datatype: Datatype
+
+    @staticmethod
+    def contradictions(values: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+        """A dropdown without options could never be filled in."""
+        if values["datatype"] == "dropdown" and values["options"] == []:
+            yield "options", REQUIRED

@@ -1,0 +1,162 @@
+"""Keeping settings. Every change raises the catalog's revision in the same transaction, so that caches notice."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Generic, TypeVar
+
+from leads_api.catalog.cache import Catalog
+from leads_api.catalog.model import Kind
+from leads_api.clock import now
+from leads_api.errors import Conflict, Invalid, NotFound
+from leads_api.mongo.client import Database, Document, Session
+from leads_api.mongo.faults import Duplicate
+from leads_api.mongo.ids import Ids
+from leads_api.mongo.indexes import Index
+from leads_api.mongo.transaction import Transact
+from leads_api.web.paging import Paging
+from leads_api.web.values import TAKEN
+
+T = TypeVar("T")
+
+Refusal = Callable[[Document], Awaitable[str | None]]
+"""Returns why a record cannot be deleted; None if it can."""
+
+INDEXES = {
+    collection: [
+        Index("folded", (("folded", 1),), unique=True, sparse=True),
+        Index("position", (("deleted", 1), ("position", 1), ("_id", 1))),
+        Index("residue", (("residue", 1),), sparse=True),
+    ]
+    for collection in ("lead_statuses", "categories", "custom_fields")
+} | {"catalog": [Index("revision", (("revision", 1),))]}
+
+
+class RecordNotFound(NotFound):
+    """There is no such setting."""
+
+    def __init__(self, kind: Kind) -> None:
+        super().__init__(f"{kind.noun} not found.")
+
+
+class CatalogStore(Generic[T]):
+    """The settings of one kind. A deleted one stays as a tombstone, so that its id always has a title."""
+
+    def __init__(self, kind: Kind, database: Database, ids: Ids, transact: Transact, catalog: Catalog) -> None:
+        self.kind = kind
+        self._records = database[kind.collection]
+        self._revision = database["catalog"]
+        self._ids = ids
+        self._transact = transact
+        self._catalog = catalog
+        self._alive = {**kind.fixed, "deleted": False}
+
+    async def page(self, paging: Paging, only: dict[str, Any] | None = None) -> tuple[list[T], int]:
+        """Return a page in default order, and how many there are in all."""
+        query = self._alive | (only or {})
+        total = await self._records.count_documents(query)
+        if paging.skip >= total:
+            return [], total
+        order = [("position", 1), ("_id", 1)] if self.kind.positioned else [("_id", 1)]
+        found = self._records.find(query).sort(order).skip(paging.skip).limit(paging.limit)
+        return [self.kind.shown(document) async for document in found], total
+
+    async def get(self, record_id: int) -> T:
+        """Return one. Raises RecordNotFound."""
+        shown: T = self.kind.shown(await self._find(record_id, None))
+        return shown
+
+    async def create(self, fields: dict[str, Any]) -> T:
+        """Write a new one. Raises Invalid if its unique field is taken."""
+        record_id = await self._ids.take(self.kind.collection)
+        moment = now()
+        fields = self.kind.fixed | fields
+        document = {
+            "_id": record_id, **fields, "deleted": False, "folded": self.kind.folded(fields),
+            "dates": {"created": moment, "updated": moment},
+        }  # fmt: skip
+
+        async def work(session: Session) -> Document:
+            if await self._records.find_one({"_id": record_id}, {"_id": 1}, session=session):
+                return document  # an earlier try was committed, its answer lost
+            if self.kind.positioned and fields["position"] is None:
+                document["position"] = await self._last_position(session) + 1
+            await self._records.insert_one(document, session=session)
+            await self._revise(session)
+            return document
+
+        return await self._write(work)
+
+    async def change(self, record_id: int, fields: dict[str, Any]) -> T:
+        """Change some fields of one. Raises RecordNotFound, or Invalid if its unique field is taken."""
+
+        async def work(session: Session) -> Document:
+            document = await self._find(record_id, session)
+            changed = document | fields
+            if self.kind.positioned and changed["position"] is None:
+                changed["position"] = await self._last_position(session) + 1
+            changed["folded"] = self.kind.folded(changed)
+            changed["dates"] = {**document["dates"], "updated": now()}
+            await self._records.replace_one({"_id": record_id, **self._alive}, changed, session=session)
+            await self._revise(session)
+            return changed
+
+        return await self._write(work)
+
+    async def bury(self, record_id: int, refusal: Refusal | None = None, *, residue: int | None = None) -> None:
+        """Make one a tombstone. With `residue`, the user who deletes it, leads hold something that is to be removed.
+
+        Raises RecordNotFound, or Conflict with the text of the refusal.
+        """
+        tried = False
+
+        async def work(session: Session) -> None:
+            nonlocal tried
+            try:
+                document = await self._find(record_id, session)
+            except RecordNotFound:
+                if tried:  # an earlier try was committed, its answer lost
+                    return
+                raise
+            if refusal is not None and (text := await refusal(document)) is not None:
+                raise Conflict(text)
+            tombstone = {"deleted": True, "dates.updated": now()} | ({} if residue is None else {"residue": residue})
+            await self._records.update_one(
+                {"_id": record_id}, {"$set": tombstone, "$unset": {"folded": ""}}, session=session
+            )
+            await self._revise(session)
+            tried = True
+
+        await self._transact(work)
+        self._catalog.drop()
+
+    async def residues(self) -> list[tuple[int, int]]:
+        """Return the ids of the tombstones that leads still hold something of, each with who deleted it."""
+        found = self._records.find({"residue": {"$gt": 0}}, {"residue": 1})
+        return [(document["_id"], document["residue"]) async for document in found]
+
+    async def cleared(self, record_id: int) -> None:
+        """Note that leads hold nothing of a tombstone any more."""
+        await self._records.update_one({"_id": record_id}, {"$unset": {"residue": ""}})
+        await self._revise(None)
+        self._catalog.drop()
+
+    async def _write(self, work: Callable[[Session], Awaitable[Document]]) -> T:
+        try:
+            shown: T = self.kind.shown(await self._transact(work))
+        except Duplicate:
+            name = self.kind.unique
+            raise Invalid({name: [TAKEN.replace("{}", name)]}) from None
+        self._catalog.drop()
+        return shown
+
+    async def _find(self, record_id: int, session: Session) -> Document:
+        document = await self._records.find_one({"_id": record_id, **self._alive}, session=session)
+        if document is None:
+            raise RecordNotFound(self.kind)
+        return document
+
+    async def _last_position(self, session: Session) -> int:
+        last = self._records.find(self._alive, {"position": 1}, session=session).sort([("position", -1)]).limit(1)
+        return max([document["position"] async for document in last], default=0)
+
+    async def _revise(self, session: Session) -> None:
+        await self._revision.update_one({"_id": "catalog"}, {"$inc": {"revision": 1}}, session=session)

@@ -1,0 +1,118 @@
+"""The to-do item as callers see it, and what they send."""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from leads_api.mongo.client import Document
+from leads_api.web.envelope import PageMeta
+from leads_api.web.fields import Id
+from leads_api.web.paging import Paging
+from leads_api.web.timestamps import Timestamp, shown_time
+
+ItemStatus = Literal["pending", "completed"]
+Text = Annotated[str, Meta(max_length=1000)]
+
+
+class Resource(Struct, frozen=True, gc=False):
+    """What an item belongs to."""
+
+    type: Literal["lead"]
+    id: int
+
+
+class ItemDates(Struct, frozen=True, gc=False):
+    """When the item was made, and last changed."""
+
+    created: Timestamp
+    updated: Timestamp
+
+
+class ChecklistItem(Struct, frozen=True, gc=False):
+    """Something to do."""
+
+    id: int
+    text: str
+    status: ItemStatus
+    position: int
+    resource: Resource
+    comments_count: int
+    dates: ItemDates
+
+
+class Progress(Struct, frozen=True, gc=False):
+    """How much is done, of the whole checklist."""
+
+    total: int
+    completed: int
+    percentage: Annotated[int, Meta(ge=0, le=100, description="Rounded half-up; 0 of an empty checklist.")]
+
+
+class ChecklistMeta(PageMeta, frozen=True, gc=False):
+    """Where the page stands, and how much is done."""
+
+    progress: Progress
+
+
+class ChecklistPage(Struct, frozen=True, gc=False):
+    """Items of a checklist."""
+
+    data: Sequence[ChecklistItem]
+    meta: ChecklistMeta
+    message: str
+
+
+class ChecklistQuery(Paging, frozen=True, kw_only=True):
+    """Whose checklist."""
+
+    resource_type: Literal["lead"]
+    resource_id: Id
+
+
+class ItemInput(Struct, frozen=True):
+    """A new item."""
+
+    checklistresource_type: Literal["lead"]
+    checklistresource_id: Annotated[Id, Meta(extra={"reference": "lead"})]
+    checklist_text: Text
+
+
+class ItemChanges(Struct, frozen=True):
+    """What of an item can be changed."""
+
+    checklist_text: Text
+
+
+class ItemStatusInput(Struct, frozen=True):
+    """Whether the item is done."""
+
+    status: ItemStatus
+
+
+class Positions(Struct, frozen=True):
+    """A new order."""
+
+    checklist_ids: Annotated[
+        list[Id],
+        Meta(min_length=1, max_length=1000, description="Exactly the ids of one lead's items, in their new order."),
+    ]
+
+
+def item_of(document: Document) -> ChecklistItem:
+    """Return an item as callers see it."""
+    dates = document["dates"]
+    return ChecklistItem(
+        document["_id"],
+        document["text"],
+        document["status"],
+        document["position"],
+        Resource("lead", document["lead"]),
+        document["comments_count"],
+        ItemDates(shown_time(dates["created"]), shown_time(dates["updated"])),
+    )
+
+
+def progress_of(total: int, completed: int) -> Progress:
+    """Return the progress; the percentage is an integer, half-up."""
+    return Progress(total, completed, (200 * completed + total) // (2 * total) if total else 0)

@@ -1,0 +1,171 @@
+"""The collection of to-do items, one document each."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
+
+from pymongo import ReturnDocument
+
+from leads_api.checklists.model import ChecklistItem, item_of
+from leads_api.clock import now
+from leads_api.errors import Invalid, NotFound
+from leads_api.mongo.client import Database, Document, Session
+from leads_api.mongo.ids import Ids
+from leads_api.mongo.indexes import Index
+from leads_api.mongo.transaction import Transact
+from leads_api.mongo.turns import Turns
+from leads_api.web.paging import Paging
+from leads_api.web.values import NOT_SELECTABLE
+
+COLLECTION = "checklists"
+INDEXES = {
+    COLLECTION: [
+        Index("lead_position", (("lead", 1), ("position", 1), ("_id", 1))),
+        Index("lead_status", (("lead", 1), ("status", 1))),
+    ]
+}
+
+MAX_ITEMS = 1000
+"""Items of one lead: as many as one request can order."""
+
+_WHOLE = {"comments": 0}
+
+HoldLead = Callable[[int, Session], Awaitable[bool]]
+"""Keeps a lead from being deleted until the transaction ends; tells whether it is there."""
+
+
+class ChecklistNotFound(NotFound):
+    """There is no item of this id."""
+
+    message = "Checklist not found."
+
+
+class _Refused(Invalid):
+    def __init__(self, field: str) -> None:
+        super().__init__({field: [NOT_SELECTABLE.replace("{}", field.replace("_", " "))]})
+
+
+def touch(_event: str, moment: datetime, _by: int) -> Document:
+    """Return what every write does to an item, whatever else it does."""
+    return {"$set": {"dates.updated": moment}}
+
+
+class ChecklistStore:
+    """Reads and writes the to-do items of leads. Writes to the whole checklist of a lead happen one at a time."""
+
+    def __init__(self, database: Database, ids: Ids, transact: Transact, turns: Turns, hold_lead: HoldLead) -> None:
+        """A change outside of a transaction waits for its turn, and so does a list."""
+        self.collection = self._items = database[COLLECTION]
+        self._ids = ids
+        self._transact = transact
+        self._turns = turns
+        self._hold_lead = hold_lead
+
+    async def page(self, lead_id: int, paging: Paging) -> tuple[list[ChecklistItem], int, int]:
+        """Return a page by position, and how many items there are in all and completed."""
+        async with self._turns.lists:
+            total = await self._items.count_documents({"lead": lead_id})
+            completed = await self._items.count_documents({"lead": lead_id, "status": "completed"}) if total else 0
+            if paging.skip >= total:
+                return [], total, completed
+            found = self._items.find({"lead": lead_id}, _WHOLE).sort([("position", 1), ("_id", 1)])
+            documents = [document async for document in found.skip(paging.skip).limit(paging.limit)]
+        return [item_of(document) for document in documents], total, min(completed, total)
+
+    async def get(self, item_id: int) -> ChecklistItem:
+        """Return an item. Raises ChecklistNotFound."""
+        document = await self._items.find_one({"_id": item_id}, _WHOLE)
+        if document is None:
+            raise ChecklistNotFound
+        return item_of(document)
+
+    async def create(self, lead_id: int, text: str, by: int) -> ChecklistItem:
+        """Write a new item behind the others. Raises Invalid if the lead has just been deleted."""
+        document = _new(await self._ids.take(COLLECTION), lead_id, text, by)
+
+        async def work(session: Session) -> None:
+            if await self._items.find_one({"_id": document["_id"]}, {"_id": 1}, session=session):
+                return  # an earlier try was committed, its answer lost
+            if not await self._hold_lead(lead_id, session):
+                raise _Refused("checklistresource_id")
+            last = self._items.find({"lead": lead_id}, {"position": 1}, session=session)
+            positions = [item["position"] async for item in last.sort([("position", -1)]).limit(1)]
+            if await self._items.count_documents({"lead": lead_id}, session=session) >= MAX_ITEMS:
+                raise Invalid({"checklist_text": [f"A lead must not have more than {MAX_ITEMS} checklist items."]})
+            document["position"] = max(positions, default=0) + 1
+            await self._items.insert_one(document, session=session)
+
+        await self._transact(work)
+        return item_of(document)
+
+    async def change(self, item_id: int, values: dict[str, Any]) -> ChecklistItem:
+        """Set fields of an item. Raises ChecklistNotFound."""
+        async with self._turns.change(COLLECTION, item_id):
+            document = await self._items.find_one_and_update(
+                {"_id": item_id},
+                {"$set": values | {"dates.updated": now()}},
+                projection=_WHOLE,
+                return_document=ReturnDocument.AFTER,
+            )
+        if document is None:
+            raise ChecklistNotFound
+        return item_of(document)
+
+    async def delete(self, item_id: int) -> None:
+        """Remove an item. Raises ChecklistNotFound."""
+        async with self._turns.change(COLLECTION, item_id):
+            result = await self._items.delete_one({"_id": item_id})
+        if result.deleted_count == 0:
+            raise ChecklistNotFound
+
+    async def reorder(self, item_ids: list[int]) -> list[ChecklistItem]:
+        """Give a lead's items a new order. Raises Invalid unless the ids are exactly those of one lead's items."""
+
+        async def work(session: Session) -> list[Document]:
+            first = await self._items.find_one({"_id": item_ids[0]}, {"lead": 1}, session=session)
+            if first is None or not await self._hold_lead(first["lead"], session):
+                raise _Refused("checklist_ids")
+            found = self._items.find({"lead": first["lead"]}, _WHOLE, session=session)
+            items = {item["_id"]: item async for item in found}
+            if sorted(items) != sorted(item_ids):
+                raise _Refused("checklist_ids")
+            moment = now()
+            for position, item_id in enumerate(item_ids, start=1):
+                if items[item_id]["position"] != position:
+                    values = {"position": position, "dates.updated": moment}
+                    await self._items.update_one({"_id": item_id}, {"$set": values}, session=session)
+                    items[item_id] |= {"position": position, "dates": items[item_id]["dates"] | {"updated": moment}}
+            return [items[item_id] for item_id in item_ids]
+
+        return [item_of(document) for document in await self._transact(work)]
+
+    async def copy(self, source_id: int, target_id: int, by: int, session: Session) -> None:
+        """Give one lead the items of another, pending and without comments, in the transaction."""
+        found = self._items.find({"lead": source_id}, _WHOLE, session=session).sort([("position", 1), ("_id", 1)])
+        if items := [item async for item in found]:
+            last = await self._ids.take(COLLECTION, len(items))
+            copies = [
+                _new(item_id, target_id, item["text"], by) | {"position": item["position"]}
+                for item_id, item in enumerate(items, start=last - len(items) + 1)
+            ]
+            await self._items.insert_many(copies, session=session)
+
+    async def delete_of(self, lead_id: int, session: Session) -> None:
+        """Remove all items of a lead, in the transaction."""
+        await self._items.delete_many({"lead": lead_id}, session=session)
+
+
+def _new(item_id: int, lead_id: int, text: str, by: int) -> Document:
+    moment = now()
+    return {
+        "_id": item_id,
+        "lead": lead_id,
+        "text": text,
+        "status": "pending",
+        "position": 0,
+        "creator": by,
+        "comments": [],
+        "comments_count": 0,
+        "comments_bytes": 0,
+        "dates": {"created": moment, "updated": moment},
+    }

@@ -1,0 +1,38 @@
+"""Endpoints of clients: they are made by conversion, and read here (contract, section 4)."""
+
+from typing import Annotated
+
+from litestar import Controller, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from msgspec import Meta
+
+from leads_api.clients.model import Client
+from leads_api.clients.store import ClientStore
+from leads_api.web.envelope import Answer, Page
+from leads_api.web.fields import Words
+from leads_api.web.openapi import failures
+from leads_api.web.paging import Paging
+
+
+class ClientQuery(Paging, frozen=True, kw_only=True):
+    """Filters of the list of clients."""
+
+    email: Annotated[str, Meta(max_length=150, description="The owner's, exact, in any case.")] | None = None
+    search: Annotated[Words, Meta(description="Words in the company, the owner's name or e-mail.")] | None = None
+
+
+class ClientController(Controller):
+    """What converted leads have become."""
+
+    path = "/clients"
+    tags = ("Clients",)
+
+    @get(summary="List clients", description="Newest first.")
+    async def index(self, params: NamedDependency[ClientQuery], clients: NamedDependency[ClientStore]) -> Page[Client]:
+        found, total = await clients.page(params, email=params.email, search=params.search)
+        return Page(found, params.meta(total), "Clients retrieved successfully.")
+
+    @get("/{client_id:int}", summary="Get a client", responses=failures(404))
+    async def show(self, client_id: FromPath[int], clients: NamedDependency[ClientStore]) -> Answer[Client]:
+        return Answer(await clients.get(client_id), "Client retrieved successfully.")

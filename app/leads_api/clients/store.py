@@ -1,0 +1,102 @@
+"""The collection of clients."""
+
+from datetime import datetime
+from typing import Any
+
+from leads_api.catalog.cache import Catalog
+from leads_api.catalog.model import CLIENT_CATEGORY
+from leads_api.clients.model import Client, client_of
+from leads_api.errors import NotFound
+from leads_api.mongo.client import Database, Document, Session
+from leads_api.mongo.indexes import Index
+from leads_api.mongo.substrings import occurring, pieces
+from leads_api.mongo.turns import Turns
+from leads_api.users.store import folded_email
+from leads_api.web.paging import Paging
+
+COLLECTION = "clients"
+INDEXES = {
+    COLLECTION: [
+        # A lead becomes one client at most, whatever else fails.
+        Index("created_from_lead_id", (("created_from_lead_id", 1),), unique=True),
+        Index("owner_email", (("owner.folded_email", 1), ("_id", 1))),
+        Index("category", (("category", 1),)),
+        Index("search", (("search", 1),)),
+    ]
+}
+
+
+class ClientNotFound(NotFound):
+    """There is no client of this id."""
+
+    message = "Client not found."
+
+
+class ClientStore:
+    """Reads clients, and writes those that conversion makes."""
+
+    def __init__(self, database: Database, catalog: Catalog, turns: Turns) -> None:
+        """A list waits for its turn."""
+        self._clients = database[COLLECTION]
+        self._catalog = catalog
+        self._turns = turns
+
+    async def get(self, client_id: int) -> Client:
+        """Return a client. Raises ClientNotFound."""
+        if (document := await self.find(client_id, None)) is None:
+            raise ClientNotFound
+        return await self.shown(document)
+
+    async def page(self, paging: Paging, *, email: str | None, search: str | None) -> tuple[list[Client], int]:
+        """Return a page, newest first, and how many there are; the e-mail is the owner's, and searched in, too."""
+        query: dict[str, Any] = occurring(search or "")
+        if email is not None:
+            query["owner.folded_email"] = folded_email(email)
+        async with self._turns.lists:
+            total = await self._clients.count_documents(query)
+            if paging.skip >= total:
+                return [], total
+            found = self._clients.find(query).sort([("_id", -1)]).skip(paging.skip).limit(paging.limit)
+            return [await self.shown(document) async for document in found], total
+
+    async def find(self, client_id: int, session: Session) -> Document | None:
+        """Return a client's document, if there is one."""
+        document: Document | None = await self._clients.find_one({"_id": client_id}, session=session)
+        return document
+
+    async def insert(
+        self, lead: Document, *, client_id: int, company: str, owner: Document, due_days: int | None, now: datetime,
+        session: Session,
+    ) -> Document:  # fmt: skip
+        """Write the client that a lead becomes (contract, "Convert"); `owner` has id, name and email."""
+        contact, address = lead["contact"], lead["address"]
+        document = {
+            "_id": client_id,
+            "company_name": company,
+            "description": None,
+            "status": "active",
+            "phone": contact["phone"],
+            "website": contact["website"],
+            "vat": None,
+            "category": CLIENT_CATEGORY,
+            "owner": owner | {"folded_email": folded_email(owner["email"])},
+            "billing": {**address, "invoice_due_days": due_days},
+            "shipping": dict.fromkeys(address),
+            "dates": {"created": now, "updated": now},
+            "tags": [],
+            "created_from_lead_id": lead["_id"],
+            "search": pieces(company, owner["name"], owner["email"]),
+        }
+        await self._clients.insert_one(document, session=session)
+        return document
+
+    async def uses_category(self, category_id: int) -> bool:
+        """Tell whether a client has this category."""
+        return await self._clients.find_one({"category": category_id}, {"_id": 1}) is not None
+
+    async def shown(self, document: Document) -> Client:
+        """Return a client as callers see it."""
+        settings = await self._catalog.snapshot()
+        if document["category"] not in settings.categories:
+            settings = await self._catalog.refreshed()
+        return client_of(document, settings)

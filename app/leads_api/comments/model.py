@@ -1,0 +1,50 @@
+"""The comment as callers see it, and what they send."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from leads_api.catalog.cache import Snapshot
+from leads_api.catalog.model import NameShown
+from leads_api.mongo.client import Document
+from leads_api.web.fields import Limit, Page
+from leads_api.web.timestamps import Timestamp, shown_time
+
+
+class CommentDates(Struct, frozen=True, gc=False):
+    """When a comment was written."""
+
+    created: Timestamp
+
+
+class Comment(Struct, frozen=True, gc=False):
+    """What someone said."""
+
+    id: int
+    text: str
+    creator: Annotated[NameShown, Meta(description="The user of the API key, by the present name.")]
+    dates: CommentDates
+
+
+class CommentInput(Struct, frozen=True):
+    """A comment."""
+
+    comment: Annotated[str, Meta(max_length=10_000)]
+
+
+class CommentQuery(Struct, frozen=True, kw_only=True):
+    """A page of the comments; all of them if neither is given."""
+
+    page: Page | None = None
+    limit: Limit | None = None
+
+
+def comment_of(document: Document, settings: Snapshot) -> Comment:
+    """Return a comment as callers see it. The settings must know its creator."""
+    creator = settings.people[document["creator"]]
+    return Comment(
+        document["id"],
+        document["text"],
+        NameShown(creator["_id"], creator["name"]),
+        CommentDates(shown_time(document["created"])),
+    )

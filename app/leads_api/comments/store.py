@@ -1,0 +1,129 @@
+"""Reading and writing comments inside the documents of another collection (contract, "Comments")."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import NoReturn
+
+from leads_api.catalog.cache import Catalog
+from leads_api.clock import now
+from leads_api.comments.model import Comment, comment_of
+from leads_api.errors import Invalid, NotFound
+from leads_api.mongo.client import Collection, Document
+from leads_api.mongo.ids import Ids
+from leads_api.mongo.turns import Turns
+from leads_api.web.paging import Paging
+
+
+class CommentNotFound(NotFound):
+    """There is no comment of this id there."""
+
+    message = "Comment not found."
+
+
+class TooManyComments(Invalid):
+    """The document cannot take another comment: it must stay below what MongoDB keeps in one."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__({"comment": [text]})
+
+
+class CommentLimits:
+    """How many comments a document takes, and how much text (bytes of UTF-8)."""
+
+    def __init__(self, *, count: int, size: int) -> None:
+        self.count = count
+        self.size = size
+
+
+class CommentStore:
+    """The comments in one collection's documents."""
+
+    def __init__(
+        self,
+        parents: Collection,
+        ids: Ids,
+        catalog: Catalog,
+        limits: CommentLimits,
+        turns: Turns,
+        *,
+        parent_not_found: type[NotFound],
+        touch: Callable[[str, datetime, int], Document],
+    ) -> None:
+        """`touch` returns what else a write does to the parent, given what happened, when, and by whom.
+
+        A change, or a list, waits for its turn.
+        """
+        self._parents = parents
+        self._ids = ids
+        self._catalog = catalog
+        self._limits = limits
+        self._turns = turns
+        self._parent_not_found = parent_not_found
+        self._touch = touch
+
+    async def page(self, parent_id: int, paging: Paging | None) -> tuple[Sequence[Comment], int]:
+        """Return all comments or a page, newest first, and how many there are. Raises the parent's NotFound."""
+        async with self._turns.lists:
+            parent = await self._parents.find_one({"_id": parent_id}, {"comments": 1})
+        if parent is None:
+            raise self._parent_not_found
+        newest_first = sorted(parent["comments"], key=lambda comment: (comment["created"], comment["id"]), reverse=True)
+        return await self._shown(paging.cut(newest_first) if paging else newest_first), len(newest_first)
+
+    async def add(self, parent_id: int, text: str, by: int) -> Comment:
+        """Write a comment. Raises the parent's NotFound, or TooManyComments."""
+        size, comment_id = len(text.encode()), await self._ids.take("comments")
+        async with self._turns.change(self._parents.name, parent_id):
+            moment = now()
+            comment = {"id": comment_id, "text": text, "creator": by, "created": moment}
+            result = await self._parents.update_one(
+                {
+                    "_id": parent_id,
+                    "comments_count": {"$lt": self._limits.count},
+                    "comments_bytes": {"$lt": self._limits.size - size + 1},
+                },
+                self._update("comment_added", moment, by, {"$push": {"comments": comment}}, count=1, size=size),
+            )
+        if result.matched_count == 0:
+            await self._refuse(parent_id)
+        (shown,) = await self._shown([comment])
+        return shown
+
+    async def delete(self, parent_id: int, comment_id: int, by: int) -> None:
+        """Remove a comment. Raises the parent's NotFound, or CommentNotFound."""
+        parent = await self._parents.find_one({"_id": parent_id}, {"comments": {"$elemMatch": {"id": comment_id}}})
+        if parent is None:
+            raise self._parent_not_found
+        if not parent.get("comments"):
+            raise CommentNotFound
+        size = len(parent["comments"][0]["text"].encode())
+        async with self._turns.change(self._parents.name, parent_id):
+            result = await self._parents.update_one(
+                {"_id": parent_id, "comments.id": comment_id},
+                self._update(
+                    "comment_deleted", now(), by, {"$pull": {"comments": {"id": comment_id}}}, count=-1, size=-size
+                ),
+            )
+        if result.matched_count == 0:  # another call was faster
+            raise CommentNotFound
+
+    def _update(self, event: str, moment: datetime, by: int, what: Document, *, count: int, size: int) -> Document:
+        touched = self._touch(event, moment, by)
+        sums = {"comments_count": count, "comments_bytes": size}
+        return what | touched | {"$inc": touched.get("$inc", {}) | sums}
+
+    async def _refuse(self, parent_id: int) -> NoReturn:
+        parent = await self._parents.find_one({"_id": parent_id}, {"comments_count": 1})
+        if parent is None:
+            raise self._parent_not_found
+        if parent["comments_count"] >= self._limits.count:
+            raise TooManyComments(f"No more than {self._limits.count} comments fit here. Please delete one first.")
+        raise TooManyComments(
+            f"All comments together must not be greater than {self._limits.size} bytes. Please delete one first."
+        )
+
+    async def _shown(self, comments: Sequence[Document]) -> list[Comment]:
+        settings = await self._catalog.snapshot()
+        if any(comment["creator"] not in settings.people for comment in comments):
+            settings = await self._catalog.refreshed()
+        return [comment_of(comment, settings) for comment in comments]

@@ -1,0 +1,150 @@
+"""Files: small reference documents in the leads' transactions, and contents in GridFS, which transactions do not reach.
+
+Contents are immutable and shared: a clone refers to the same ones. Where a reference goes, its content is marked; a
+sweep a day later removes it if nothing refers to it then. A reference made in between takes the mark away, and writes
+to the same document as a sweep does, so that one of the two starts over.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+from bson import ObjectId
+from msgspec import Struct
+
+from leads_api.clock import now
+from leads_api.errors import NotFound
+from leads_api.mongo.client import Bucket, Database, Document, Session
+from leads_api.mongo.ids import Ids
+from leads_api.mongo.indexes import Index
+from leads_api.mongo.transaction import Transact
+
+GRACE = timedelta(days=1)
+INDEXES = {
+    "files": [Index("lead", (("lead", 1), ("_id", 1))), Index("blob", (("blob", 1),))],
+    "blobs.files": [
+        Index("sha256", (("metadata.sha256", 1),)),
+        Index("unreferenced_since", (("metadata.unreferenced_since", 1),)),
+        Index("doomed", (("metadata.doomed", 1),)),
+        Index("filename_1_uploadDate_1", (("filename", 1), ("uploadDate", 1))),
+    ],
+    "blobs.chunks": [Index("files_id_1_n_1", (("files_id", 1), ("n", 1)), unique=True)],
+}
+
+
+class FileNotFound(NotFound):
+    """There is no file of this id."""
+
+    message = "File not found."
+
+
+class StoredFile(Struct, frozen=True):
+    """A file of a lead; `size` is in bytes."""
+
+    id: int
+    lead: int
+    name: str
+    size: int
+
+
+class FileStore:
+    """Puts files on leads, reads, copies and removes them."""
+
+    def __init__(self, database: Database, open_bucket: Callable[[], Bucket], ids: Ids, transact: Transact) -> None:
+        """The bucket is opened when contents are touched: mongomock has none unless a test prepares it."""
+        self._files = database["files"]
+        self._blobs = database["blobs.files"]
+        self._chunks = database["blobs.chunks"]
+        self._open_bucket = open_bucket
+        self._ids = ids
+        self._transact = transact
+
+    async def put(self, lead_id: int, name: str, content: bytes) -> StoredFile:
+        """Store a file on a lead."""
+        file_id = await self._ids.take("files")
+        digest = hashlib.sha256(content).hexdigest()
+        document = {"_id": file_id, "lead": lead_id, "name": name, "size": len(content), "created": now()}
+
+        async def work(session: Session) -> bool:
+            return await self._refer([document], session)
+
+        while True:
+            known = await self._blobs.find_one({"metadata.sha256": digest, "metadata.doomed": False}, {"_id": 1})
+            document["blob"] = known["_id"] if known else await self._upload(digest, content)
+            if await self._transact(work):  # else a sweep has just removed the content that was found
+                return _shown(document)
+
+    async def read(self, file_id: int) -> bytes:
+        """Return a file's content. Raises FileNotFound."""
+        document: Document | None = await self._files.find_one({"_id": file_id})
+        if document is None:
+            raise FileNotFound
+        bucket: Any = self._open_bucket()  # Motor's stub does not know that opening is awaited
+        stream = await bucket.open_download_stream(document["blob"])
+        content: bytes = await stream.read()
+        return content
+
+    async def of_lead(self, lead_id: int) -> list[StoredFile]:
+        """Return the files of a lead."""
+        found = self._files.find({"lead": lead_id}).sort([("_id", 1)])
+        return [_shown(document) async for document in found]
+
+    async def copy(self, source_id: int, target_id: int, session: Session) -> None:
+        """Give one lead the files of another, in the transaction."""
+        found = self._files.find({"lead": source_id}, session=session).sort([("_id", 1)])
+        if files := [file async for file in found]:
+            last = await self._ids.take("files", len(files))
+            copies = [
+                file | {"_id": file_id, "lead": target_id, "created": now()}
+                for file_id, file in enumerate(files, start=last - len(files) + 1)
+            ]
+            await self._refer(copies, session)
+
+    async def delete_of(self, lead_id: int, session: Session) -> None:
+        """Remove a lead's references and mark their contents, in the transaction."""
+        blobs = [file["blob"] async for file in self._files.find({"lead": lead_id}, {"blob": 1}, session=session)]
+        if blobs:
+            mark = {"$set": {"metadata.unreferenced_since": now()}}
+            await self._blobs.update_many({"_id": {"$in": blobs}}, mark, session=session)
+            await self._files.delete_many({"lead": lead_id}, session=session)
+
+    async def sweep(self, grace: timedelta = GRACE) -> None:
+        """Remove contents that were marked longer ago than the grace, and that nothing refers to."""
+        marked = {"metadata.unreferenced_since": {"$lt": now() - grace}, "metadata.doomed": False}
+        async for blob in self._blobs.find(marked, {"_id": 1}):
+            await self._transact(self._doom(blob["_id"]))
+        async for blob in self._blobs.find({"metadata.doomed": True}, {"_id": 1}):
+            # Not by the bucket, which removes the chunks last: a crash between the two would leave them for ever.
+            await self._chunks.delete_many({"files_id": blob["_id"]})
+            await self._blobs.delete_one({"_id": blob["_id"]})
+
+    async def _upload(self, digest: str, content: bytes) -> ObjectId:
+        metadata = {"sha256": digest, "doomed": False, "unreferenced_since": now()}
+        blob: ObjectId = await self._open_bucket().upload_from_stream(digest, content, metadata=metadata)
+        return blob
+
+    async def _refer(self, documents: list[Document], session: Session) -> bool:
+        """Write references and take marks off their contents; False if a content is being removed."""
+        for document in documents:
+            kept = await self._blobs.update_one(
+                {"_id": document["blob"], "metadata.doomed": False},
+                {"$set": {"metadata.unreferenced_since": None}},
+                session=session,
+            )
+            if kept.matched_count == 0:
+                return False
+        await self._files.insert_many(documents, session=session)
+        return True
+
+    def _doom(self, blob: ObjectId) -> Callable[[Session], Awaitable[None]]:
+        async def work(session: Session) -> None:
+            used = await self._files.find_one({"blob": blob}, {"_id": 1}, session=session) is not None
+            fate = {"metadata.unreferenced_since": None} if used else {"metadata.doomed": True}
+            await self._blobs.update_one({"_id": blob}, {"$set": fate}, session=session)
+
+        return work
+
+
+def _shown(document: Document) -> StoredFile:
+    return StoredFile(document["_id"], document["lead"], document["name"], document["size"])

@@ -1,0 +1,65 @@
+"""Cloning a lead (contract, "Clone")."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from msgspec import UNSET
+from msgspec.structs import asdict
+
+from leads_api.checklists.store import ChecklistStore
+from leads_api.clock import now
+from leads_api.files.store import FileStore
+from leads_api.leads.model import FIELDS, Lead, assignments, new_document
+from leads_api.leads.schemas import CloneInput
+from leads_api.leads.store import LeadStore, change_of
+from leads_api.mongo.client import Document, Session
+from leads_api.mongo.faults import Duplicate
+from leads_api.mongo.ids import Ids
+from leads_api.mongo.transaction import Transact
+
+_KEPT = ("title", "value", "category", "source", "description", "contact", "address", "custom")
+
+
+@dataclass(frozen=True, slots=True)
+class CloneLead:
+    """Makes a new lead from another, with its checklist and files if asked for; whole or not at all."""
+
+    leads: LeadStore
+    checklists: ChecklistStore
+    files: FileStore
+    ids: Ids
+    transact: Transact
+
+    async def __call__(self, lead_id: int, wish: CloneInput, by: int) -> Lead:
+        """Return the new lead. Raises LeadNotFound."""
+        await self.leads.find(lead_id)
+        clone_id = await self.ids.take("leads")
+
+        async def work(session: Session) -> Document:
+            source = await self.leads.find(lead_id, session)
+            clone = new_document(clone_id, _values(source, wish), now(), change_of("cloned", by))
+            await self.leads.insert(clone, session)
+            if wish.copy_checklist == "on":
+                await self.checklists.copy(lead_id, clone_id, by, session)
+            if wish.copy_files == "on":
+                await self.files.copy(lead_id, clone_id, session)
+            return clone
+
+        try:
+            clone = await self.transact(work)
+        except Duplicate:  # of its own id: an earlier try was committed, its answer lost
+            return await self.leads.get(clone_id)
+        return await self.leads.shown(clone)
+
+
+def _values(source: Document, wish: CloneInput) -> dict[str, Any]:
+    """Return what the clone has: what is kept of the source, then what the request gives."""
+    given = {name: value for name, value in asdict(wish).items() if name in FIELDS and value is not UNSET}
+    kept = {path: dict(source[path]) if isinstance(source[path], dict) else source[path] for path in _KEPT}
+    unfolded = {
+        "lead_title": source["title"],
+        "lead_company_name": source["contact"]["company_name"],
+        "lead_email": source["contact"]["email"],
+        "lead_source": source["source"],
+    }
+    return kept | assignments(unfolded | given, [])

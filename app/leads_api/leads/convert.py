@@ -1,0 +1,95 @@
+"""Converting a lead to a client (contract, "Convert")."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from leads_api.clients.model import Client
+from leads_api.clients.store import ClientStore
+from leads_api.clock import now
+from leads_api.errors import Conflict
+from leads_api.leads.delete import DeleteLead
+from leads_api.leads.schemas import ConvertInput
+from leads_api.leads.store import LeadStore
+from leads_api.mail.store import MailQueue
+from leads_api.mongo.client import Document, Session
+from leads_api.mongo.faults import Duplicate
+from leads_api.mongo.ids import Ids
+from leads_api.mongo.transaction import Transact
+from leads_api.users.store import EmailTaken, UserStore
+
+
+class AlreadyConverted(Conflict):
+    """A lead becomes a client once."""
+
+    def __init__(self, client_id: int) -> None:
+        super().__init__("This lead has already been converted to a client.", client_id=client_id)
+
+
+@dataclass(frozen=True, slots=True)
+class ConvertLead:
+    """Makes a client and its first user from a lead, all or nothing."""
+
+    leads: LeadStore
+    clients: ClientStore
+    users: UserStore
+    mails: MailQueue
+    delete_lead: DeleteLead
+    ids: Ids
+    transact: Transact
+    mail_queued: Callable[[], None]
+
+    async def __call__(self, lead_id: int, wish: ConvertInput, by: int) -> Client:
+        """Return the client. Raises LeadNotFound, AlreadyConverted or EmailTaken; nothing is written then."""
+        client_id, user_id = await self.ids.take("clients"), await self.ids.take("users")
+        moment = now()
+        name = f"{wish.first_name} {wish.last_name}"
+        tried = False
+
+        async def work(session: Session) -> Document:
+            nonlocal tried
+            if tried and (done := await self.clients.find(client_id, session)):
+                return done  # the earlier try was committed, its answer lost
+            tried = True
+            lead = await self.leads.find(lead_id, session)
+            _refuse_converted(lead)
+            await self.users.insert_owner(  # a taken e-mail ends it here
+                user_id=user_id,
+                client_id=client_id,
+                first_name=wish.first_name,
+                last_name=wish.last_name,
+                email=wish.email,
+                now=moment,
+                session=session,
+            )
+            client = await self.clients.insert(
+                lead,
+                client_id=client_id,
+                company=wish.client_company_name or lead["contact"]["company_name"] or name,
+                owner={"id": user_id, "name": name, "email": wish.email},
+                due_days=wish.client_billing_invoice_due_days,
+                now=moment,
+                session=session,
+            )
+            if wish.delete_lead == "yes":
+                await self.delete_lead.with_belongings(lead_id, session)
+            else:
+                await self.leads.mark_converted(lead, client_id, moment, by, session)
+            if wish.send_welcome_email == "yes":
+                await self.mails.enqueue_welcome(wish.email, name, session)
+            return client
+
+        try:
+            client = await self.transact(work)
+        except Duplicate as duplicate:
+            # A duplicate key has ended the transaction, so nothing more can be asked in it. Meanwhile the lead may have
+            # been converted by another call, perhaps onto this very e-mail.
+            _refuse_converted(await self.leads.find(lead_id))
+            raise EmailTaken from duplicate
+        if wish.send_welcome_email == "yes":
+            self.mail_queued()
+        return await self.clients.shown(client)
+
+
+def _refuse_converted(lead: Document) -> None:
+    if lead["converted"]["is_converted"]:
+        raise AlreadyConverted(lead["converted"]["client_id"])

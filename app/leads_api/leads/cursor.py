@@ -1,0 +1,108 @@
+"""Where a walk through the list stands: what `next_cursor` says, and what may come back (contract, "Cursor paging").
+
+A cursor is opaque to callers but no secret, nor signed: whoever makes one up sees nothing that the list does not show.
+"""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from leads_api.leads.model import folded
+from leads_api.mongo.substrings import unaccented
+from leads_api.web.values import INT64_MAX, INT64_MIN, NOT_SELECTABLE, Wrong
+
+START = "*"
+MAX_LENGTH = 2048
+"""A title of 250 characters folds to 1 500 bytes at most, which are 2 000 characters here; the rest is below 40."""
+OTHER_LIST = (
+    "The cursor was made with other filters or another sort: send the same ones with it, or start anew with cursor=*."
+)
+
+Key = int | str | datetime | None
+"""What a list is sorted by."""
+
+_PAGING = {"page", "limit", "cursor"}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_KEYS: Mapping[str, tuple[type, ...]] = {
+    "lead_title": (str,),
+    "lead_value": (int, type(None)),
+    "lead_created": (datetime,),
+    "lead_last_contacted": (str, type(None)),
+}
+
+
+class _Content(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """What a token holds, as it comes back from outside."""
+
+    version: Literal[1]
+    key: Annotated[int, Meta(ge=INT64_MIN, le=INT64_MAX)] | str | None
+    """A date is in milliseconds."""
+    lead_id: Annotated[int, Meta(ge=1, le=INT64_MAX)]
+    ties: bool
+    walked: Annotated[bytes, Meta(min_length=8, max_length=8)]
+
+
+_decode = msgspec.msgpack.Decoder(_Content).decode
+_encode = msgspec.msgpack.Encoder(enc_hook=int).encode  # the driver has a class of its own for those of 64 bits
+
+
+class Cursor(Struct, frozen=True):
+    """The last lead that was shown. It says all that is needed to go on: the lead may have changed or gone since."""
+
+    key: Key
+    lead_id: int
+    ties: bool
+    """Whether leads of the same key were still to come."""
+
+
+def read_cursor(token: str, query: Mapping[str, Any]) -> Cursor:
+    """Return what a token says, checked, for a list of these parameters. Raises Wrong."""
+    try:
+        raw = urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        if _as_text(raw) != token:  # what is decoded leniently has other spellings
+            raise Wrong(NOT_SELECTABLE)
+        content = _decode(raw)
+        if content.walked != _fingerprint(query):
+            raise Wrong(OTHER_LIST)
+        key: Key = content.key
+        if query["sort"] == "lead_created" and type(key) is int:
+            key = _EPOCH + key * _MILLISECOND
+    except (ValueError, OverflowError):
+        raise Wrong(NOT_SELECTABLE) from None
+    if type(key) not in _KEYS.get(query["sort"], ()):
+        raise Wrong(NOT_SELECTABLE)
+    return Cursor(key, content.lead_id, content.ties)
+
+
+def write_cursor(cursor: Cursor, query: Mapping[str, Any]) -> str:
+    """Return the token of a cursor, for a list of these parameters."""
+    key = cursor.key
+    if isinstance(key, datetime):
+        key = (key.replace(tzinfo=UTC) - _EPOCH) // _MILLISECOND
+    content = _Content(1, key, cursor.lead_id, cursor.ties, _fingerprint(query))
+    return _as_text(_encode(content))
+
+
+def _as_text(raw: bytes) -> str:
+    return urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _fingerprint(query: Mapping[str, Any]) -> bytes:
+    """Return what tells lists apart: filters and sort, in whichever way they were written, but not the paging.
+
+    It is the same in every process, and stays the same when a filter that is not used is added.
+    """
+    said = {name: value for name, value in query.items() if value is not None and name not in _PAGING}
+    for name in {"source", "email", "tag"} & said.keys():
+        said[name] = folded(said[name])
+    if "search" in said:
+        said["search"] = sorted(set(unaccented(said["search"]).split()))
+    if "status" in said:
+        said["status"] = sorted(set(said["status"]))
+    return sha256(msgspec.json.encode(said, order="deterministic")).digest()[:8]

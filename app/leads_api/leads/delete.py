@@ -1,0 +1,42 @@
+"""Deleting a lead with all that belongs to it (contract, "Delete")."""
+
+from dataclasses import dataclass
+
+from leads_api.checklists.store import ChecklistStore
+from leads_api.files.store import FileStore
+from leads_api.leads.store import LeadNotFound, LeadStore
+from leads_api.mongo.client import Session
+from leads_api.mongo.transaction import Transact
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteLead:
+    """Removes a lead, its comments, checklist items and files, in one transaction. Its client stays."""
+
+    leads: LeadStore
+    checklists: ChecklistStore
+    files: FileStore
+    transact: Transact
+
+    async def __call__(self, lead_id: int) -> None:
+        """Delete the lead. Raises LeadNotFound."""
+        tried = False
+
+        async def work(session: Session) -> None:
+            nonlocal tried
+            try:
+                await self.with_belongings(lead_id, session)
+            except LeadNotFound:
+                if not tried:  # else an earlier try was committed, its answer lost
+                    raise
+            tried = True
+
+        await self.transact(work)
+
+    async def with_belongings(self, lead_id: int, session: Session) -> None:
+        """Do it as part of a transaction."""
+        # The lead first: it is what a new to-do item or a second deletion at the same time conflicts with.
+        if not await self.leads.delete(lead_id, session):
+            raise LeadNotFound
+        await self.checklists.delete_of(lead_id, session)
+        await self.files.delete_of(lead_id, session)

@@ -1,0 +1,207 @@
+"""The lead: as callers see it, as MongoDB keeps it, and the way between the two."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from leads_api.catalog import custom_fields
+from leads_api.catalog.cache import Snapshot
+from leads_api.catalog.model import NameShown
+from leads_api.mongo.client import Document
+from leads_api.mongo.substrings import pieces
+from leads_api.web.timestamps import Timestamp, shown_time
+from leads_api.web.values import shown_cents
+
+ActiveState = Literal["active", "archived"]
+
+
+class StatusShown(Struct, frozen=True, gc=False):
+    """The stage that a lead is in."""
+
+    id: int
+    title: str
+    color: str
+
+
+class Contact(Struct, frozen=True, gc=False):
+    """Whom to talk to."""
+
+    first_name: str | None
+    last_name: str | None
+    email: str | None
+    phone: str | None
+    job_position: str | None
+    company_name: str | None
+    website: str | None
+
+
+class Address(Struct, frozen=True, gc=False):
+    """Where they are."""
+
+    street: str | None
+    city: str | None
+    state: str | None
+    zip: str | None
+    country: str | None
+
+
+class Conversion(Struct, frozen=True, gc=False):
+    """Whether the lead has become a client."""
+
+    is_converted: bool
+    client_id: int | None
+    date: Timestamp | None
+
+
+class Dates(Struct, frozen=True, gc=False):
+    """When the record was made, and when it was last changed."""
+
+    created: Timestamp
+    updated: Timestamp
+
+
+class Lead(Struct, frozen=True, gc=False):
+    """A lead. All keys are always present, null where empty."""
+
+    id: int
+    title: str
+    value: Annotated[str | None, Meta(examples=["2500.00"], description="Money, with two decimals.")]
+    status: StatusShown
+    active_state: ActiveState
+    category: NameShown
+    source: str | None
+    last_contacted: Annotated[str | None, Meta(extra_json_schema={"format": "date"})]
+    description: str | None
+    contact: Contact
+    address: Address
+    converted: Conversion
+    assigned: Annotated[list[NameShown], Meta(description="By first name, last name, id.")]
+    tags: list[str]
+    dates: Dates
+    custom_fields: Annotated[dict[str, int | str | None], Meta(description="Every enabled custom field by its name.")]
+    comments_count: int
+    version: Annotated[int, Meta(description="Counts the changes of the lead.")]
+
+
+FIELDS = {
+    "lead_title": "title",
+    "lead_status": "status",
+    "lead_categoryid": "category",
+    "lead_firstname": "contact.first_name",
+    "lead_lastname": "contact.last_name",
+    "lead_email": "contact.email",
+    "lead_phone": "contact.phone",
+    "lead_company_name": "contact.company_name",
+    "lead_job_position": "contact.job_position",
+    "lead_website": "contact.website",
+    "lead_value": "value",
+    "lead_source": "source",
+    "lead_last_contacted": "last_contacted",
+    "lead_description": "description",
+    "lead_street": "address.street",
+    "lead_city": "address.city",
+    "lead_state": "address.state",
+    "lead_zip": "address.zip",
+    "lead_country": "address.country",
+}
+"""Where the document keeps what a request calls by another name."""
+
+_FOLDED = {
+    "title": "folded.title",
+    "contact.company_name": "folded.company",
+    "contact.email": "folded.email",
+    "source": "folded.source",
+}
+SEARCHED = ("title", "contact.company_name", "contact.email")
+"""What `search` looks at."""
+
+
+def folded(text: str | None) -> str | None:
+    """Return text as it is filtered and sorted by: the same in any case."""
+    return None if text is None else text.casefold()
+
+
+def assignments(given: Mapping[str, Any], fields: list[Document]) -> dict[str, Any]:
+    """Return what a request's fields set in the document, by path; folded copies included, `search` not."""
+    values = {FIELDS[name]: value for name, value in given.items() if name in FIELDS}
+    values |= {copy: folded(values[path]) for path, copy in _FOLDED.items() if path in values}
+    custom = custom_fields.stored(given.get("custom_fields", {}), fields)
+    return values | {f"custom.{field}": value for field, value in custom.items()}
+
+
+def new_document(lead_id: int, values: Mapping[str, Any], now: datetime, change: Document) -> Document:
+    """Return the document of a new lead from the paths that are set; all others are empty."""
+    document: Document = {
+        "_id": lead_id,
+        "title": None,
+        "value": None,
+        "status": None,
+        "active_state": "active",
+        "category": None,
+        "source": None,
+        "last_contacted": None,
+        "description": None,
+        "contact": dict.fromkeys(Contact.__struct_fields__),
+        "address": dict.fromkeys(Address.__struct_fields__),
+        "converted": {"is_converted": False, "client_id": None, "date": None},
+        "assigned": [],
+        "tags": [],
+        "custom": {},
+        "comments": [],
+        "comments_count": 0,
+        "comments_bytes": 0,
+        "version": 1,
+        "dates": {"created": now, "updated": now},
+        "folded": {"title": None, "company": None, "email": None, "source": None, "tags": []},
+        "search": [],
+        "change": change,
+    }
+    for path, value in values.items():
+        outer, _, inner = path.partition(".")
+        if inner:
+            document[outer][inner] = value
+        else:
+            document[outer] = value
+    document["search"] = pieces(document["title"], document["contact"]["company_name"], document["contact"]["email"])
+    return document
+
+
+def lead_of(document: Document, settings: Snapshot) -> Lead:
+    """Return a lead as callers see it. The settings must know its ids."""
+    status = settings.statuses[document["status"]]
+    category = settings.categories[document["category"]]
+    converted = document["converted"]
+    dates = document["dates"]
+    return Lead(
+        id=document["_id"],
+        title=document["title"],
+        value=None if document["value"] is None else shown_cents(document["value"]),
+        status=StatusShown(status["_id"], status["title"], status["color"]),
+        active_state=document["active_state"],
+        category=NameShown(category["_id"], category["name"]),
+        source=document["source"],
+        last_contacted=document["last_contacted"],
+        description=document["description"],
+        contact=Contact(**document["contact"]),
+        address=Address(**document["address"]),
+        converted=Conversion(
+            converted["is_converted"],
+            converted["client_id"],
+            None if converted["date"] is None else shown_time(converted["date"]),
+        ),
+        assigned=_people(document["assigned"], settings),
+        tags=document["tags"],
+        dates=Dates(shown_time(dates["created"]), shown_time(dates["updated"])),
+        custom_fields=custom_fields.shown(document["custom"], settings.custom_fields),
+        comments_count=document["comments_count"],
+        version=document["version"],
+    )
+
+
+def _people(ids: Iterable[int], settings: Snapshot) -> list[NameShown]:
+    # One whose assignments are just being removed has gone already; one that a race left behind keeps the name.
+    people = [person for i in ids if not (person := settings.people[i]).get("residue")]
+    people.sort(key=lambda person: (person["first_name"].casefold(), person["last_name"].casefold(), person["_id"]))
+    return [NameShown(person["_id"], person["name"]) for person in people]

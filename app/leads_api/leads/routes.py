@@ -1,0 +1,244 @@
+"""Endpoints of leads (contract, section 3)."""
+
+from litestar import Controller, Response, delete, get, patch, post, put
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from msgspec import UNSET
+from msgspec.structs import asdict
+
+from leads_api.clients.model import Client
+from leads_api.comments.model import Comment, CommentInput, CommentQuery
+from leads_api.comments.store import CommentStore
+from leads_api.leads.clone import CloneLead
+from leads_api.leads.convert import ConvertLead
+from leads_api.leads.delete import DeleteLead
+from leads_api.leads.model import Lead
+from leads_api.leads.schemas import (
+    Assignees,
+    CloneInput,
+    ConvertInput,
+    LeadInput,
+    LeadQuery,
+    StatusChoice,
+    Tags,
+)
+from leads_api.leads.store import LeadStore
+from leads_api.web.envelope import Answer, CursorMeta, CursorPage, Deleted, Listing, Page, created
+from leads_api.web.input import Changes
+from leads_api.web.openapi import failures
+from leads_api.web.paging import Paging
+
+Leads = NamedDependency[LeadStore]
+Comments = NamedDependency[CommentStore]
+User = NamedDependency[int]
+
+
+class LeadController(Controller):
+    """Sales leads."""
+
+    path = "/leads"
+    tags = ("Leads",)
+
+    @get(
+        summary="List leads",
+        description=(
+            "Filters combine with AND. Archived leads are listed unless `active_state` says otherwise. Every sort ends"
+            " with the id, so that walking the pages meets each lead once; nulls sort lowest. `total` is exact up to"
+            " 10 000; above that it may be up to 5 seconds old.\n\n"
+            "To read many leads, walk them: begin with `cursor=*`, go on with the `next_cursor` of each answer, until"
+            " that is null. A page costs the same however deep it is, and nothing is counted. Leads that stay as they"
+            " are during a walk are met exactly once; one that is created, or changed so that it moves in the list, may"
+            " be met or not, and with its new place a second time. A cursor does not expire."
+        ),
+    )
+    async def index(self, params: NamedDependency[LeadQuery], leads: Leads) -> Page[Lead] | CursorPage[Lead]:
+        message = "Leads retrieved successfully."
+        if params.cursor is not None:
+            found, following = await leads.walk(params)
+            return CursorPage(found, CursorMeta(params.limit, following), message)
+        found, total = await leads.page(params)
+        return Page(found, params.paging.meta(total), message)
+
+    @post(summary="Create a lead", description="Tags and assignees are set by their own endpoints.")
+    async def create(self, payload: NamedDependency[LeadInput], leads: Leads, user: User) -> Response[Answer[Lead]]:
+        lead = await leads.create(asdict(payload), user)
+        return created(lead, "Lead created successfully.", f"/api/leads/{lead.id}")
+
+    @get("/{lead_id:int}", summary="Get a lead", responses=failures(404))
+    async def show(self, lead_id: FromPath[int], leads: Leads) -> Answer[Lead]:
+        return Answer(await leads.get(lead_id), "Lead retrieved successfully.")
+
+    @put(
+        "/{lead_id:int}",
+        summary="Replace a lead",
+        description=(
+            "An omitted optional field becomes null. Tags, assignees, comments, the archived and the converted state"
+            " stay as they are."
+        ),
+        responses=failures(404),
+    )
+    async def replace(
+        self, lead_id: FromPath[int], payload: NamedDependency[LeadInput], leads: Leads, user: User
+    ) -> Answer[Lead]:
+        return Answer(await leads.change(lead_id, asdict(payload), user), "Lead updated successfully.")
+
+    @patch(
+        "/{lead_id:int}",
+        summary="Change a lead",
+        description="Any of the fields: an omitted one keeps its value, null clears it.",
+        responses=failures(404),
+    )
+    async def change(
+        self, lead_id: FromPath[int], payload: NamedDependency[Changes[LeadInput]], leads: Leads, user: User
+    ) -> Answer[Lead]:
+        return Answer(await leads.change(lead_id, payload.given, user), "Lead updated successfully.")
+
+    @delete(
+        "/{lead_id:int}",
+        summary="Delete a lead",
+        description="For good, with its comments, checklist items and files. A client made from it stays.",
+        status_code=200,
+        responses=failures(404),
+    )
+    async def destroy(self, lead_id: FromPath[int], delete_lead: NamedDependency[DeleteLead]) -> Answer[Deleted]:
+        await delete_lead(lead_id)
+        return Answer(Deleted(lead_id), "Lead deleted successfully.")
+
+    @put(
+        "/{lead_id:int}/status",
+        summary="Set a lead's status",
+        description='Setting "Converted" by hand does not convert.',
+        responses=failures(404),
+    )
+    async def set_status(
+        self, lead_id: FromPath[int], payload: NamedDependency[StatusChoice], leads: Leads, user: User
+    ) -> Answer[Lead]:
+        lead = await leads.update(lead_id, {"status": payload.status}, "status_changed", user)
+        return Answer(lead, "Lead status updated successfully.")
+
+    @put(
+        "/{lead_id:int}/assigned",
+        summary="Set a lead's assignees",
+        description="Replaces all of them; an empty array clears.",
+        responses=failures(404),
+    )
+    async def set_assigned(
+        self, lead_id: FromPath[int], payload: NamedDependency[Assignees], leads: Leads, user: User
+    ) -> Answer[Lead]:
+        distinct = list(dict.fromkeys(payload.assigned))
+        lead = await leads.update(lead_id, {"assigned": distinct}, "assigned", user)
+        return Answer(lead, "Lead assignees updated successfully.")
+
+    @put(
+        "/{lead_id:int}/tags",
+        summary="Set a lead's tags",
+        description="Replaces all of them; an empty array clears.",
+        responses=failures(404),
+    )
+    async def set_tags(
+        self, lead_id: FromPath[int], payload: NamedDependency[Tags], leads: Leads, user: User
+    ) -> Answer[Lead]:
+        return Answer(await leads.set_tags(lead_id, payload.tags, user), "Lead tags updated successfully.")
+
+    @put(
+        "/{lead_id:int}/archive",
+        summary="Archive a lead",
+        description="Takes no body. May be repeated.",
+        responses=failures(404),
+    )
+    async def archive(self, lead_id: FromPath[int], leads: Leads, user: User) -> Answer[Lead]:
+        lead = await leads.update(lead_id, {"active_state": "archived"}, "archived", user)
+        return Answer(lead, "Lead archived successfully.")
+
+    @put(
+        "/{lead_id:int}/activate",
+        summary="Activate an archived lead",
+        description="Takes no body. May be repeated.",
+        responses=failures(404),
+    )
+    async def activate(self, lead_id: FromPath[int], leads: Leads, user: User) -> Answer[Lead]:
+        lead = await leads.update(lead_id, {"active_state": "active"}, "activated", user)
+        return Answer(lead, "Lead activated successfully.")
+
+    @post(
+        "/{lead_id:int}/convert",
+        summary="Convert a lead to a client",
+        description=(
+            "In one transaction the lead is marked converted (or deleted, with all that belongs to it), the client and"
+            " its first user are written, and the welcome mail, if asked for, is queued. Of concurrent conversions of"
+            " one lead, or onto one e-mail, exactly one wins. A 409 carries the `client_id`."
+        ),
+        responses=failures(404, 409),
+    )
+    async def convert(
+        self,
+        lead_id: FromPath[int],
+        payload: NamedDependency[ConvertInput],
+        convert_lead: NamedDependency[ConvertLead],
+        user: User,
+    ) -> Response[Answer[Client]]:
+        client = await convert_lead(lead_id, payload, user)
+        return created(client, "Lead converted to client successfully.", f"/api/clients/{client.id}")
+
+    @post(
+        "/{lead_id:int}/clone",
+        summary="Clone a lead",
+        description=(
+            "Kept: category, description, source, job position, address, custom fields. Reset: dates, conversion,"
+            " archive, last contact, tags, assignees, comments. An optional field that is absent keeps the source's"
+            " value; null clears it."
+        ),
+        responses=failures(404),
+    )
+    async def clone(
+        self,
+        lead_id: FromPath[int],
+        payload: NamedDependency[CloneInput],
+        clone_lead: NamedDependency[CloneLead],
+        user: User,
+    ) -> Response[Answer[Lead]]:
+        lead = await clone_lead(lead_id, payload, user)
+        return created(lead, "Lead cloned successfully.", f"/api/leads/{lead.id}")
+
+    @get(
+        "/{lead_id:int}/comments",
+        summary="List a lead's comments",
+        description="Newest first; all of them, without `meta`, unless `page` or `limit` is given.",
+        responses=failures(404),
+    )
+    async def comments(
+        self,
+        lead_id: FromPath[int],
+        params: NamedDependency[CommentQuery],
+        lead_comments: Comments,
+        default_limit: NamedDependency[int],
+    ) -> Listing[Comment]:
+        paging = None
+        if params.page is not None or params.limit is not None:
+            paging = Paging(page=params.page or 1, limit=params.limit or default_limit)
+        found, total = await lead_comments.page(lead_id, paging)
+        meta = paging.meta(total) if paging else UNSET
+        return Listing(data=found, meta=meta, message="Lead comments retrieved successfully.")
+
+    @post("/{lead_id:int}/comments", summary="Comment on a lead", responses=failures(404))
+    async def add_comment(
+        self,
+        lead_id: FromPath[int],
+        payload: NamedDependency[CommentInput],
+        lead_comments: Comments,
+        user: User,
+    ) -> Response[Answer[Comment]]:
+        comment = await lead_comments.add(lead_id, payload.comment, user)
+        return created(comment, "Lead comment added successfully.", f"/api/leads/{lead_id}/comments")
+
+    @delete(
+        "/{lead_id:int}/comments/{comment_id:int}",
+        summary="Delete a comment",
+        status_code=200,
+        responses=failures(404),
+    )
+    async def delete_comment(
+        self, lead_id: FromPath[int], comment_id: FromPath[int], lead_comments: Comments, user: User
+    ) -> Answer[Deleted]:
+        await lead_comments.delete(lead_id, comment_id, user)
+        return Answer(Deleted(comment_id), "Lead comment deleted successfully.")

@@ -1,0 +1,262 @@
+"""The collection of leads: every query and every write of a whole lead."""
+
+from collections.abc import Collection
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import msgspec
+from pymongo import ReturnDocument
+
+from leads_api.catalog.cache import Catalog, Snapshot
+from leads_api.catalog.model import CONVERTED
+from leads_api.clock import now
+from leads_api.errors import NotFound, Unavailable
+from leads_api.leads import counts, listing
+from leads_api.leads.model import SEARCHED, Lead, assignments, lead_of, new_document
+from leads_api.leads.schemas import LeadQuery
+from leads_api.mongo.batching import Batcher, Shared, insert_each
+from leads_api.mongo.client import Database, Document, Session
+from leads_api.mongo.ids import Ids
+from leads_api.mongo.substrings import pieces
+from leads_api.mongo.turns import Turns
+from leads_api.telemetry.logs import request_id
+
+COLLECTION = "leads"
+INDEXES = {
+    COLLECTION: [
+        *listing.INDEXES,
+    ]
+}
+
+WHOLE = {"comments": 0, "search": 0, "folded": 0, "change": 0}
+"""What a lead is shown from: all but its comments and what only queries look at."""
+
+
+class LeadNotFound(NotFound):
+    """There is no lead of this id."""
+
+    message = "Lead not found."
+
+
+def change_of(event: str, by: int) -> Document:
+    """Return what is noted as a lead's last write: what it was, whose, and for which request."""
+    return {"type": event, "by": by, "request_id": request_id.get()}
+
+
+def touch(event: str, moment: datetime, by: int) -> Document:
+    """Return what every write does to a lead, whatever else it does."""
+    return {"$set": {"dates.updated": moment, "change": change_of(event, by)}, "$inc": {"version": 1}}
+
+
+class LeadStore:
+    """Reads and writes leads. Every write raises the version and is one update, its conditions in its filter."""
+
+    def __init__(self, database: Database, ids: Ids, catalog: Catalog, turns: Turns, *, seconds: float) -> None:
+        """Bound each batch of reads or creates to so many seconds; a change, or a list, waits for its turn."""
+        self.collection = self._leads = database[COLLECTION]
+        self._ids = ids
+        self._catalog = catalog
+        self._turns = turns
+        self._counts = counts.Counts(self._leads, turns, seconds=seconds)
+        self._pages = Shared(self._page, seconds=seconds)
+        self._reads = Batcher(self._find_all, seconds=seconds, gathers=True)
+        self._creates = Batcher(partial(insert_each, self._leads), seconds=seconds)
+
+    async def get(self, lead_id: int) -> Lead:
+        """Return a lead. Raises LeadNotFound."""
+        document = await self._reads(lead_id)
+        if document is None:
+            raise LeadNotFound
+        return await self.shown(document)
+
+    async def drain(self) -> None:
+        """Wait until no batch is under way."""
+        await self._counts.end()
+        await self._pages.drain()
+        await self._reads.drain()
+        await self._creates.drain()
+
+    async def page(self, query: LeadQuery) -> tuple[list[Lead], int]:
+        """Return a page of the list, and how many leads the filters find."""
+        return await self._pages(msgspec.json.encode(query), query)
+
+    async def _page(self, query: LeadQuery) -> tuple[list[Lead], int]:
+        if query.assigned_user_id is not None and await self._is_leaving(query.assigned_user_id):
+            return [], 0
+        wanted = listing.filter_of(query)
+        total = await self._counts.of(wanted)
+        paging = query.paging
+        old = total > counts.EXACT_UP_TO
+        if paging.skip >= total + (counts.EXACT_UP_TO if old else 0):
+            return [], total
+        async with self._turns.lists:
+            found = self._leads.find(wanted, WHOLE).sort(listing.order_of(query)).skip(paging.skip).limit(paging.limit)
+            documents = [document async for document in found]
+        if old and len(documents) != max(0, min(paging.limit, total - paging.skip)):
+            self._counts.doubt(wanted)
+            total = await self._counts.of(wanted)
+        return await self._shown_all(documents), total
+
+    async def walk(self, query: LeadQuery) -> tuple[list[Lead], str | None]:
+        """Return the leads that a walk meets next, and the cursor to go on from; None at the end."""
+        if query.assigned_user_id is not None and await self._is_leaving(query.assigned_user_id):
+            return [], None
+        projection = {path: kept for path, kept in WHOLE.items() if path != "folded"}  # titles are sorted by their copy
+        documents: list[Document] = []
+        async with self._turns.lists:
+            for wanted in listing.segments(query):
+                missing = query.limit + 1 - len(documents)  # one more than is shown tells whether and how it goes on
+                found = self._leads.find(wanted, projection).sort(listing.order_of(query)).limit(missing)
+                documents += [document async for document in found]
+                if len(documents) > query.limit:
+                    break
+        following = listing.next_cursor(query, documents)
+        return await self._shown_all(documents[: query.limit]), following
+
+    async def create(self, given: dict[str, Any], by: int) -> Lead:
+        """Write a new lead from the checked fields of a request."""
+        settings = await self._catalog.snapshot()
+        values = assignments(given, settings.custom_fields)
+        lead_id = await self._ids.take(COLLECTION)
+        document = new_document(lead_id, values, now(), change_of("created", by))
+        return await self.shown(await self._creates(document))
+
+    async def insert(self, document: Document, session: Session) -> None:
+        """Write a lead's document."""
+        await self._leads.insert_one(document, session=session)
+
+    async def change(self, lead_id: int, given: dict[str, Any], by: int) -> Lead:
+        """Set the fields that are given, and no others. Raises LeadNotFound."""
+        settings = await self._catalog.snapshot()
+        values = assignments(given, settings.custom_fields)
+        touched = [path for path in SEARCHED if path in values]
+        if not touched or len(touched) == len(SEARCHED):
+            if touched:
+                values["search"] = pieces(*(values[path] for path in SEARCHED))
+            return await self.update(lead_id, values, "updated", by)
+        while True:
+            # `search` is made of three fields, and not all of them were sent. The filter sees to it that the others are
+            # still what was read; changes of the same fields, or of other ones, do not get in each other's way.
+            before = await self.find(lead_id)
+            texts = {
+                "title": before["title"],
+                "contact.company_name": before["contact"]["company_name"],
+                "contact.email": before["contact"]["email"],
+            }
+            unchanged = {path: text for path, text in texts.items() if path not in touched}
+            values["search"] = pieces(*(texts | {path: values[path] for path in touched}).values())
+            after = await self._update({"_id": lead_id, **unchanged}, values, "updated", by)
+            if after is not None:
+                return await self.shown(after)
+
+    async def set_tags(self, lead_id: int, tags: list[str], by: int) -> Lead:
+        """Replace the tags; repeats, in any case, collapse to the first. Raises LeadNotFound."""
+        distinct: dict[str, str] = {}
+        for tag in tags:
+            distinct.setdefault(tag.casefold(), tag)
+        values = {"tags": list(distinct.values()), "folded.tags": list(distinct)}
+        return await self.update(lead_id, values, "tagged", by)
+
+    async def update(self, lead_id: int, values: dict[str, Any], event: str, by: int) -> Lead:
+        """Set some paths of a lead. Raises LeadNotFound."""
+        document = await self._update({"_id": lead_id}, values, event, by)
+        if document is None:
+            raise LeadNotFound
+        return await self.shown(document)
+
+    async def _update(self, wanted: Document, values: dict[str, Any], event: str, by: int) -> Document | None:
+        async with self._turns.change(COLLECTION, wanted["_id"]):
+            touched = touch(event, now(), by)
+            document: Document | None = await self._leads.find_one_and_update(
+                wanted,
+                touched | {"$set": values | touched["$set"]},
+                projection=WHOLE,
+                return_document=ReturnDocument.AFTER,
+            )
+        return document
+
+    async def mark_converted(self, lead: Document, client_id: int, moment: datetime, by: int, session: Session) -> None:
+        """Mark the lead; a second conversion at the same time conflicts here and starts over."""
+        touched = touch("converted", moment, by)
+        values = {
+            "converted": {"is_converted": True, "client_id": client_id, "date": moment},
+            "status": CONVERTED,
+        }
+        result = await self._leads.update_one(
+            {"_id": lead["_id"], "converted.is_converted": False},
+            touched | {"$set": values | touched["$set"]},
+            session=session,
+        )
+        if result.matched_count == 0:  # a server without snapshots let another call in between; nothing is kept
+            raise Unavailable
+
+    async def delete(self, lead_id: int, session: Session) -> bool:
+        """Remove a lead's document; tell whether it was there."""
+        result = await self._leads.delete_one({"_id": lead_id}, session=session)
+        return result.deleted_count == 1
+
+    async def hold(self, lead_id: int, session: Session) -> bool:
+        """Keep a lead from being deleted until the transaction ends; tell whether it is there.
+
+        The write is what makes a deletion at the same time conflict. It is no change of the lead: the version stays.
+        """
+        result = await self._leads.update_one({"_id": lead_id}, {"$inc": {"held": 1}}, session=session)
+        return result.matched_count == 1
+
+    async def existing(self, ids: Collection[int]) -> Collection[int]:
+        """Return those that are ids of leads."""
+        return {lead["_id"] async for lead in self._leads.find({"_id": {"$in": list(ids)}}, {"_id": 1})}
+
+    async def _find_all(self, lead_ids: list[int]) -> list[Document | Exception | None]:
+        if len(lead_ids) == 1:
+            return [await self._leads.find_one({"_id": lead_ids[0]}, WHOLE)]
+        found = {lead["_id"]: lead async for lead in self._leads.find({"_id": {"$in": list(set(lead_ids))}}, WHOLE)}
+        return [found.get(lead_id) for lead_id in lead_ids]
+
+    async def find(self, lead_id: int, session: Session = None) -> Document:
+        """Return a lead's document without its comments. Raises LeadNotFound."""
+        document = await self._leads.find_one({"_id": lead_id}, WHOLE, session=session)
+        if document is None:
+            raise LeadNotFound
+        return document
+
+    async def shown(self, document: Document) -> Lead:
+        """Return a lead as callers see it."""
+        (lead,) = await self._shown_all([document])
+        return lead
+
+    async def _shown_all(self, documents: list[Document]) -> list[Lead]:
+        settings = await self._catalog.snapshot()
+        if any(_newer(document, settings) for document in documents):
+            settings = await self._catalog.refreshed()
+        return [lead_of(document, settings) for document in documents]
+
+    async def _is_leaving(self, member_id: int) -> bool:
+        """Tell whether someone was deleted, and is just being taken from the leads."""
+        member = (await self._catalog.snapshot()).people.get(member_id, {})
+        return bool(member.get("residue"))
+
+    async def uses_status(self, status_id: int) -> bool:
+        """Tell whether a lead has this status."""
+        return await self._leads.find_one({"status": status_id}, {"_id": 1}) is not None
+
+    async def uses_category(self, category_id: int) -> bool:
+        """Tell whether a lead has this category."""
+        return await self._leads.find_one({"category": category_id}, {"_id": 1}) is not None
+
+    async def clear_assignments(self, member_id: int, by: int) -> None:
+        """Take someone from every lead, which is a change of each. Safe to repeat."""
+        await self._leads.update_many(
+            {"assigned": member_id},
+            {"$pull": {"assigned": member_id}, **touch("assigned", now(), by)},
+        )
+
+    async def clear_values(self, field_id: int, _by: int) -> None:
+        """Remove the values of a custom field from every lead, which no lead shows any more. Safe to repeat."""
+        path = f"custom.{field_id}"
+        await self._leads.update_many({path: {"$exists": True}}, {"$unset": {path: ""}})
+
+
+def _newer(document: Document, settings: Snapshot) -> bool:
+    return settings.lacks(status=document["status"], category=document["category"], people=document["assigned"])

@@ -1,0 +1,103 @@
+"""The queue of mails, a collection; a mail is taken under a lease, so that one process at a time sends it."""
+
+import random
+from datetime import timedelta
+from typing import Literal
+
+from bson import ObjectId
+from msgspec import Struct
+from pymongo import ReturnDocument
+
+from leads_api.clock import now
+from leads_api.mongo.client import Database, Document, Session
+from leads_api.mongo.indexes import Index
+
+COLLECTION = "mails"
+
+LEASE_SECONDS = 60.0
+FIRST_PAUSE_SECONDS = 5.0
+MAX_ATTEMPTS = 60
+"""With the longest pause of an hour, a mail server may be away for two days."""
+KEPT_SECONDS = 30 * 24 * 3600
+"""How long a mail that was sent, or is dead, can be looked at; it holds a name and an address."""
+_LONGEST_PAUSE_SECONDS = 3600.0
+
+
+INDEXES = {
+    COLLECTION: [
+        Index("due", (("status", 1), ("due", 1))),
+        Index("ended", (("ended", 1),), expire_seconds=KEPT_SECONDS),
+    ]
+}
+
+
+class Mail(Struct, frozen=True):
+    """A mail that this process may send until its lease ends."""
+
+    id: ObjectId
+    lease: ObjectId
+    recipient: str
+    name: str
+    template: Literal["welcome"]
+    attempts: int
+
+
+class MailQueue:
+    """Takes mails in, hands them out, and notes what became of them: queued, sent, or dead."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        lease_seconds: float = LEASE_SECONDS,
+        first_pause_seconds: float = FIRST_PAUSE_SECONDS,
+    ) -> None:
+        """A mail is the taker's for the length of the lease; the pauses between attempts double from the first one."""
+        self._mails = database[COLLECTION]
+        self.lease_seconds = lease_seconds
+        self._first_pause = first_pause_seconds
+
+    async def enqueue_welcome(self, recipient: str, name: str, session: Session) -> None:
+        """Queue the welcome to a client's first user, in the transaction."""
+        moment = now()
+        document = {
+            "_id": ObjectId(), "template": "welcome", "recipient": recipient, "name": name, "status": "queued",
+            "attempts": 0, "due": moment, "lease": None, "created": moment, "error": None,
+        }  # fmt: skip
+        await self._mails.insert_one(document, session=session)
+
+    async def take(self) -> Mail | None:
+        """Return a mail that is due, leased to the caller; None if there is none."""
+        moment, lease = now(), ObjectId()
+        document: Document | None = await self._mails.find_one_and_update(
+            # Under a lease, `due` is when it ends: a process that died with it holds the mail no longer than that.
+            {"status": "queued", "due": {"$lt": moment + timedelta(milliseconds=1)}},
+            {"$set": {"due": moment + timedelta(seconds=self.lease_seconds), "lease": lease}, "$inc": {"attempts": 1}},
+            sort=[("due", 1)],
+            return_document=ReturnDocument.AFTER,
+        )
+        if document is None:
+            return None
+        return Mail(
+            document["_id"], lease, document["recipient"], document["name"], document["template"],
+            document["attempts"],
+        )  # fmt: skip
+
+    async def sent(self, mail: Mail) -> None:
+        """Note that the mail was handed over."""
+        await self._end(mail, "sent", None)
+
+    async def failed(self, mail: Mail, error: str, *, for_good: bool) -> None:
+        """Note why the mail was not taken: it is tried again later, or is dead after the last attempt."""
+        if for_good or mail.attempts >= MAX_ATTEMPTS:
+            await self._end(mail, "dead", error)
+            return
+        pause = min(_LONGEST_PAUSE_SECONDS, self._first_pause * 2 ** (mail.attempts - 1))
+        due = now() + timedelta(seconds=pause * random.uniform(0.75, 1.25))  # noqa: S311 - jitter is no secret
+        await self._mails.update_one(
+            {"_id": mail.id, "lease": mail.lease}, {"$set": {"due": due, "lease": None, "error": error}}
+        )
+
+    async def _end(self, mail: Mail, status: str, error: str | None) -> None:
+        values = {"status": status, "lease": None, "error": error, "ended": now()}
+        await self._mails.update_one({"_id": mail.id, "lease": mail.lease}, {"$set": values})

@@ -1,0 +1,169 @@
+"""The embedded server: SecantusDB as a process of its own, on loopback, with its files in the data folder.
+
+It speaks MongoDB's wire protocol and has transactions; it is for a first look, for development and for tests.
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+START_SECONDS = 30.0
+STOP_SECONDS = 30.0
+_RECORD = "embedded.json"
+
+
+class CannotStart(Exception):  # noqa: N818 - named as the failures are
+    """The embedded server is not installed, or did not come up; the text says what to do."""
+
+
+def _command() -> str:
+    beside = Path(sys.executable).parent / "secantusd-py"
+    found = str(beside) if beside.exists() else shutil.which("secantusd-py")
+    if found is None:
+        raise CannotStart(
+            "The embedded server is not installed: run `pip install 'leads-api[embedded]'`, or set LEADS_MONGODB_URI."
+        )
+    return found
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def _uri(port: int) -> str:
+    # retryWrites=false: with it, every write costs milliseconds once the server has seen 10 000.
+    return f"mongodb://127.0.0.1:{port}/?replicaSet=secantus&retryWrites=false"
+
+
+def _alive(process_id: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+class Embedded:
+    """A running server. It ends with `stop`, and with the process that started it, however that ends."""
+
+    def __init__(self, folder: Path, *, port: int | None = None) -> None:
+        """Start the server and wait until it answers. Raises CannotStart."""
+        self._command = _command()
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            (folder / "embedded.log").touch()
+        except OSError as error:
+            raise CannotStart(
+                f"The data folder {folder} cannot be used ({error.strerror}): set LEADS_DATA_DIR, or LEADS_MONGODB_URI."
+            ) from None
+        self._folder = folder
+        self._record = folder / _RECORD
+        self._log = folder / "embedded.log"
+        self.port = port or _free_port()
+        self.uri = _uri(self.port)
+        self._process = self._spawn()
+        try:
+            self._wait()
+        except BaseException:
+            self._end()  # the record stays: it is another server's
+            raise
+        self._record.write_text(json.dumps({"port": self.port, "owner": os.getpid()}))
+
+    def _wait(self) -> None:
+        until = time.monotonic() + START_SECONDS
+        while not _answers(self.port):
+            if time.monotonic() > until or (self._ended() and not self._is_left_behind()):
+                raise CannotStart(
+                    f"The embedded server did not start; {self._log} tells why. Is another one using {self._folder}?"
+                )
+            if self._ended():  # the server of a process that was killed is still ending, and holds the files
+                self._process = self._spawn()
+            time.sleep(0.05)
+
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        arguments = [
+            self._command, "--host", "127.0.0.1", "--port", str(self.port), "--storage-path",
+            str(self._folder / "store"), "--sync-on-commit", "--log-level", "WARNING",
+        ]  # fmt: skip
+        # A pipe that closes with this process, even when that is killed, ends the server: no orphan keeps the files.
+        watch = (
+            'exec 3<&0; "$@" 3<&- & server=$!; { cat <&3 >/dev/null; kill -TERM $server 2>/dev/null; } & wait $server'
+        )
+        with self._log.open("ab") as output:
+            return subprocess.Popen(  # noqa: S603 - our own command line
+                ["/bin/sh", "-c", watch, "sh", *arguments],
+                stdin=subprocess.PIPE, stdout=output, stderr=output,
+                start_new_session=True,  # Ctrl-C reaches the service, which then stops the server in order
+            )  # fmt: skip
+
+    def _ended(self) -> bool:
+        if self._process.poll() is None:
+            return False
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        return True
+
+    def _is_left_behind(self) -> bool:
+        """Tell whether the folder's last server has lost its owner."""
+        try:
+            return not _alive(int(json.loads(self._record.read_text())["owner"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+    def stop(self) -> None:
+        """End the server in order and wait until it has written everything."""
+        self._record.unlink(missing_ok=True)
+        self._end()
+
+    def _end(self) -> None:
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, 9)
+            self._process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+@contextmanager
+def attached(folder: Path) -> Iterator[str]:
+    """Yield the URI of the server of a data folder: the running one, or one started for the length of the block."""
+    try:
+        port = int(json.loads((folder / _RECORD).read_text())["port"])
+    except (OSError, ValueError, KeyError, TypeError):
+        port = 0
+    if port and _answers(port):
+        yield _uri(port)
+        return
+    with Embedded(folder) as server:
+        yield server.uri

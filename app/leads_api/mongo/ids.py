@@ -1,0 +1,49 @@
+"""Ids: positive integers, counted up per kind, never given twice."""
+
+from functools import partial
+
+from pymongo import ReturnDocument
+
+from leads_api.mongo.batching import Batcher
+from leads_api.mongo.client import Database, NotSetUp
+from leads_api.mongo.faults import Duplicate
+
+_SECONDS = 5.0
+
+
+class Ids:
+    """The counters, one document for each kind of record. What is asked for at the same moment is one step of one."""
+
+    def __init__(self, database: Database, *, seconds: float = _SECONDS) -> None:
+        """Bound each step to so many seconds."""
+        self._counters = database["counters"]
+        self._seconds = seconds
+        self._steps: dict[str, Batcher[int, int]] = {}
+
+    async def take(self, kind: str, count: int = 1) -> int:
+        """Return the next id, or the last of so many. Not in a transaction: there, all creates would wait in line."""
+        if (step := self._steps.get(kind)) is None:
+            step = self._steps[kind] = Batcher(partial(self._step, kind), seconds=self._seconds)
+        return await step(count)
+
+    async def drain(self) -> None:
+        """Wait until no step is under way."""
+        for step in self._steps.values():
+            await step.drain()
+
+    async def begin(self, lasts: dict[str, int]) -> None:
+        """Create the counters that are missing, so that none is ever created by two callers at once."""
+        for kind, last in lasts.items():
+            try:
+                await self._counters.update_one({"_id": kind}, {"$setOnInsert": {"last": last}}, upsert=True)
+            except Duplicate:  # another process was faster
+                continue
+
+    async def _step(self, kind: str, counts: list[int]) -> list[int | Exception]:
+        counter = await self._counters.find_one_and_update(
+            {"_id": kind}, {"$inc": {"last": sum(counts)}}, return_document=ReturnDocument.AFTER
+        )
+        if counter is None:
+            raise NotSetUp
+        last = counter["last"] - sum(counts)
+        return [last := last + count for count in counts]

@@ -1,0 +1,181 @@
+"""The parts of the service, joined: stores, verbs, and what they are handed."""
+
+from collections.abc import Collection
+from typing import Any
+
+from leads_api.access.keys import Gate, KeyStore
+from leads_api.catalog.cache import Catalog
+from leads_api.catalog.custom_fields import LeadRules
+from leads_api.catalog.delete import CatalogDeletion
+from leads_api.catalog.model import (
+    ADMIN,
+    CATEGORIES,
+    CUSTOM_FIELDS,
+    STATUSES,
+    TEAM,
+    Category,
+    CustomField,
+    LeadStatus,
+    TeamMember,
+)
+from leads_api.catalog.store import CatalogStore
+from leads_api.checklists import store as checklists_store
+from leads_api.checklists.store import ChecklistNotFound, ChecklistStore
+from leads_api.clients.store import ClientStore
+from leads_api.comments.store import CommentLimits, CommentStore
+from leads_api.files.store import FileStore
+from leads_api.leads import store as leads_store
+from leads_api.leads.clone import CloneLead
+from leads_api.leads.convert import ConvertLead
+from leads_api.leads.delete import DeleteLead
+from leads_api.leads.model import FIELDS
+from leads_api.leads.store import LeadNotFound, LeadStore
+from leads_api.mail.sender import MailSender
+from leads_api.mail.store import MailQueue
+from leads_api.mongo.client import Client, gridfs, is_mongomock
+from leads_api.mongo.ids import Ids
+from leads_api.mongo.transaction import OneAtATime, Transactions
+from leads_api.mongo.turns import Turns
+from leads_api.settings import Settings
+from leads_api.users.store import UserStore
+from leads_api.web.input import Inputs
+
+_DATABASE_SHARE = 0.9
+_SELECTION_SECONDS = 0.6
+"""PyMongo's asynchronous client looks only every half second whether it has waited long enough for a server."""
+
+
+def database_seconds(settings: Settings) -> float:
+    """Return the seconds that a request may wait for the database.
+
+    The driver's deadline comes a little before the request's: it is the driver that gives up, and is free again. To
+    cancel it can break a lock of PyMongo's asynchronous client under Python 3.11 (docs/decisions/0007-two-drivers.md).
+    """
+    seconds = settings.request_timeout * _DATABASE_SHARE
+    if settings.mongodb_driver == "pymongo":
+        return max(settings.request_timeout / 2, seconds - _SELECTION_SECONDS)
+    return seconds
+
+
+class Services:
+    """All of them, on one database."""
+
+    def __init__(self, settings: Settings, client: Client) -> None:
+        database = client[settings.mongodb_database]
+        seconds = database_seconds(settings)
+        turns = Turns()
+        ids = Ids(database, seconds=seconds)
+        transact = OneAtATime() if is_mongomock(client) else Transactions(database, seconds=seconds)
+        catalog = Catalog(database, seconds=settings.cache_seconds)
+        limits = CommentLimits(count=settings.max_comments, size=settings.max_comment_bytes)
+
+        self._settings = settings
+        self._catalog = catalog
+        self.database = database
+        self.ids = ids
+        self.transact = transact
+        self.statuses: CatalogStore[LeadStatus] = CatalogStore(STATUSES, database, ids, transact, catalog)
+        self.categories: CatalogStore[Category] = CatalogStore(CATEGORIES, database, ids, transact, catalog)
+        self.team: CatalogStore[TeamMember] = CatalogStore(TEAM, database, ids, transact, catalog)
+        self.custom_fields: CatalogStore[CustomField] = CatalogStore(CUSTOM_FIELDS, database, ids, transact, catalog)
+        self.leads = LeadStore(database, ids, catalog, turns, seconds=seconds)
+        self.clients = ClientStore(database, catalog, turns)
+        self.checklists = ChecklistStore(database, ids, transact, turns, self.leads.hold)
+        self.files = FileStore(database, lambda: gridfs(database), ids, transact)
+        self.lead_comments = CommentStore(
+            self.leads.collection,
+            ids,
+            catalog,
+            limits,
+            turns,
+            parent_not_found=LeadNotFound,
+            touch=leads_store.touch,
+        )
+        self.checklist_comments = CommentStore(
+            self.checklists.collection,
+            ids,
+            catalog,
+            limits,
+            turns,
+            parent_not_found=ChecklistNotFound,
+            touch=checklists_store.touch,
+        )
+        self.mails = MailQueue(database)
+        self.sender = _sender(settings, self.mails)
+        self.delete_lead = DeleteLead(self.leads, self.checklists, self.files, transact)
+        self.clone_lead = CloneLead(self.leads, self.checklists, self.files, ids, transact)
+        self.convert_lead = ConvertLead(
+            leads=self.leads,
+            clients=self.clients,
+            users=UserStore(database),
+            mails=self.mails,
+            delete_lead=self.delete_lead,
+            ids=ids,
+            transact=transact,
+            mail_queued=self.sender.wake if self.sender else lambda: None,
+        )
+        self.deletion = CatalogDeletion(
+            statuses=self.statuses,
+            categories=self.categories,
+            team=self.team,
+            custom_fields=self.custom_fields,
+            status_used=self.leads.uses_status,
+            category_used=self._category_used,
+            clear_assignments=self.leads.clear_assignments,
+            clear_values=self.leads.clear_values,
+        )
+        self.keys = KeyStore(database, ids, seconds=seconds)
+        self.gate = Gate(
+            self.keys,
+            fixed_key=settings.api_key,
+            fixed_user=ADMIN,
+            is_active=catalog.is_active,
+            seconds=settings.cache_seconds,
+        )
+
+    def inputs(self) -> Inputs:
+        """Return what reads and checks requests."""
+        return Inputs(
+            max_body_bytes=self._settings.max_body_bytes,
+            defaults={"limit": self._settings.default_limit},
+            lookups={
+                "lead_status": self._catalog.statuses,
+                "lead_category": self._catalog.lead_categories,
+                "assignee": self._catalog.assignable,
+                "lead": self.leads.existing,
+                "custom_field_name": _free_names,
+            },
+            dynamic={"leads": LeadRules(self._catalog)},
+        )
+
+    def dependencies(self) -> dict[str, Any]:
+        """Return what handlers may ask for, by name."""
+        return {
+            "leads": self.leads,
+            "lead_comments": self.lead_comments,
+            "convert_lead": self.convert_lead,
+            "clone_lead": self.clone_lead,
+            "delete_lead": self.delete_lead,
+            "checklists": self.checklists,
+            "checklist_comments": self.checklist_comments,
+            "clients": self.clients,
+            "statuses": self.statuses,
+            "categories": self.categories,
+            "team": self.team,
+            "custom_fields": self.custom_fields,
+            "deletion": self.deletion,
+            "default_limit": self._settings.default_limit,
+        }
+
+    async def _category_used(self, category_id: int) -> bool:
+        return await self.leads.uses_category(category_id) or await self.clients.uses_category(category_id)
+
+
+def _sender(settings: Settings, mails: MailQueue) -> MailSender | None:
+    if settings.smtp_url is None or settings.mail_from is None or settings.portal_url is None:
+        return None
+    return MailSender(mails, smtp_url=settings.smtp_url, mail_from=settings.mail_from, portal_url=settings.portal_url)
+
+
+async def _free_names(names: Collection[str]) -> Collection[str]:
+    return set(names) - set(FIELDS)

@@ -1,0 +1,227 @@
+"""Values of a query or a body: what was sent is converted to what is held, or it is said what is wrong with it.
+
+Texts: contract, section 1.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from leads_api.errors import Faults
+
+INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+MAX_CENTS = 9_999_999_999
+MAX_LIMIT = 100
+_NUMBER_LENGTH = 100
+
+_INTEGER = re.compile(r"-?[0-9]{1,30}", re.ASCII)
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_TIMESTAMP = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})", re.ASCII
+)
+_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CENT = Decimal("0.01")
+
+
+class Wrong(Exception):  # noqa: N818 - read as "this is wrong: ..."
+    """What is wrong with a value; `{}` in the text stands for the field's name."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
+NOT_ALLOWED = "The {} field contains characters that are not allowed."
+NOT_RECOGNISED = "The {} field is not recognised."
+NOT_SELECTABLE = "The selected {} is invalid."
+REQUIRED = "The {} field is required."
+TAKEN = "The {} has already been taken."
+
+Convert = Callable[[object], Any]
+"""Turns a value that is not blank into what the struct holds, or raises Wrong."""
+
+
+def label(name: str) -> str:
+    """Return how a text calls a field: its name with spaces."""
+    return name.replace("_", " ")
+
+
+def add_fault(faults: Faults, name: str, text: str) -> None:
+    """Add a text about a field."""
+    faults.setdefault(name, []).append(text.replace("{}", label(name)))
+
+
+def is_blank(value: object) -> bool:
+    """Tell whether a value counts as empty: null, or a string of nothing but white space."""
+    if value is None:
+        return True
+    # Python counts some control characters as white space; they are for the rule to refuse.
+    return type(value) is str and (not value or (value.isspace() and not _CONTROL.search(value)))
+
+
+def text(maximum: int) -> Callable[[object], str]:
+    """Text, trimmed, of so many characters at most; tab, line feed and carriage return are the only controls."""
+
+    def convert(value: object) -> str:
+        if type(value) is not str:
+            raise Wrong("The {} field must be a string.")
+        if _CONTROL.search(value):
+            raise Wrong(NOT_ALLOWED)
+        trimmed = value.strip()
+        if len(trimmed) > maximum:
+            raise Wrong(f"The {{}} field must not be greater than {maximum} characters.")
+        return trimmed
+
+    return convert
+
+
+def email(maximum: int) -> Callable[[object], str]:
+    """An e-mail address: one `@`, no white space, a domain with a dot; other letters than ASCII's are welcome."""
+    as_text = text(maximum)
+
+    def convert(value: object) -> str:
+        address = as_text(value)
+        if not _EMAIL.fullmatch(address) or not address.isprintable():
+            raise Wrong("The {} field must be a valid email address.")
+        return address
+
+    return convert
+
+
+def integer(minimum: int = INT64_MIN, maximum: int = INT64_MAX) -> Callable[[object], int]:
+    """A JSON integer or its decimal digits as a string, within 64 bits and the bounds."""
+
+    def convert(value: object) -> int:
+        if type(value) is str and _INTEGER.fullmatch(value):
+            value = int(value)
+        if type(value) is not int or not INT64_MIN <= value <= INT64_MAX:
+            raise Wrong("The {} field must be an integer.")
+        if value < minimum:
+            raise Wrong(f"The {{}} field must be at least {minimum}.")
+        if value > maximum:
+            raise Wrong(f"The {{}} field must not be greater than {maximum}.")
+        return value
+
+    return convert
+
+
+def cents(minimum: int, maximum: int) -> Callable[[object], int]:
+    """A JSON number or its plain decimal notation, rounded half-up from the decimal as written; held in cents."""
+    low, high = Decimal(minimum) / 100, Decimal(maximum) / 100
+
+    def convert(value: object) -> int:
+        number = _decimal(value)
+        signed = type(value) is str and value.startswith("-")
+        if number < low or (signed and minimum == 0):  # the sign is looked at before rounding: -0.001 is negative
+            raise Wrong(f"The {{}} field must be at least {low if minimum else 0}.")
+        # Compared before it is rounded as well: quantizing cannot hold 1e400.
+        if number > high + 1 or (rounded := number.quantize(_CENT, ROUND_HALF_UP)) > high:
+            raise Wrong(f"The {{}} field must not be greater than {high}.")
+        return int(rounded * 100)
+
+    return convert
+
+
+def _decimal(value: object) -> Decimal:
+    if type(value) is Decimal and value.is_finite():
+        return value
+    if type(value) is int or (type(value) is str and len(value) <= _NUMBER_LENGTH and _NUMBER.fullmatch(value)):
+        return Decimal(value)
+    raise Wrong("The {} field must be a number.")
+
+
+def shown_cents(amount: int) -> str:
+    """Return cents as the contract shows money: `"2500.00"`."""
+    sign = "-" if amount < 0 else ""
+    return f"{sign}{abs(amount) // 100}.{abs(amount) % 100:02}"
+
+
+def calendar_date(value: object) -> str:
+    """A date, `YYYY-MM-DD` and nothing else."""
+    if type(value) is str and _DATE.fullmatch(value):
+        try:
+            return date.fromisoformat(value).isoformat()
+        except ValueError:
+            pass
+    raise Wrong("The {} field must be a valid date.")
+
+
+def moment(*, end: bool) -> Callable[[object], datetime]:
+    """A date or a timestamp: the first whole millisecond at or after it, or (`end`) the last that it includes."""
+
+    def convert(value: object) -> datetime:
+        if type(value) is str and _DATE.fullmatch(value):
+            day = datetime.fromisoformat(calendar_date(value)).replace(tzinfo=UTC)
+            # Not "plus a day, minus a millisecond": 9999-12-31 has no next day.
+            return day.replace(hour=23, minute=59, second=59, microsecond=999_000) if end else day
+        try:
+            if type(value) is not str or not _TIMESTAMP.fullmatch(value):
+                raise ValueError
+            at = datetime.fromisoformat(value).astimezone(UTC)
+            whole = at.replace(microsecond=at.microsecond // 1000 * 1000)
+            return whole if end or whole == at else whole + timedelta(milliseconds=1)
+        except (ValueError, OverflowError):
+            raise Wrong("The {} field must be a valid date.") from None
+
+    return convert
+
+
+BOOLEANS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+
+
+def flag(value: object) -> bool:
+    """True or false; as a string also 1/0, yes/no, on/off."""
+    if type(value) is bool:
+        return value
+    if type(value) is str and value in BOOLEANS:
+        return BOOLEANS[value]
+    raise Wrong("The {} field must be true or false.")
+
+
+def choice(options: Sequence[str]) -> Callable[[object], str]:
+    """One of the options, to the letter."""
+
+    def convert(value: object) -> str:
+        if type(value) is not str or value not in options:
+            raise Wrong(NOT_SELECTABLE)
+        return value
+
+    return convert
+
+
+def pattern(expression: str, maximum: int) -> Callable[[object], str]:
+    """A name of a fixed form."""
+    as_text, compiled = text(maximum), re.compile(expression, re.ASCII)
+
+    def convert(value: object) -> str:
+        name = as_text(value)
+        if not compiled.fullmatch(name):
+            raise Wrong(NOT_ALLOWED)
+        return name
+
+    return convert
+
+
+def ids(value: object) -> list[int]:
+    """One id, or several as `1,3`."""
+    one = integer(minimum=1)
+    if type(value) is not str:
+        raise Wrong("The {} field must be an integer.")
+    parts = value.split(",")
+    if len(parts) > MAX_LIMIT:
+        raise Wrong(f"The {{}} field must not have more than {MAX_LIMIT} items.")
+    return [one(part) for part in parts]
+
+
+def page_limit(value: object) -> int:
+    """Records on a page; more than 100 are capped to 100."""
+    return min(integer(minimum=1)(value), MAX_LIMIT)
+
+
+def search_words(value: object) -> str:
+    """Words to search for; bounded, so that a query stays one."""
+    return text(250)(value)
