@@ -14,7 +14,7 @@ from typing import IO
 
 import httpx
 
-from leads_api.mongo.embedded import Embedded
+from leads_api.server.embedded import Embedded
 
 HERE = Path(__file__).parent
 DATA = HERE / ".data"

@@ -14,7 +14,7 @@ from mongomock_motor import AsyncMongoMockClient
 
 from leads_api.asgi import create_app
 from leads_api.mongo.client import Client, Database, close, connect, deadline
-from leads_api.mongo.embedded import Embedded
+from leads_api.server.embedded import Embedded
 from leads_api.settings import Settings
 from tests.client import KEY, Api
 

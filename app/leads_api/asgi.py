@@ -19,20 +19,21 @@ from leads_api.catalog.routes import CategoryController, CustomFieldController, 
 from leads_api.checklists.routes import ChecklistController
 from leads_api.clients.routes import ClientController
 from leads_api.errors import Failure, Unavailable
+from leads_api.http import health
+from leads_api.http.cors import Cors
+from leads_api.http.pipeline import Admit, Shell
+from leads_api.http.rate_limit import RateLimit
+from leads_api.http.router import PER_REQUEST, Endpoints
 from leads_api.leads.routes import LeadController
 from leads_api.lifespan import Lifespan
 from leads_api.mongo.client import Client, connect, deadline, ping
 from leads_api.mongo.faults import DatabaseError, as_failure
-from leads_api.openapi import DESCRIPTION, EXAMPLES, TAGS, TITLE
+from leads_api.openapi import page
+from leads_api.openapi.document import document
+from leads_api.openapi.words import DESCRIPTION, EXAMPLES, TAGS, TITLE
 from leads_api.services import Services, database_seconds
 from leads_api.settings import Settings, from_environment, unknown_variables
 from leads_api.telemetry import logs
-from leads_api.web import docs, health
-from leads_api.web.cors import Cors
-from leads_api.web.endpoints import PER_REQUEST, Endpoints
-from leads_api.web.limits import RateLimit
-from leads_api.web.openapi import document
-from leads_api.web.shell import Admit, Shell
 
 _log = logging.getLogger("leads.asgi")
 
@@ -71,7 +72,7 @@ def create_app(settings: Settings, mongo: Client | None = None) -> Litestar:
         openapi_config=None,
         logging_config=None,
     )
-    for handler in docs.handlers(_document(app)):
+    for handler in page.handlers(_document(app)):
         app.register(handler)
     app.asgi_handler = Shell(
         Endpoints(app.routes, parts, services.inputs()),

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from leads_api.errors import Failure
+from leads_api.http.health import Readiness
 from leads_api.mail.sender import MailSender
 from leads_api.mongo.client import (
     REACH_SECONDS,
@@ -21,7 +22,6 @@ from leads_api.mongo.client import (
 from leads_api.mongo.faults import DatabaseError
 from leads_api.setup import set_up
 from leads_api.tasks import end
-from leads_api.web.health import Readiness
 
 END_SECONDS = 12.0
 """More than what ends by itself takes. Whatever else holds up the end, it must not do so for ever."""

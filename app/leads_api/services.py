@@ -38,7 +38,7 @@ from leads_api.mongo.transaction import OneAtATime, Transactions
 from leads_api.mongo.turns import Turns
 from leads_api.settings import Settings
 from leads_api.users.store import UserStore
-from leads_api.web.input import Inputs
+from leads_api.validation.inputs import Inputs
 
 _DATABASE_SHARE = 0.9
 _SELECTION_SECONDS = 0.6

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from leads_api.mongo.embedded import Embedded
+from leads_api.server.embedded import Embedded
 from tests.client import Json
 from tests.wire.process import SECONDS, Service, free_port, hanging, running, started
 

@@ -8,8 +8,8 @@ import pytest
 from mongomock_motor import AsyncMongoMockClient
 
 from leads_api import lifespan
+from leads_api.http.health import Readiness
 from leads_api.lifespan import Lifespan
-from leads_api.web.health import Readiness
 
 
 async def test_what_never_ends_does_not_hold_the_end_and_is_told(

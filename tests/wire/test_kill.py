@@ -22,7 +22,7 @@ import pytest
 import uvloop
 
 from leads_api.mongo.client import Database, connect
-from leads_api.mongo.embedded import Embedded
+from leads_api.server.embedded import Embedded
 from leads_api.settings import Settings
 from tests.client import KEY, Api, Json
 from tests.conftest import serving

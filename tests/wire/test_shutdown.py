@@ -10,7 +10,7 @@ from time import monotonic
 
 import pytest
 
-from leads_api.mongo.embedded import Embedded
+from leads_api.server.embedded import Embedded
 from tests.client import KEY
 from tests.wire.process import Service, came_to_nothing, free_port, hanging, running, started
 

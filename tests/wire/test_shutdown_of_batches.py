@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from leads_api.mongo.embedded import Embedded
+from leads_api.server.embedded import Embedded
 from tests.client import Json
 from tests.simulators.relay import Relay, Seen
 from tests.wire.process import Service, came_to_nothing, running, until

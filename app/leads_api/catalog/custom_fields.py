@@ -5,8 +5,8 @@ from typing import Any
 
 from leads_api.catalog.cache import Catalog
 from leads_api.mongo.client import Document
-from leads_api.web.rules import Rule
-from leads_api.web.values import INT64_MAX, Convert, calendar_date, cents, choice, integer, shown_cents, text
+from leads_api.validation.rules import Rule
+from leads_api.validation.values import INT64_MAX, Convert, calendar_date, cents, choice, integer, shown_cents, text
 
 MAX_TEXT, MAX_PARAGRAPH = 250, 65_000
 

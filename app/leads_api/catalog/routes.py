@@ -18,11 +18,10 @@ from leads_api.catalog.schemas import (
 )
 from leads_api.catalog.store import CatalogStore
 from leads_api.errors import Invalid
-from leads_api.web.envelope import Answer, Deleted, Page, created
-from leads_api.web.input import Changes
-from leads_api.web.openapi import failures
-from leads_api.web.paging import Paging
-from leads_api.web.values import REQUIRED
+from leads_api.http.envelope import Answer, Deleted, Page, created, failures
+from leads_api.validation.inputs import Changes
+from leads_api.validation.paging import Paging
+from leads_api.validation.values import REQUIRED
 
 Statuses = NamedDependency[CatalogStore[LeadStatus]]
 Categories = NamedDependency[CatalogStore[Category]]

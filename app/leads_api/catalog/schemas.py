@@ -6,10 +6,10 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from leads_api.catalog.model import CategoryType, Datatype, MemberStatus
-from leads_api.web.fields import Email
-from leads_api.web.input import Consistent
-from leads_api.web.paging import Paging
-from leads_api.web.values import REQUIRED, TAKEN, pattern
+from leads_api.validation.fields import Email
+from leads_api.validation.inputs import Consistent
+from leads_api.validation.paging import Paging
+from leads_api.validation.values import REQUIRED, TAKEN, pattern
 
 Position = Annotated[int, Meta(ge=0, le=1_000_000_000, description="Place in the default order; default last.")]
 _NAME = r"[a-z][a-z0-9_]{0,63}"

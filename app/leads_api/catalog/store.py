@@ -12,8 +12,8 @@ from leads_api.mongo.faults import Duplicate
 from leads_api.mongo.ids import Ids
 from leads_api.mongo.indexes import Index
 from leads_api.mongo.transaction import Transact
-from leads_api.web.paging import Paging
-from leads_api.web.values import TAKEN
+from leads_api.validation.paging import Paging
+from leads_api.validation.values import TAKEN
 
 T = TypeVar("T")
 

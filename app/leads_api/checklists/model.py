@@ -5,11 +5,10 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from leads_api.clock import Timestamp, shown_time
 from leads_api.mongo.client import Document
-from leads_api.web.envelope import PageMeta
-from leads_api.web.fields import Id
-from leads_api.web.paging import Paging
-from leads_api.web.timestamps import Timestamp, shown_time
+from leads_api.validation.fields import Id
+from leads_api.validation.paging import PageMeta, Paging
 
 ItemStatus = Literal["pending", "completed"]
 Text = Annotated[str, Meta(max_length=1000)]

@@ -18,10 +18,9 @@ from leads_api.checklists.model import (
 from leads_api.checklists.store import ChecklistStore
 from leads_api.comments.model import Comment, CommentInput
 from leads_api.comments.store import CommentStore
-from leads_api.web.envelope import Answer, Deleted, Listing, Page, created
-from leads_api.web.input import Changes
-from leads_api.web.openapi import failures
-from leads_api.web.paging import Paging
+from leads_api.http.envelope import Answer, Deleted, Listing, Page, created, failures
+from leads_api.validation.inputs import Changes
+from leads_api.validation.paging import Paging
 
 Checklists = NamedDependency[ChecklistStore]
 Comments = NamedDependency[CommentStore]

@@ -14,8 +14,8 @@ from leads_api.mongo.ids import Ids
 from leads_api.mongo.indexes import Index
 from leads_api.mongo.transaction import Transact
 from leads_api.mongo.turns import Turns
-from leads_api.web.paging import Paging
-from leads_api.web.values import NOT_SELECTABLE
+from leads_api.validation.paging import Paging
+from leads_api.validation.values import NOT_SELECTABLE
 
 COLLECTION = "checklists"
 INDEXES = {

@@ -6,8 +6,8 @@ from msgspec import Meta, Struct
 
 from leads_api.catalog.cache import Snapshot
 from leads_api.catalog.model import NameShown
+from leads_api.clock import Timestamp, shown_time
 from leads_api.mongo.client import Document
-from leads_api.web.timestamps import Timestamp, shown_time
 
 
 class Shipping(Struct, frozen=True, gc=False):

@@ -9,10 +9,9 @@ from msgspec import Meta
 
 from leads_api.clients.model import Client
 from leads_api.clients.store import ClientStore
-from leads_api.web.envelope import Answer, Page
-from leads_api.web.fields import Words
-from leads_api.web.openapi import failures
-from leads_api.web.paging import Paging
+from leads_api.http.envelope import Answer, Page, failures
+from leads_api.validation.fields import Words
+from leads_api.validation.paging import Paging
 
 
 class ClientQuery(Paging, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from leads_api.mongo.indexes import Index
 from leads_api.mongo.substrings import occurring, pieces
 from leads_api.mongo.turns import Turns
 from leads_api.users.store import folded_email
-from leads_api.web.paging import Paging
+from leads_api.validation.paging import Paging
 
 COLLECTION = "clients"
 INDEXES = {

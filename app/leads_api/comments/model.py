@@ -6,9 +6,9 @@ from msgspec import Meta, Struct
 
 from leads_api.catalog.cache import Snapshot
 from leads_api.catalog.model import NameShown
+from leads_api.clock import Timestamp, shown_time
 from leads_api.mongo.client import Document
-from leads_api.web.fields import Limit, Page
-from leads_api.web.timestamps import Timestamp, shown_time
+from leads_api.validation.fields import Limit, Page
 
 
 class CommentDates(Struct, frozen=True, gc=False):

@@ -11,7 +11,7 @@ from leads_api.errors import Invalid, NotFound
 from leads_api.mongo.client import Collection, Document
 from leads_api.mongo.ids import Ids
 from leads_api.mongo.turns import Turns
-from leads_api.web.paging import Paging
+from leads_api.validation.paging import Paging
 
 
 class CommentNotFound(NotFound):

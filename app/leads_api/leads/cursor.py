@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 
 from leads_api.leads.model import folded
 from leads_api.mongo.substrings import unaccented
-from leads_api.web.values import INT64_MAX, INT64_MIN, NOT_SELECTABLE, Wrong
+from leads_api.validation.values import INT64_MAX, INT64_MIN, NOT_SELECTABLE, Wrong
 
 START = "*"
 MAX_LENGTH = 2048

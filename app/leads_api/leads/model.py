@@ -9,10 +9,10 @@ from msgspec import Meta, Struct
 from leads_api.catalog import custom_fields
 from leads_api.catalog.cache import Snapshot
 from leads_api.catalog.model import NameShown
+from leads_api.clock import Timestamp, shown_time
 from leads_api.mongo.client import Document
 from leads_api.mongo.substrings import pieces
-from leads_api.web.timestamps import Timestamp, shown_time
-from leads_api.web.values import shown_cents
+from leads_api.validation.values import shown_cents
 
 ActiveState = Literal["active", "archived"]
 

@@ -9,6 +9,7 @@ from msgspec.structs import asdict
 from leads_api.clients.model import Client
 from leads_api.comments.model import Comment, CommentInput, CommentQuery
 from leads_api.comments.store import CommentStore
+from leads_api.http.envelope import Answer, CursorPage, Deleted, Listing, Page, created, failures
 from leads_api.leads.clone import CloneLead
 from leads_api.leads.convert import ConvertLead
 from leads_api.leads.delete import DeleteLead
@@ -23,10 +24,8 @@ from leads_api.leads.schemas import (
     Tags,
 )
 from leads_api.leads.store import LeadStore
-from leads_api.web.envelope import Answer, CursorMeta, CursorPage, Deleted, Listing, Page, created
-from leads_api.web.input import Changes
-from leads_api.web.openapi import failures
-from leads_api.web.paging import Paging
+from leads_api.validation.inputs import Changes
+from leads_api.validation.paging import CursorMeta, Paging
 
 Leads = NamedDependency[LeadStore]
 Comments = NamedDependency[CommentStore]

@@ -7,10 +7,10 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from leads_api.leads import cursor
 from leads_api.leads.model import ActiveState
-from leads_api.web.fields import Date, Email, From, Id, Ids, Limit, Money, Page, Until, Words
-from leads_api.web.input import Consistent
-from leads_api.web.paging import Paging
-from leads_api.web.values import INT64_MAX, Wrong
+from leads_api.validation.fields import Date, Email, From, Id, Ids, Limit, Money, Page, Until, Words
+from leads_api.validation.inputs import Consistent
+from leads_api.validation.paging import Paging
+from leads_api.validation.values import INT64_MAX, Wrong
 
 Title = Annotated[str, Meta(max_length=250)]
 Name = Annotated[str, Meta(max_length=100)]

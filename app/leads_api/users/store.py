@@ -5,7 +5,7 @@ from datetime import datetime
 from leads_api.errors import Invalid
 from leads_api.mongo.client import Database, Document, Session
 from leads_api.mongo.indexes import Index
-from leads_api.web.values import TAKEN
+from leads_api.validation.values import TAKEN
 
 COLLECTION = "users"
 INDEXES = {

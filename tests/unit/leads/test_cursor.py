@@ -12,7 +12,7 @@ from msgspec.structs import asdict
 
 from leads_api.leads.cursor import MAX_LENGTH, Cursor, read_cursor, write_cursor
 from leads_api.leads.schemas import LeadQuery
-from leads_api.web.values import INT64_MAX, Wrong
+from leads_api.validation.values import INT64_MAX, Wrong
 
 QUERY = asdict(LeadQuery())
 MOMENT = datetime(2026, 6, 15, 12, 30, 0, 123_000, tzinfo=UTC)

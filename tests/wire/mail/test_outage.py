@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from leads_api.mongo.client import Client, Database, connect
-from leads_api.mongo.embedded import Embedded
+from leads_api.server.embedded import Embedded
 from tests.client import Api
 from tests.simulators.smtp import HANG, SmtpServer
 from tests.wire.mail.conftest import Sending

@@ -1,0 +1,39 @@
+"""The entry point: reads the command line and the settings, runs a command, and tells errors in one line."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from leads_api.cli import database, keys, openapi, serve
+from leads_api.cli.connection import Refused
+from leads_api.mongo.client import Standalone, UnusableUri
+from leads_api.mongo.faults import DatabaseError
+from leads_api.server.embedded import CannotStart
+from leads_api.settings import BadSetting, Settings, from_environment
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        settings = from_environment(os.environ)
+        run: Callable[[Settings, argparse.Namespace], None] = options.run
+        run(settings, options)
+    except (BadSetting, CannotStart, Refused, Standalone, UnusableUri) as error:
+        sys.stderr.write(f"leads: {error}\n")
+        return 1
+    except DatabaseError as error:
+        sys.stderr.write(f"leads: the database cannot be used: {type(error).__name__}. Is it running?\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="leads", description="The Leads API of a CRM as a microservice of its own.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for group in (serve, keys, database, openapi):
+        group.add_to(commands)
+    return parser

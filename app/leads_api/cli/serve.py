@@ -1,0 +1,122 @@
+"""`leads serve`."""
+
+import argparse
+import asyncio
+import os
+import secrets
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from leads_api import asgi
+from leads_api.access.keys import KeyStore
+from leads_api.cli import arguments
+from leads_api.cli.connection import on_database_at
+from leads_api.mongo.client import REACH_SECONDS, Database, close, connect, deadline, refuse_standalone
+from leads_api.mongo.faults import DatabaseError
+from leads_api.mongo.ids import Ids
+from leads_api.server import http
+from leads_api.server.embedded import Embedded
+from leads_api.settings import PREFIX, Settings, described
+from leads_api.telemetry import logs
+
+_KEY_FILE = "api-key"
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    serve = commands.add_parser(
+        "serve",
+        help="serve the API",
+        description="Serve the API; with no LEADS_MONGODB_URI on an embedded server, which ends with it.",
+        epilog=_environment_help(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+    serve.add_argument("--port", type=arguments.port, default=8000, help="port to listen on (default: 8000)")
+    serve.add_argument(
+        "--workers", type=arguments.positive, default=1, help="processes that share the port (default: 1)"
+    )
+    serve.set_defaults(run=_serve)
+
+
+def _environment_help() -> str:
+    lines = ["environment:"]
+    for variable, default, description in described():
+        lines.append(f"  {variable}" + (f" (default: {default})" if default else ""))
+        lines.append(f"      {description}")
+    return "\n".join(lines)
+
+
+def _serve(settings: Settings, options: argparse.Namespace) -> None:
+    if settings.mongodb_uri is not None:
+        asyncio.run(_refuse_unusable(settings.mongodb_uri, settings))
+        _run_server(settings, options)
+        return
+    # The server hands a SIGTERM on when it has ended in order; the embedded one must end in order, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with Embedded(settings.data_dir) as server:
+        os.environ[f"{PREFIX}MONGODB_URI"] = server.uri  # for the workers
+        key = settings.api_key or asyncio.run(_kept_key(server.uri, settings))
+        sys.stdout.write(
+            f"\nLeads is starting on http://{options.host}:{options.port}, with an embedded database in"
+            f" {settings.data_dir.resolve()}\n\nAPI key: {key}\n\nTry:\n"
+            f"  curl -s -H 'Authorization: Bearer {key}' http://{options.host}:{options.port}/api/lead-statuses\n\n"
+            f"Documentation: http://{options.host}:{options.port}/docs    Stop with Ctrl-C.\n\n"
+        )
+        sys.stdout.flush()
+        _run_server(settings, options)
+        signal.signal(
+            signal.SIGINT, signal.SIG_IGN
+        )  # an impatient second Ctrl-C must not keep the data from being written
+
+
+def _run_server(settings: Settings, options: argparse.Namespace) -> None:
+    if options.workers > 1:  # once, and not in every worker
+        logs.configure(settings.log_level)
+        asgi.warn_of_unknown_variables()
+    http.run(
+        "leads_api.asgi:application",
+        host=options.host,
+        port=options.port,
+        workers=options.workers,
+        grace_seconds=round(settings.request_timeout) + 1,
+    )
+
+
+async def _refuse_unusable(uri: str, settings: Settings) -> None:
+    """Refuse at once what could never work. A database that is away may come; the service waits for it."""
+    client = connect(uri, driver=settings.mongodb_driver, request_timeout=settings.request_timeout)
+    try:
+        with suppress(DatabaseError), deadline(REACH_SECONDS):
+            await refuse_standalone(client)
+    finally:
+        await close(client)
+
+
+async def _kept_key(uri: str, settings: Settings) -> str:
+    """Return the key of the data folder; it is made at the first start, and again if it was revoked."""
+    file = settings.data_dir / _KEY_FILE
+
+    async def work(database: Database) -> str:
+        keys = KeyStore(database, Ids(database))
+        text = file.read_text().strip() if file.exists() else ""
+        known = await keys.of_text(text)
+        if known is not None and known.revoked is None:
+            return text
+        _, text = await keys.create("make run", user=1)
+        _write_secret(file, text)
+        return text
+
+    return await on_database_at(uri, settings, work)
+
+
+def _write_secret(file: Path, text: str) -> None:
+    """Write a file that nobody else can read, at no time, and that is whole or not there."""
+    draft = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as output:
+        output.write(f"{text}\n")
+    draft.replace(file)

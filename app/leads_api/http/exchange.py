@@ -1,0 +1,79 @@
+"""One request and its answer, as the ASGI server hands and takes them."""
+
+import re
+import secrets
+from collections.abc import Mapping
+
+from litestar.types import HTTPScope, Receive, Send
+
+from leads_api.errors import BadRequest, Failure, PayloadTooLarge
+from leads_api.http.envelope import failure_body
+from leads_api.validation.bodies import JSON
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._~:/+=@-]{1,128}")
+
+
+class Exchange:
+    """What came, and what goes out: with the request id, and without a body for HEAD."""
+
+    def __init__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        self.method: str = scope["method"]
+        self.path = scope["path"]
+        self.query_string = scope["query_string"]
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.user: int | None = None
+        """Whose key it is, once that is known."""
+        self.status: int | None = None
+        """Of the answer, once it has begun."""
+        self.receiving = False
+        """Whether the body is being waited for."""
+        self._receive = receive
+        self._send = send
+        sent = self.headers.get(b"x-request-id", b"")
+        identity = sent if _REQUEST_ID.fullmatch(sent) else secrets.token_hex(16).encode()
+        self.identity = identity.decode()
+        self._fields = [(b"x-request-id", identity)]
+
+    def add(self, headers: Mapping[str, str]) -> None:
+        """Let the answer have these headers, whatever it will be."""
+        self._fields += _encoded(headers)
+
+    async def body(self, limit: int) -> bytes:
+        """Return the body. Raises PayloadTooLarge, or BadRequest if the connection is closed before its end."""
+        announced = self.headers.get(b"content-length", b"")
+        if announced.isdigit() and int(announced[:20]) > limit:
+            raise PayloadTooLarge(limit)
+        self.receiving = True
+        parts: list[bytes] = []
+        size, more = 0, True
+        while more:
+            event = await self._receive()
+            if event["type"] != "http.request":
+                raise BadRequest("The connection was closed before the request body had arrived.")
+            parts.append(event.get("body", b""))
+            size += len(parts[-1])
+            if size > limit:
+                raise PayloadTooLarge(limit)
+            more = event.get("more_body", False)
+        self.receiving = False
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    async def reply(self, status: int, headers: Mapping[str, str], body: bytes = b"") -> None:
+        """Send the answer; one with a body has its length."""
+        self.status = status
+        fields = [*_encoded(headers), *self._fields]
+        if body:
+            fields.append((b"content-length", str(len(body)).encode()))
+        await self._send({"type": "http.response.start", "status": status, "headers": fields})
+        sent = b"" if self.method == "HEAD" else body
+        await self._send({"type": "http.response.body", "body": sent, "more_body": False})
+
+    async def fail(self, failure: Failure) -> None:
+        """Send a failure in the envelope. Raises RuntimeError if another answer has begun."""
+        if self.status is not None:
+            raise RuntimeError("the answer had begun already") from failure
+        await self.reply(failure.status, {"Content-Type": JSON} | failure.headers, failure_body(failure))
+
+
+def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]

@@ -1,0 +1,78 @@
+"""Endpoints outside the API: what this is, and whether it lives and is ready (contract, sections 1 and 5)."""
+
+from collections.abc import Awaitable, Callable
+
+from litestar import get
+from litestar.di import NamedDependency
+from msgspec import Struct
+
+from leads_api.errors import Unavailable
+from leads_api.http.envelope import failures
+
+NAME = "Leads"
+
+
+class Health(Struct, frozen=True):
+    """How the service is."""
+
+    status: str
+
+
+class Links(Struct, frozen=True):
+    """Where to go from here."""
+
+    api: str = "/api"
+    docs: str = "/docs"
+    openapi: str = "/openapi.json"
+    live: str = "/health/live"
+    ready: str = "/health/ready"
+
+
+class About(Struct, frozen=True):
+    """What this service is."""
+
+    name: str
+    version: str
+    links: Links
+
+
+class Readiness:
+    """Whether requests may be sent here: the database is set up and answers, and the service is not ending."""
+
+    def __init__(self, ping: Callable[[], Awaitable[None]]) -> None:
+        self._ping = ping
+        self.set_up = False
+        self.draining = False
+
+    async def check(self) -> None:
+        """Raise Unavailable, or the database's failure, unless the service is ready."""
+        if self.draining:
+            raise Unavailable("The service is shutting down.")
+        if not self.set_up:
+            raise Unavailable("The database has not been reached yet.")
+        await self._ping()
+
+
+@get("/", tags=["Service"], summary="Name, version and links")
+async def about(version: NamedDependency[str]) -> About:
+    """Say what this is."""
+    return About(NAME, version, Links())
+
+
+@get("/health/live", tags=["Service"], summary="Whether the process lives")
+async def live() -> Health:
+    """Answer, whatever the database does."""
+    return Health("ok")
+
+
+@get(
+    "/health/ready",
+    tags=["Service"],
+    summary="Whether requests may be sent here",
+    description="503 while the database is away or the service is draining.",
+    responses=failures(503),
+)
+async def ready(readiness: NamedDependency[Readiness]) -> Health:
+    """Answer 200 if requests may come."""
+    await readiness.check()
+    return Health("ok")

@@ -1,0 +1,1 @@
+"""Kit: the OpenAPI document, its words, and the page that shows it."""

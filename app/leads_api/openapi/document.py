@@ -1,0 +1,293 @@
+"""The OpenAPI 3.1 document, made from the routes: every path, every error status in the contract's envelope."""
+
+import re
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+import msgspec
+from litestar.handlers import HTTPRouteHandler
+from litestar.response import Response
+from litestar.routes import BaseRoute, HTTPRoute
+
+from leads_api.errors import (
+    BadRequest,
+    Conflict,
+    Failure,
+    Invalid,
+    MethodNotAllowed,
+    NotFound,
+    PayloadTooLarge,
+    RequestTimeout,
+    TooManyRequests,
+    Unauthorized,
+    Unavailable,
+    UnsupportedMediaType,
+)
+from leads_api.http.envelope import ErrorBody, InvalidBody
+from leads_api.http.router import asked_for
+from leads_api.validation.bodies import FORM, JSON
+from leads_api.validation.inputs import Changes
+from leads_api.validation.values import BOOLEANS, INT64_MAX
+
+_EVERYWHERE = (401, 404, 405, 422, 429, 500, 503)
+_WITH_BODY = (400, 408, 413, 415)
+_TEMPLATE = "#/components/schemas/{name}"
+_CONTROLS = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f"
+_TEXT = f"^[^{_CONTROLS}]*$"
+_FILLED = rf"^[^{_CONTROLS}]*[^{_CONTROLS}\s][^{_CONTROLS}]*$"
+
+_EXAMPLES: dict[int, Failure] = {
+    400: BadRequest("The request body is not valid JSON in UTF-8."),
+    401: Unauthorized(),
+    404: NotFound(),
+    405: MethodNotAllowed("GET, HEAD, OPTIONS"),
+    408: RequestTimeout(),
+    409: Conflict("The record is in use."),
+    413: PayloadTooLarge(1_048_576),
+    415: UnsupportedMediaType(),
+    422: Invalid({"lead_title": ["The lead title field is required."]}),
+    429: TooManyRequests(),
+    500: Failure(),
+    503: Unavailable(),
+}
+
+
+def document(
+    routes: Iterable[BaseRoute],
+    *,
+    title: str,
+    version: str,
+    description: str,
+    tags: Mapping[str, str],
+    examples: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return the document; `tags` are the groups in their order, `examples` bodies by the name of their struct."""
+    handlers = [
+        (route, handler)
+        for route in routes
+        if isinstance(route, HTTPRoute)
+        for handler in route.route_handlers
+        if handler.http_methods != {"OPTIONS"} and handler.resolve_include_in_schema()
+    ]
+    schemas = _Schemas(handler for _, handler in handlers)
+    paths: dict[str, dict[str, Any]] = {}
+    for route, handler in sorted(handlers, key=lambda pair: (pair[0].path_format, min(pair[1].http_methods))):
+        operation = _operation(route, handler, schemas, examples)
+        paths.setdefault(route.path_format, {})[min(handler.http_methods).lower()] = operation
+    _link(paths)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": title, "version": version, "description": description},
+        "servers": [{"url": "/"}],
+        "tags": [{"name": name, "description": text} for name, text in tags.items()],
+        "security": [{"key": []}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "An API key."}},
+            "schemas": schemas.components,
+        },
+    }
+
+
+class _Schemas:
+    """The JSON Schemas of all structs that handlers take and give."""
+
+    def __init__(self, handlers: Iterable[HTTPRouteHandler]) -> None:
+        taken: list[Any] = []
+        given: list[Any] = [ErrorBody, InvalidBody]
+        for handler in handlers:
+            query, payload = asked_for(handler)
+            taken += [kind for kind in (query, _struct(payload)) if kind is not None]
+            given += _variants(_given(handler))
+        types = list(dict.fromkeys(taken + given))
+        found, self.components = msgspec.json.schema_components(types, ref_template=_TEMPLATE)
+        self._schemas = dict(zip(types, found, strict=True))
+        for kind in dict.fromkeys(taken):
+            self._tighten(self.whole(kind))
+
+    def of(self, kind: Any) -> dict[str, Any]:
+        """Return the schema of a type, mostly a reference."""
+        schemas = [self._schemas[variant] for variant in _variants(kind)]
+        return schemas[0] if len(schemas) == 1 else {"oneOf": schemas}
+
+    def whole(self, kind: Any) -> dict[str, Any]:
+        """Return the schema of a struct itself."""
+        reference: str = self._schemas[kind]["$ref"]
+        component: dict[str, Any] = self.components[reference.rpartition("/")[2]]
+        return component
+
+    def _tighten(self, struct: dict[str, Any]) -> None:
+        """Say of what is sent what types cannot: no unknown fields, no control characters, no blank where required."""
+        properties = struct["properties"]
+        # The fields that stand for others are no field themselves; what they stand for is known when a request comes.
+        dynamic = [name for name, schema in properties.items() if schema.get("type") == "object"]
+        if dynamic:
+            struct["additionalProperties"] = {"description": properties.pop(dynamic[0])["description"]}
+        else:
+            struct["additionalProperties"] = False
+        for name, schema in properties.items():
+            for variant in (schema, schema.get("items", {}), *schema.get("anyOf", [])):
+                if (sent := variant.pop("sent", None)) is not None:
+                    kept = {key: variant[key] for key in ("description", "default") if key in variant}
+                    variant.clear()
+                    variant.update(sent | kept)
+                if variant.get("type") == "string" and not {"enum", "pattern", "format"} & variant.keys():
+                    variant["pattern"] = _FILLED if name in struct.get("required", []) else _TEXT
+
+
+def _struct(payload: Any) -> Any:
+    return payload.__args__[0] if getattr(payload, "__origin__", None) is Changes else payload
+
+
+def _given(handler: HTTPRouteHandler) -> Any:
+    answer = handler.parsed_fn_signature.return_type
+    if answer.is_subclass_of(Response):
+        return answer.inner_types[0].annotation if answer.inner_types else None
+    return answer.annotation
+
+
+def _variants(kind: Any) -> tuple[Any, ...]:
+    """Return the structs that an answer may be: mostly one."""
+    return get_args(kind) if get_origin(kind) in {Union, UnionType} else (kind,)
+
+
+def _operation(
+    route: HTTPRoute, handler: HTTPRouteHandler, schemas: _Schemas, examples: Mapping[str, Any]
+) -> dict[str, Any]:
+    query, payload = asked_for(handler)
+    secured = route.path_format.startswith("/api/")
+    statuses = set(handler.responses or {})
+    if secured:
+        statuses |= {401, 422, 429, 500, 503} | (set(_WITH_BODY) if payload else set())
+        if min(handler.http_methods) != "GET":
+            statuses |= {408, 413}
+    operation: dict[str, Any] = {
+        "operationId": _operation_id(route, handler),
+        "summary": handler.summary,
+        "tags": sorted(handler.resolve_tags()),
+        "parameters": _path_parameters(route) + (_query_parameters(schemas.whole(query)) if query else []),
+        "responses": {str(handler.status_code): _success(handler, schemas, examples)}
+        | {str(status): _failure(status) for status in sorted(statuses)},
+    }
+    if handler.description:
+        operation["description"] = handler.description
+    if payload:
+        operation["requestBody"] = _body(payload, schemas, examples)
+    if not secured:
+        operation["security"] = []
+    return operation
+
+
+def _operation_id(route: HTTPRoute, handler: HTTPRouteHandler) -> str:
+    words = re.findall(r"[a-z]+", handler.summary.lower() if handler.summary else handler.handler_name)
+    return "_".join(word for word in words if word not in {"a", "an", "the", "s", "of", "on"})
+
+
+def _path_parameters(route: HTTPRoute) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "integer", "minimum": 1, "maximum": INT64_MAX},
+        }
+        for name in re.findall(r"\{(\w+)\}", route.path_format)
+    ]
+
+
+def _query_parameters(struct: dict[str, Any]) -> list[dict[str, Any]]:
+    parameters = []
+    for name, schema in _form_schema(struct)["properties"].items():
+        inner = dict(schema)
+        description = inner.pop("description", None)
+        if (default := struct["properties"][name].get("default")) is not None:
+            inner["default"] = default
+        parameter: dict[str, Any] = {"name": name, "in": "query", "required": name in struct.get("required", [])}
+        if name not in struct.get("required", []):
+            parameter["allowEmptyValue"] = True
+        parameters.append(parameter | ({"description": description} if description else {}) | {"schema": inner})
+    return parameters
+
+
+def _body(payload: Any, schemas: _Schemas, examples: Mapping[str, Any]) -> dict[str, Any]:
+    struct = _struct(payload)
+    whole = schemas.whole(struct)
+    partial = struct is not payload
+    schema = schemas.of(struct)
+    if partial:
+        schema = {key: value for key, value in whole.items() if key not in {"required", "title"}} | {"minProperties": 1}
+    form = _form_schema(schema if partial else whole)
+    example = examples.get(struct.__name__)
+    shown = {} if example is None else {"example": example}
+    return {
+        "required": partial or bool(whole.get("required")),
+        "content": {JSON: {"schema": schema} | shown, FORM: {"schema": form} | shown},
+    }
+
+
+def _form_schema(struct: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a form, or a query: strings only, and a blank one stands for null."""
+    properties = {}
+    for name, schema in struct["properties"].items():
+        variants = [variant for variant in schema.get("anyOf", []) if variant != {"type": "null"}]
+        rest = {key: value for key, value in schema.items() if key not in {"anyOf", "default"}}
+        properties[name] = variants[0] | rest if len(variants) == 1 else dict(schema)
+        if properties[name].get("type") == "boolean":
+            properties[name] |= {"type": "string", "enum": list(BOOLEANS)}
+    return {key: value for key, value in struct.items() if key != "title"} | {"properties": properties}
+
+
+def _success(handler: HTTPRouteHandler, schemas: _Schemas, examples: Mapping[str, Any]) -> dict[str, Any]:
+    response: dict[str, Any] = {"description": HTTPStatus(handler.status_code).phrase, "headers": _REQUEST_ID}
+    given = _given(handler)
+    content: dict[str, Any] = {"schema": schemas.of(given)}
+    if (example := examples.get(getattr(given, "__name__", ""))) is not None:
+        content["example"] = example
+    response["content"] = {JSON: content}
+    if handler.status_code == HTTPStatus.CREATED:
+        location = {"schema": {"type": "string"}, "description": "Where the new record is."}
+        response["headers"] = {**_REQUEST_ID, "Location": location}
+    return response
+
+
+def _link(paths: dict[str, dict[str, Any]]) -> None:
+    """Say of each new record what can be done with its id."""
+    for path, operations in paths.items():
+        success = operations.get("post", {}).get("responses", {}).get("201")
+        if success is None:
+            continue
+        links = {}
+        for target, others in paths.items():
+            rest = target.removeprefix(f"{_home(path)}/")
+            if rest == target or not (match := re.match(r"\{(\w+)\}", rest)):
+                continue
+            for operation in others.values():
+                # Ids in the path that is linked from stay the same ones.
+                same = {name: f"$request.path.{name}" for name in re.findall(r"\{(\w+)\}", _home(path))}
+                parameters = same | {match[1]: "$response.body#/data/id"}
+                links[operation["operationId"]] = {"operationId": operation["operationId"], "parameters": parameters}
+        success["links"] = links
+
+
+def _home(path: str) -> str:
+    """Return where the records are that a POST to a path makes."""
+    special = {"/api/leads/{lead_id}/convert": "/api/clients", "/api/leads/{lead_id}/clone": "/api/leads"}
+    return special.get(path, path)
+
+
+def _failure(status: int) -> dict[str, Any]:
+    failure = _EXAMPLES[status]
+    schema = _TEMPLATE.format(name="InvalidBody" if isinstance(failure, Invalid) else "ErrorBody")
+    headers = {name: {"schema": {"type": "string"}} for name in failure.headers}
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        headers["Retry-After"] = {"schema": {"type": "string"}}
+    return {
+        "description": HTTPStatus(status).phrase,
+        "headers": {**_REQUEST_ID, **headers},
+        "content": {JSON: {"schema": {"$ref": schema}, "example": {"message": failure.message} | failure.members}},
+    }
+
+
+_REQUEST_ID = {"X-Request-ID": {"schema": {"type": "string"}, "description": "The caller's, or a new one."}}

@@ -1,0 +1,1 @@
+"""Kit: the HTTP server, and the embedded database server."""

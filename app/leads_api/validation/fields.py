@@ -1,0 +1,82 @@
+"""Annotations that requests are declared with: what OpenAPI shows, and the rule that a field has."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from leads_api.validation.values import (
+    INT64_MAX,
+    MAX_CENTS,
+    Convert,
+    calendar_date,
+    cents,
+    email,
+    ids,
+    moment,
+    page_limit,
+    search_words,
+)
+
+_MOMENT_SCHEMA = {
+    "type": "string",
+    "format": "date or date-time",
+    "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2}))?$",
+}
+
+
+def _kind(convert: Convert, schema: dict[str, Any], description: str | None = None) -> Meta:
+    """Give a field its own rule; `schema` is what is sent, where the type is what it is held as."""
+    return Meta(description=description, extra={"convert": convert}, extra_json_schema={"sent": schema})
+
+
+Email = Annotated[str, _kind(email(150), {"type": "string", "format": "email", "maxLength": 150})]
+Money = Annotated[
+    int,
+    _kind(
+        cents(0, MAX_CENTS),
+        {"type": ["number", "string"], "minimum": 0, "maximum": 99999999.99, "pattern": r"^[0-9]+(\.[0-9]+)?$"},
+        "Rounded half-up to cents.",
+    ),
+]
+Date = Annotated[str, _kind(calendar_date, {"type": "string", "format": "date"})]
+From = Annotated[
+    datetime,
+    _kind(
+        moment(end=False),
+        _MOMENT_SCHEMA,
+        "A date or a timestamp, inclusive.",
+    ),
+]
+Until = Annotated[
+    datetime,
+    _kind(
+        moment(end=True),
+        _MOMENT_SCHEMA,
+        "A date (its whole day) or a timestamp, inclusive.",
+    ),
+]
+Ids = Annotated[
+    list[int],
+    _kind(
+        ids,
+        {"type": "string", "pattern": "^[1-9][0-9]{0,17}(,[1-9][0-9]{0,17})*$", "maxLength": 1900},
+        "One id, or several: 1,3",
+    ),
+]
+Id = Annotated[int, Meta(ge=1, le=INT64_MAX)]
+Page = Annotated[int, Meta(ge=1, le=INT64_MAX, description="From 1.")]
+Limit = Annotated[
+    int,
+    _kind(
+        page_limit,
+        {"type": "integer", "minimum": 1, "maximum": INT64_MAX},
+        "Records on a page; more than 100 are capped to 100.",
+    ),
+]
+Words = Annotated[
+    str,
+    _kind(
+        search_words, {"type": "string", "maxLength": 250}, "Every word must occur, in any case and with any accents."
+    ),
+]

@@ -1,0 +1,159 @@
+"""What a request gives to its handler: query and body, checked together, so that all faults are told at once."""
+
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from leads_api.errors import Faults, Invalid
+from leads_api.validation.bodies import read_body, read_query
+from leads_api.validation.rules import Rule, rules_of
+from leads_api.validation.values import NOT_RECOGNISED, add_fault
+
+T = TypeVar("T")
+
+Lookup = Callable[[Collection[Any]], Awaitable[Collection[Any]]]
+"""Returns those of some ids or names that a request may use."""
+DynamicRules = Callable[[], Awaitable[Mapping[str, Rule]]]
+"""Returns the rules of fields that are settings, by name."""
+
+_SHOWN_UNKNOWN = 100
+
+
+class Changes(Generic[T]):
+    """The fields of T that a PATCH sends: any subset, each as T would hold it; an absent field is not there."""
+
+    __slots__ = ("given",)
+
+    def __init__(self, given: dict[str, Any]) -> None:
+        self.given = given
+
+
+class Consistent(Struct, frozen=True):
+    """A struct some of whose fields depend on each other."""
+
+    @staticmethod
+    def contradictions(values: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+        """Yield (field, text) of what does not fit together; a value is None where it had a fault of its own."""
+        raise NotImplementedError
+
+
+class Shape:
+    """The rules of one struct."""
+
+    def __init__(self, struct: type[Struct], defaults: dict[str, Any], *, partial: bool) -> None:
+        rules = rules_of(struct, defaults)
+        self.struct = struct
+        self.partial = partial
+        self.fields = {field.encode_name: field.name for field in msgspec.structs.fields(struct)}
+        self.dynamic = next((rule for rule in rules.values() if rule.dynamic), None)
+        self.rules = {name: rule for name, rule in rules.items() if not rule.dynamic}
+
+    def check(self, members: dict[str, Any], dynamic: Mapping[str, Rule], faults: Faults) -> dict[str, Any]:
+        """Return the values of the struct's fields; faults of any are added."""
+        if self.partial and not members:
+            faults["body"] = ["The body field must have at least one field to change."]
+        values = self._check(self.rules, members, faults)
+        if self.dynamic is not None:
+            values[self.dynamic.name] = self._check(dynamic, members, faults)
+        unknown = [name for name in members if name not in self.rules and name not in dynamic]
+        for name in unknown[:_SHOWN_UNKNOWN]:
+            add_fault(faults, name, NOT_RECOGNISED)
+        if issubclass(self.struct, Consistent) and not self.partial:
+            for name, text in self.struct.contradictions(values):
+                add_fault(faults, name, text)
+        return values
+
+    def _check(self, rules: Mapping[str, Rule], members: dict[str, Any], faults: Faults) -> dict[str, Any]:
+        if self.partial:
+            return {name: rule.check(members[name], faults) for name, rule in rules.items() if name in members}
+        return {
+            name: rule.check(members[name], faults) if name in members else rule.absent(faults)
+            for name, rule in rules.items()
+        }
+
+    def build(self, values: dict[str, Any]) -> Any:
+        """Return the struct, or for a PATCH the changes to one."""
+        named = {self.fields[name]: value for name, value in values.items()}
+        return Changes(named) if self.partial else self.struct(**named)
+
+
+class Nothing(Struct, frozen=True):
+    """The query of an endpoint that takes none, or its body."""
+
+
+class Inputs:
+    """Makes, for each handler, what reads and checks its query and body."""
+
+    def __init__(
+        self,
+        *,
+        max_body_bytes: int,
+        defaults: dict[str, Any],
+        lookups: Mapping[str, Lookup],
+        dynamic: Mapping[str, DynamicRules],
+    ) -> None:
+        """`lookups` answer references by kind, `dynamic` gives rules by the name of their provider."""
+        self.max_body_bytes = max_body_bytes
+        self.lookups = lookups
+        self.dynamic = dynamic
+        self._defaults = defaults
+
+    def of(self, query: Any, payload: Any) -> "Input":
+        """Return what reads the requests of an endpoint, by the types of its query and body; None for neither."""
+        partial = payload is not None and getattr(payload, "__origin__", None) is Changes
+        struct = payload.__args__[0] if partial else payload
+        return Input(
+            self,
+            query=Shape(query or Nothing, self._defaults, partial=False),
+            body=None if payload is None else Shape(struct, self._defaults, partial=partial),
+        )
+
+
+class Input:
+    """Reads and checks the query and the body of one endpoint, so that all faults are told at once."""
+
+    def __init__(self, inputs: Inputs, *, query: Shape, body: Shape | None) -> None:
+        self._inputs = inputs
+        self._query = query
+        self._body = body
+        faults: Faults = {}
+        values = query.check({}, {}, faults)
+        self._empty_query = None if faults else query.build(values)
+        self._references = [rule for rule in body.rules.values() if rule.reference] if body else []
+
+    async def read(self, query_string: bytes, content_type: str, raw: bytes) -> tuple[Any, Any]:
+        """Return the checked query and body. Raises what section 1 of the contract says, in its order."""
+        faults: Faults = {}
+        members: dict[str, Any] = {}
+        dynamic: Mapping[str, Rule] = {}
+        if self._body is not None:
+            members = read_body(raw, content_type, self._body.rules)
+            if self._body.dynamic is not None:
+                dynamic = await self._inputs.dynamic[str(self._body.dynamic.dynamic)]()
+        query = self._empty_query
+        if query_string or query is None:
+            parameters = self._query.check(read_query(query_string, faults), {}, faults)
+            query = None if faults else self._query.build(parameters)
+        payload = None
+        if self._body is not None:
+            values = self._body.check(members, dynamic, faults)
+            await self._check_references(values, faults)
+            if not faults:
+                payload = self._body.build(values)
+        if faults:
+            raise Invalid(faults)
+        return query, payload
+
+    async def _check_references(self, values: dict[str, Any], faults: Faults) -> None:
+        for rule in self._references:
+            value = values.get(rule.name)
+            if value is None:
+                continue
+            items = value if rule.many else [value]
+            wanted = {item for item in items if item is not None}
+            missing = wanted - set(await self._inputs.lookups[str(rule.reference)](wanted)) if wanted else set()
+            for position, item in enumerate(items):
+                if item in missing:
+                    add_fault(faults, f"{rule.name}.{position}" if rule.many else rule.name, rule.refusal)

@@ -1,0 +1,56 @@
+"""Pages by number and by cursor (contract, section 1: `meta`; section 3: `limit` and `page`; section 5: `cursor`)."""
+
+from collections.abc import Sequence
+from typing import Annotated, TypeVar
+
+from msgspec import Meta, Struct
+
+from leads_api.validation.fields import Limit, Page
+
+T = TypeVar("T")
+
+
+class PageMeta(Struct, frozen=True, gc=False):
+    """Where in a list a page stands."""
+
+    current_page: Annotated[int, Meta(ge=1, description="The page that was asked for, even past the end.")]
+    per_page: Annotated[int, Meta(ge=1, le=100)]
+    total: Annotated[int, Meta(ge=0)]
+    last_page: Annotated[int, Meta(ge=1)]
+
+    def next_page(self) -> dict[str, str] | None:
+        """Return what to change in the query for the next page; None if there is none."""
+        return {"page": str(self.current_page + 1)} if self.current_page < self.last_page else None
+
+
+class CursorMeta(Struct, frozen=True, gc=False):
+    """How a walk goes on."""
+
+    per_page: Annotated[int, Meta(ge=1, le=100)]
+    next_cursor: Annotated[
+        str | None, Meta(description="To be given back as `cursor`, with the same filters and sort; null at the end.")
+    ]
+
+    def next_page(self) -> dict[str, str] | None:
+        """Return what to change in the query for the next page; None if there is none."""
+        return None if self.next_cursor is None else {"cursor": self.next_cursor}
+
+
+class Paging(Struct, frozen=True, kw_only=True):
+    """Which page of a list, and how long pages are."""
+
+    page: Page = 1
+    limit: Limit = 25  # the setting LEADS_DEFAULT_LIMIT stands in for it
+
+    @property
+    def skip(self) -> int:
+        """Return how many records are before the page."""
+        return (self.page - 1) * self.limit
+
+    def meta(self, total: int) -> PageMeta:
+        """Return the `meta` of this page of so many records."""
+        return PageMeta(self.page, self.limit, total, max(1, -(-total // self.limit)))
+
+    def cut(self, records: Sequence[T]) -> Sequence[T]:
+        """Return the records of the page, from all of them."""
+        return records[self.skip : self.skip + self.limit]

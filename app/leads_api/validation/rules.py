@@ -1,0 +1,163 @@
+"""Rules: what holds for each field of a request, made from the annotations of its struct.
+
+The struct says which fields there are; its annotations become rules here, and the schema in the OpenAPI document.
+"""
+
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import msgspec
+from msgspec import NODEFAULT, Meta, Struct, UnsetType
+
+from leads_api.errors import Faults
+from leads_api.validation.values import (
+    INT64_MAX,
+    INT64_MIN,
+    NOT_SELECTABLE,
+    REQUIRED,
+    Convert,
+    Wrong,
+    add_fault,
+    choice,
+    flag,
+    integer,
+    is_blank,
+    pattern,
+    text,
+)
+
+
+class Rule(Struct, frozen=True, kw_only=True):
+    """What holds for one field."""
+
+    name: str
+    convert: Convert
+    required: bool = False
+    missing: str = REQUIRED
+    default: Any = None
+    """What an absent field means, unless it is required."""
+    blank: Any = None
+    """What null or a blank string means, unless the field is required."""
+    many: bool = False
+    """An array: each item is converted, and keyed `name.0`."""
+    min_items: int = 0
+    max_items: int = 100
+    reference: str | None = None
+    """The kind of lookup that must know the value, or each item."""
+    refusal: str = NOT_SELECTABLE
+    """What is said of a value that the lookup of its kind does not return."""
+    dynamic: str | None = None
+    """The field stands for all fields that this provider of rules names."""
+
+    def check(self, value: object, faults: Faults) -> Any:
+        """Return the converted value; a fault is added, and None returned, if there is none."""
+        if is_blank(value):
+            return self.blank if not self.required else self._miss(faults)
+        if self.many:
+            return self._check_items(value, faults)
+        try:
+            return self.convert(value)
+        except Wrong as wrong:
+            add_fault(faults, self.name, wrong.text)
+            return None
+
+    def absent(self, faults: Faults) -> Any:
+        """Return what it means that the field was not sent."""
+        return self.default if not self.required else self._miss(faults)
+
+    def _miss(self, faults: Faults) -> None:
+        add_fault(faults, self.name, self.missing)
+
+    def _check_items(self, value: object, faults: Faults) -> list[Any] | None:
+        if type(value) is not list:
+            add_fault(faults, self.name, "The {} field must be an array.")
+            return None
+        if len(value) < self.min_items:
+            self._miss(faults)
+            return None
+        if len(value) > self.max_items:
+            add_fault(faults, self.name, f"The {{}} field must not have more than {self.max_items} items.")
+            return None
+        converted = []
+        for position, item in enumerate(value):
+            key = f"{self.name}.{position}"
+            try:
+                if is_blank(item):
+                    raise Wrong(REQUIRED)
+                converted.append(self.convert(item))
+            except Wrong as wrong:
+                add_fault(faults, key, wrong.text)
+                converted.append(None)
+        return converted
+
+
+def rules_of(struct: type[Struct], defaults: dict[str, Any]) -> dict[str, Rule]:
+    """Return the rules of a struct's fields by name; `defaults` overrides what the struct says."""
+    return {
+        field.encode_name: _rule(
+            field, field.default if field.default is None else defaults.get(field.encode_name, field.default)
+        )
+        for field in msgspec.structs.fields(struct)
+    }
+
+
+def _rule(field: msgspec.structs.FieldInfo, default: Any) -> Rule:
+    annotation, meta, nullable = _unwrapped(field.type)
+    if field.default_factory is not NODEFAULT:
+        default = field.default_factory()
+    required = default is NODEFAULT
+    common: dict[str, Any] = {"name": field.encode_name, "required": required}
+    if not required:
+        common |= {"default": default, "blank": None if nullable else default}
+    extra = {key: value for part in meta for key, value in (part.extra or {}).items()}
+    common |= {key: extra[key] for key in ("reference", "refusal", "missing") if key in extra}
+    if "dynamic" in extra:
+        return Rule(**common, dynamic=extra["dynamic"], convert=_never)
+    if "convert" in extra:
+        return Rule(**common, convert=extra["convert"])
+    if get_origin(annotation) is list:
+        (item,) = get_args(annotation)
+        inner, inner_meta, _ = _unwrapped(item)
+        converts = [part.extra["convert"] for part in inner_meta if part.extra and "convert" in part.extra]
+        convert = converts[0] if converts else _plain(inner, inner_meta)
+        for part in meta:
+            common |= {"min_items": part.min_length} if part.min_length is not None else {}
+            common |= {"max_items": part.max_length} if part.max_length is not None else {}
+        return Rule(**common, convert=convert, many=True)
+    return Rule(**common, convert=_plain(annotation, meta))
+
+
+def _never(value: object) -> object:
+    raise AssertionError(value)
+
+
+def _unwrapped(annotation: Any) -> tuple[Any, list[Meta], bool]:
+    """Return the type behind `Annotated` and `| None`, all Meta on the way, and whether None is one of the types."""
+    meta: list[Meta] = []
+    nullable = False
+    while True:
+        if get_origin(annotation) is Annotated:
+            meta += [part for part in annotation.__metadata__ if isinstance(part, Meta)]
+            annotation = annotation.__origin__
+        elif get_origin(annotation) in {Union, UnionType}:
+            nullable = nullable or type(None) in get_args(annotation)
+            (annotation,) = (part for part in get_args(annotation) if part not in {type(None), UnsetType})
+        else:
+            return annotation, meta, nullable
+
+
+def _plain(annotation: Any, meta: list[Meta]) -> Convert:
+    def bound(name: str, otherwise: int) -> int:
+        return next((value for part in meta if (value := getattr(part, name)) is not None), otherwise)
+
+    if get_origin(annotation) is Literal:
+        return choice(get_args(annotation))
+    if annotation is int:
+        return integer(bound("ge", INT64_MIN), bound("le", INT64_MAX))
+    if annotation is bool:
+        return flag
+    if annotation is str:
+        expression = next((part.pattern for part in meta if part.pattern), None)
+        longest = bound("max_length", 0)
+        return pattern(expression, longest) if expression else text(longest)
+    raise TypeError(f"no rule for {annotation}")

@@ -1,1 +1,0 @@
-"""Kit: HTTP as the contract wants it, section 1. Knows nothing of leads."""

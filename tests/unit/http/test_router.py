@@ -1,0 +1,123 @@
+"""Finding endpoints, and what handlers may not rely on (app/leads_api/http/router.py)."""
+
+from typing import Any
+
+import pytest
+from litestar import Litestar, Request, Router, get, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.middleware import ASGIMiddleware
+from litestar.params import FromPath
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from leads_api.errors import MethodNotAllowed, NotFound, Unauthorized
+from leads_api.http.exchange import Exchange
+from leads_api.http.router import Endpoints
+from leads_api.validation.inputs import Inputs
+
+
+class Nothing(ASGIMiddleware):
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        raise AssertionError
+
+
+async def hook(_: Any) -> None:
+    raise AssertionError
+
+
+async def guard(*_: Any) -> None:
+    raise AssertionError
+
+
+def endpoints(*handlers: HTTPRouteHandler | Router) -> Endpoints:
+    inputs = Inputs(max_body_bytes=1000, defaults={}, lookups={}, dynamic={})
+    return Endpoints(Litestar(handlers, openapi_config=None).routes, {}, inputs)
+
+
+def things() -> Endpoints:
+    @get("/")
+    async def about() -> str:
+        return ""
+
+    @get("/api/things")
+    async def index() -> str:
+        return ""
+
+    @post("/api/things")
+    async def create() -> str:
+        return ""
+
+    @get("/api/things/{thing_id:int}/parts/{part_id:int}")
+    async def part(thing_id: FromPath[int], part_id: FromPath[int]) -> str:
+        return ""
+
+    @get("/api/things/latest")
+    async def latest() -> str:
+        return ""
+
+    return endpoints(about, index, create, part, latest)
+
+
+@pytest.mark.parametrize(
+    ("path", "ids"),
+    [
+        ("/", []), ("/api/things", []), ("/api/things/", []), ("/api/things/latest", []),
+        ("/api/things/7/parts/9223372036854775807", [7, 2**63 - 1]),
+    ],
+)  # fmt: skip
+def test_a_path_is_found_with_the_ids_in_it(path: str, ids: list[int]) -> None:
+    assert things().at(path)[1] == ids
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "", "/api", "/api/thing", "*/api/things", "x/api/things", "api/things", "//api/things",
+        "/api//things", "/api/things//", "/api/things/7", "/api/things/{}", "/api/things/{}/parts/1",
+        "/api/things/0/parts/1", "/api/things/01/parts/1", "/api/things/-1/parts/1", "/api/things/+1/parts/1",
+        "/api/things/1_0/parts/1", "/api/things/٣/parts/1", "/api/things/9223372036854775808/parts/1",
+        "/api/things/1/parts/", "/api/things/ 1/parts/1", "/api/things" + "/" * 3000,
+    ],
+)  # fmt: skip
+def test_other_paths_are_not_found(path: str) -> None:
+    with pytest.raises(NotFound):
+        things().at(path)
+
+
+async def test_nothing_below_api_is_answered_when_nobody_asked_for_the_key() -> None:
+    async def unused(*_: object) -> Any:
+        raise AssertionError
+
+    scope: Any = {"method": "GET", "path": "/api/things", "query_string": b"", "headers": []}
+    there, ids = things().at("/api/things")
+
+    with pytest.raises(Unauthorized):
+        await there.endpoint("GET")(Exchange(scope, unused, unused), ids)
+
+
+def test_a_path_tells_its_methods() -> None:
+    there, _ = things().at("/api/things")
+
+    assert there.allow == "GET, HEAD, OPTIONS, POST"
+    with pytest.raises(MethodNotAllowed) as refused:
+        there.endpoint("DELETE")
+    assert refused.value.headers == {"Allow": there.allow}
+
+
+@pytest.mark.parametrize(
+    "relied_on",
+    [
+        {"guards": [guard]},
+        {"before_request": hook},
+        {"after_request": hook},
+        {"after_response": hook},
+        {"middleware": [Nothing()]},
+    ],
+    ids=lambda options: next(iter(options)),
+)
+def test_a_handler_that_relies_on_what_would_not_run_is_refused(relied_on: dict[str, Any]) -> None:
+    async def show(request: Request[Any, Any, Any]) -> str:
+        return ""
+
+    for handler in (get("/things", **relied_on)(show), Router("/api", route_handlers=[get("/x")(show)], **relied_on)):
+        with pytest.raises(TypeError, match=next(iter(relied_on))):
+            endpoints(handler)
