@@ -15,9 +15,9 @@ from bench import report
 from bench.check import differences
 from bench.load import OPERATIONS
 from bench.report import Row
+from bench.rounds import Rounds
 from bench.servers import FLOORS, PEERS, VARIANTS, CannotRun, Server, database, install, peers
 from bench.target import Target, name_of
-from bench.turns import Turns
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,12 +35,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 if faults := _faults(servers, key):
                     sys.stderr.write("\n".join(faults) + "\n")
                     return 1
-                turns = Turns(
+                rounds = Rounds(
                     target=target, servers=list(servers.values()), database_pid=pid, key=key, runs=options.runs,
                     seconds=options.seconds, longest=options.longest, as_is=options.as_is,
                 )  # fmt: skip
                 rows = _printed(
-                    (turns.measure(*each) for each in itertools.product(options.operations, options.concurrency)),
+                    (rounds.measure(*each) for each in itertools.product(options.operations, options.concurrency)),
                     report.facts(given, name, options.leads, options.peers),
                     options.json,
                 )

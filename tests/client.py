@@ -73,8 +73,8 @@ class Api:
 
     async def client(self, lead_id: int, **fields: Any) -> Json:
         """Convert a lead; return the client."""
-        wish = {"first_name": "Jane", "last_name": "Doe", "email": f"owner-{lead_id}@acme.example"}
-        return await self._created(f"/api/leads/{lead_id}/convert", wish | fields)
+        request = {"first_name": "Jane", "last_name": "Doe", "email": f"owner-{lead_id}@acme.example"}
+        return await self._created(f"/api/leads/{lead_id}/convert", request | fields)
 
     async def shown(self, lead_id: int) -> Json:
         """Return a lead."""

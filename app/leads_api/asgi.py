@@ -14,14 +14,14 @@ from typing import Any
 from litestar import Litestar, Router
 from litestar.di import Provide
 
-from leads_api.access.keys import Gate
+from leads_api.access.authenticator import Authenticator
 from leads_api.catalog.routes import CategoryController, CustomFieldController, StatusController, TeamController
 from leads_api.checklists.routes import ChecklistController
 from leads_api.clients.routes import ClientController
 from leads_api.errors import Failure, Unavailable
 from leads_api.http import health
 from leads_api.http.cors import Cors
-from leads_api.http.pipeline import Admit, Shell
+from leads_api.http.pipeline import Admit, Pipeline
 from leads_api.http.rate_limit import RateLimit
 from leads_api.http.router import PER_REQUEST, Endpoints
 from leads_api.leads.routes import LeadController
@@ -74,9 +74,9 @@ def create_app(settings: Settings, mongo: Client | None = None) -> Litestar:
     )
     for handler in page.handlers(_document(app)):
         app.register(handler)
-    app.asgi_handler = Shell(
+    app.asgi_handler = Pipeline(
         Endpoints(app.routes, parts, services.inputs()),
-        admit=_admission(settings, services.gate, readiness),
+        admit=_admission(settings, services.authenticator, readiness),
         as_failure=failure_of,
         database_deadline=lambda: deadline(seconds),
         timeout=settings.request_timeout,
@@ -142,13 +142,13 @@ def _document(app: Litestar) -> dict[str, Any]:
     )
 
 
-def _admission(settings: Settings, gate: Gate, readiness: health.Readiness) -> Admit:
+def _admission(settings: Settings, authenticator: Authenticator, readiness: health.Readiness) -> Admit:
     limit = settings.rate_limit and RateLimit(settings.rate_limit.requests, settings.rate_limit.seconds)
 
     async def admit(authorization: str | None) -> tuple[int, Mapping[str, str]]:
         if not readiness.set_up:
             raise Unavailable("The database has not been reached yet.")
-        caller = await gate(authorization)
+        caller = await authenticator(authorization)
         return caller.user, limit.take(str(caller.key)) if limit else {}
 
     return admit

@@ -3,7 +3,8 @@
 from collections.abc import Collection
 from typing import Any
 
-from leads_api.access.keys import Gate, KeyStore
+from leads_api.access.authenticator import Authenticator
+from leads_api.access.keys import KeyStore
 from leads_api.catalog.cache import Catalog
 from leads_api.catalog.custom_fields import LeadRules
 from leads_api.catalog.delete import CatalogDeletion
@@ -33,9 +34,9 @@ from leads_api.leads.store import LeadNotFound, LeadStore
 from leads_api.mail.sender import MailSender
 from leads_api.mail.store import MailQueue
 from leads_api.mongo.client import Client, gridfs, is_mongomock
+from leads_api.mongo.concurrency import ConcurrencyLimits
 from leads_api.mongo.ids import Ids
 from leads_api.mongo.transaction import OneAtATime, Transactions
-from leads_api.mongo.turns import Turns
 from leads_api.settings import Settings
 from leads_api.users.store import UserStore
 from leads_api.validation.inputs import Inputs
@@ -63,7 +64,7 @@ class Services:
     def __init__(self, settings: Settings, client: Client) -> None:
         database = client[settings.mongodb_database]
         seconds = database_seconds(settings)
-        turns = Turns()
+        concurrency = ConcurrencyLimits()
         ids = Ids(database, seconds=seconds)
         transact = OneAtATime() if is_mongomock(client) else Transactions(database, seconds=seconds)
         catalog = Catalog(database, seconds=settings.cache_seconds)
@@ -78,16 +79,16 @@ class Services:
         self.categories: CatalogStore[Category] = CatalogStore(CATEGORIES, database, ids, transact, catalog)
         self.team: CatalogStore[TeamMember] = CatalogStore(TEAM, database, ids, transact, catalog)
         self.custom_fields: CatalogStore[CustomField] = CatalogStore(CUSTOM_FIELDS, database, ids, transact, catalog)
-        self.leads = LeadStore(database, ids, catalog, turns, seconds=seconds)
-        self.clients = ClientStore(database, catalog, turns)
-        self.checklists = ChecklistStore(database, ids, transact, turns, self.leads.hold)
+        self.leads = LeadStore(database, ids, catalog, concurrency, seconds=seconds)
+        self.clients = ClientStore(database, catalog, concurrency)
+        self.checklists = ChecklistStore(database, ids, transact, concurrency, self.leads.hold)
         self.files = FileStore(database, lambda: gridfs(database), ids, transact)
         self.lead_comments = CommentStore(
             self.leads.collection,
             ids,
             catalog,
             limits,
-            turns,
+            concurrency,
             parent_not_found=LeadNotFound,
             touch=leads_store.touch,
         )
@@ -96,7 +97,7 @@ class Services:
             ids,
             catalog,
             limits,
-            turns,
+            concurrency,
             parent_not_found=ChecklistNotFound,
             touch=checklists_store.touch,
         )
@@ -125,7 +126,7 @@ class Services:
             clear_values=self.leads.clear_values,
         )
         self.keys = KeyStore(database, ids, seconds=seconds)
-        self.gate = Gate(
+        self.authenticator = Authenticator(
             self.keys,
             fixed_key=settings.api_key,
             fixed_user=ADMIN,

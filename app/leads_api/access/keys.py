@@ -8,15 +8,12 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from time import monotonic
 from typing import Any
 
 from msgspec import Struct
 
 from leads_api.clock import now
-from leads_api.errors import Unauthorized
 from leads_api.mongo.batching import Batcher
 from leads_api.mongo.client import Database, Document
 from leads_api.mongo.ids import Ids
@@ -26,8 +23,6 @@ COLLECTION = "keys"
 INDEXES = {COLLECTION: [Index("user", (("user", 1),))]}
 
 _KEY = re.compile(r"lk_([1-9][0-9]{0,17})_[A-Za-z0-9_-]{43}", re.ASCII)
-_BEARER = re.compile(r"bearer +([!-~]+) *", re.ASCII | re.IGNORECASE)
-_REMEMBERED = 10_000
 _SECONDS = 5.0
 
 
@@ -40,14 +35,6 @@ class ApiKey(Struct, frozen=True, kw_only=True):
     created: datetime
     expires: datetime | None
     revoked: datetime | None
-
-
-class Caller(Struct, frozen=True):
-    """Who makes a request: a team user, by one of their keys."""
-
-    user: int
-    key: int
-    """Id of the key; 0 for the one of the settings."""
 
 
 class KeyStore:
@@ -67,7 +54,7 @@ class KeyStore:
         await self._keys.insert_one(
             {
                 "_id": key_id, "name": name, "user": user, "created": key.created, "expires": expires,
-                "revoked": None, "hash": _digest(text),
+                "revoked": None, "hash": digest(text),
             }
         )  # fmt: skip
         return key, text
@@ -86,7 +73,7 @@ class KeyStore:
         if not (match := _KEY.fullmatch(text)):
             return None
         document = await self._reads(int(match[1]))
-        if document is None or not hmac.compare_digest(document["hash"], _digest(text)):
+        if document is None or not hmac.compare_digest(document["hash"], digest(text)):
             return None
         return _shown(document)
 
@@ -99,48 +86,8 @@ class KeyStore:
         return [found.get(key_id) for key_id in key_ids]
 
 
-class Gate:
-    """Tells whose key a request carries."""
-
-    def __init__(
-        self, keys: KeyStore, *, fixed_key: str | None, fixed_user: int, is_active: Callable[[int], Awaitable[bool]],
-        seconds: float,
-    ) -> None:  # fmt: skip
-        """`fixed_key` is valid besides the stored ones; answers are remembered for so many seconds."""
-        self._keys = keys
-        self._fixed = None if fixed_key is None else _digest(fixed_key)
-        self._fixed_user = fixed_user
-        self._is_active = is_active
-        self._seconds = seconds
-        self._known: dict[bytes, tuple[float, ApiKey]] = {}
-
-    async def __call__(self, authorization: str | None) -> Caller:
-        """Return the caller of an Authorization header (RFC 6750). Raises Unauthorized."""
-        match = _BEARER.fullmatch(authorization or "")
-        caller = await self._caller(match[1]) if match else None
-        if caller is None or not await self._is_active(caller.user):
-            raise Unauthorized
-        return caller
-
-    async def _caller(self, text: str) -> Caller | None:
-        digest = _digest(text)
-        if self._fixed is not None and hmac.compare_digest(self._fixed, digest):
-            return Caller(self._fixed_user, 0)
-        until, key = self._known.get(digest, (0.0, None))
-        asked = monotonic()
-        if key is None or asked >= until:
-            key = await self._keys.of_text(text)
-            if key is None:  # not remembered: whoever makes keys up must not crowd out those that are there
-                return None
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            self._known[digest] = (asked + self._seconds, key)
-        if key.revoked is not None or (key.expires is not None and key.expires <= now()):
-            return None
-        return Caller(key.user, key.id)
-
-
-def _digest(text: str) -> bytes:
+def digest(text: str) -> bytes:
+    """Return what is kept of a key: its hash."""
     return hashlib.sha256(text.encode()).digest()
 
 

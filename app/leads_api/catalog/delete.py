@@ -54,7 +54,7 @@ class CatalogDeletion:
                 return "This lead status is in use and cannot be deleted. Give its leads another one first."
             return None
 
-        await self._statuses.bury(status_id, refusal)
+        await self._statuses.soft_delete(status_id, refusal)
 
     async def category(self, category_id: int) -> None:
         """Delete a category that is neither a default nor in use."""
@@ -66,7 +66,7 @@ class CatalogDeletion:
                 return "This category is in use and cannot be deleted. Give its leads another one first."
             return None
 
-        await self._categories.bury(category_id, refusal)
+        await self._categories.soft_delete(category_id, refusal)
 
     async def member(self, member_id: int, by: int) -> None:
         """Delete a team user, and take them from every lead."""
@@ -74,28 +74,28 @@ class CatalogDeletion:
         async def refusal(member: Document) -> str | None:
             return "The first team member cannot be deleted." if member["_id"] == ADMIN else None
 
-        await self._team.bury(member_id, refusal, residue=by)
+        await self._team.soft_delete(member_id, refusal, cleanup_by=by)
         await self._try(self._clear_member, member_id, by)
 
     async def custom_field(self, field_id: int, by: int) -> None:
         """Delete a custom field with its values."""
-        await self._custom_fields.bury(field_id, residue=by)
+        await self._custom_fields.soft_delete(field_id, cleanup_by=by)
         await self._try(self._clear_field, field_id, by)
 
     async def sweep(self) -> None:
         """Remove what earlier deletions have left in leads."""
-        for member_id, by in await self._team.residues():
+        for member_id, by in await self._team.pending_cleanup():
             await self._clear_member(member_id, by)
-        for field_id, by in await self._custom_fields.residues():
+        for field_id, by in await self._custom_fields.pending_cleanup():
             await self._clear_field(field_id, by)
 
     async def _clear_member(self, member_id: int, by: int) -> None:
         await self._clear_assignments(member_id, by)
-        await self._team.cleared(member_id)
+        await self._team.cleaned_up(member_id)
 
     async def _clear_field(self, field_id: int, by: int) -> None:
         await self._clear_values(field_id, by)
-        await self._custom_fields.cleared(field_id)
+        await self._custom_fields.cleaned_up(field_id)
 
     async def _try(self, clear: Clear, record_id: int, by: int) -> None:
         try:

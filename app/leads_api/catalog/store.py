@@ -12,6 +12,7 @@ from leads_api.mongo.faults import Duplicate
 from leads_api.mongo.ids import Ids
 from leads_api.mongo.indexes import Index
 from leads_api.mongo.transaction import Transact
+from leads_api.users.store import PENDING_CLEANUP
 from leads_api.validation.paging import Paging
 from leads_api.validation.values import TAKEN
 
@@ -24,7 +25,7 @@ INDEXES = {
     collection: [
         Index("folded", (("folded", 1),), unique=True, sparse=True),
         Index("position", (("deleted", 1), ("position", 1), ("_id", 1))),
-        Index("residue", (("residue", 1),), sparse=True),
+        Index("residue", ((PENDING_CLEANUP, 1),), sparse=True),
     ]
     for collection in ("lead_statuses", "categories", "custom_fields")
 } | {"catalog": [Index("revision", (("revision", 1),))]}
@@ -101,8 +102,10 @@ class CatalogStore(Generic[T]):
 
         return await self._write(work)
 
-    async def bury(self, record_id: int, refusal: Refusal | None = None, *, residue: int | None = None) -> None:
-        """Make one a tombstone. With `residue`, the user who deletes it, leads hold something that is to be removed.
+    async def soft_delete(
+        self, record_id: int, refusal: Refusal | None = None, *, cleanup_by: int | None = None
+    ) -> None:
+        """Make one a tombstone. With `cleanup_by`, the user who deletes it, leads hold something that is to be removed.
 
         Raises RecordNotFound, or Conflict with the text of the refusal.
         """
@@ -118,7 +121,9 @@ class CatalogStore(Generic[T]):
                 raise
             if refusal is not None and (text := await refusal(document)) is not None:
                 raise Conflict(text)
-            tombstone = {"deleted": True, "dates.updated": now()} | ({} if residue is None else {"residue": residue})
+            tombstone = {"deleted": True, "dates.updated": now()} | (
+                {} if cleanup_by is None else {PENDING_CLEANUP: cleanup_by}
+            )
             await self._records.update_one(
                 {"_id": record_id}, {"$set": tombstone, "$unset": {"folded": ""}}, session=session
             )
@@ -128,14 +133,14 @@ class CatalogStore(Generic[T]):
         await self._transact(work)
         self._catalog.drop()
 
-    async def residues(self) -> list[tuple[int, int]]:
+    async def pending_cleanup(self) -> list[tuple[int, int]]:
         """Return the ids of the tombstones that leads still hold something of, each with who deleted it."""
-        found = self._records.find({"residue": {"$gt": 0}}, {"residue": 1})
-        return [(document["_id"], document["residue"]) async for document in found]
+        found = self._records.find({PENDING_CLEANUP: {"$gt": 0}}, {PENDING_CLEANUP: 1})
+        return [(document["_id"], document[PENDING_CLEANUP]) async for document in found]
 
-    async def cleared(self, record_id: int) -> None:
+    async def cleaned_up(self, record_id: int) -> None:
         """Note that leads hold nothing of a tombstone any more."""
-        await self._records.update_one({"_id": record_id}, {"$unset": {"residue": ""}})
+        await self._records.update_one({"_id": record_id}, {"$unset": {PENDING_CLEANUP: ""}})
         await self._revise(None)
         self._catalog.drop()
 

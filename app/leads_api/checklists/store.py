@@ -10,10 +10,10 @@ from leads_api.checklists.model import ChecklistItem, item_of
 from leads_api.clock import now
 from leads_api.errors import Invalid, NotFound
 from leads_api.mongo.client import Database, Document, Session
+from leads_api.mongo.concurrency import ConcurrencyLimits
 from leads_api.mongo.ids import Ids
 from leads_api.mongo.indexes import Index
 from leads_api.mongo.transaction import Transact
-from leads_api.mongo.turns import Turns
 from leads_api.validation.paging import Paging
 from leads_api.validation.values import NOT_SELECTABLE
 
@@ -53,17 +53,19 @@ def touch(_event: str, moment: datetime, _by: int) -> Document:
 class ChecklistStore:
     """Reads and writes the to-do items of leads. Writes to the whole checklist of a lead happen one at a time."""
 
-    def __init__(self, database: Database, ids: Ids, transact: Transact, turns: Turns, hold_lead: HoldLead) -> None:
+    def __init__(
+        self, database: Database, ids: Ids, transact: Transact, concurrency: ConcurrencyLimits, hold_lead: HoldLead
+    ) -> None:
         """A change outside of a transaction waits for its turn, and so does a list."""
         self.collection = self._items = database[COLLECTION]
         self._ids = ids
         self._transact = transact
-        self._turns = turns
+        self._concurrency = concurrency
         self._hold_lead = hold_lead
 
     async def page(self, lead_id: int, paging: Paging) -> tuple[list[ChecklistItem], int, int]:
         """Return a page by position, and how many items there are in all and completed."""
-        async with self._turns.lists:
+        async with self._concurrency.lists:
             total = await self._items.count_documents({"lead": lead_id})
             completed = await self._items.count_documents({"lead": lead_id, "status": "completed"}) if total else 0
             if paging.skip >= total:
@@ -100,7 +102,7 @@ class ChecklistStore:
 
     async def change(self, item_id: int, values: dict[str, Any]) -> ChecklistItem:
         """Set fields of an item. Raises ChecklistNotFound."""
-        async with self._turns.change(COLLECTION, item_id):
+        async with self._concurrency.change(COLLECTION, item_id):
             document = await self._items.find_one_and_update(
                 {"_id": item_id},
                 {"$set": values | {"dates.updated": now()}},
@@ -113,7 +115,7 @@ class ChecklistStore:
 
     async def delete(self, item_id: int) -> None:
         """Remove an item. Raises ChecklistNotFound."""
-        async with self._turns.change(COLLECTION, item_id):
+        async with self._concurrency.change(COLLECTION, item_id):
             result = await self._items.delete_one({"_id": item_id})
         if result.deleted_count == 0:
             raise ChecklistNotFound

@@ -8,9 +8,9 @@ from leads_api.catalog.model import CLIENT_CATEGORY
 from leads_api.clients.model import Client, client_of
 from leads_api.errors import NotFound
 from leads_api.mongo.client import Database, Document, Session
+from leads_api.mongo.concurrency import ConcurrencyLimits
 from leads_api.mongo.indexes import Index
 from leads_api.mongo.substrings import occurring, pieces
-from leads_api.mongo.turns import Turns
 from leads_api.users.store import folded_email
 from leads_api.validation.paging import Paging
 
@@ -35,11 +35,11 @@ class ClientNotFound(NotFound):
 class ClientStore:
     """Reads clients, and writes those that conversion makes."""
 
-    def __init__(self, database: Database, catalog: Catalog, turns: Turns) -> None:
+    def __init__(self, database: Database, catalog: Catalog, concurrency: ConcurrencyLimits) -> None:
         """A list waits for its turn."""
         self._clients = database[COLLECTION]
         self._catalog = catalog
-        self._turns = turns
+        self._concurrency = concurrency
 
     async def get(self, client_id: int) -> Client:
         """Return a client. Raises ClientNotFound."""
@@ -52,7 +52,7 @@ class ClientStore:
         query: dict[str, Any] = occurring(search or "")
         if email is not None:
             query["owner.folded_email"] = folded_email(email)
-        async with self._turns.lists:
+        async with self._concurrency.lists:
             total = await self._clients.count_documents(query)
             if paging.skip >= total:
                 return [], total

@@ -9,8 +9,8 @@ from leads_api.clock import now
 from leads_api.comments.model import Comment, comment_of
 from leads_api.errors import Invalid, NotFound
 from leads_api.mongo.client import Collection, Document
+from leads_api.mongo.concurrency import ConcurrencyLimits
 from leads_api.mongo.ids import Ids
-from leads_api.mongo.turns import Turns
 from leads_api.validation.paging import Paging
 
 
@@ -44,7 +44,7 @@ class CommentStore:
         ids: Ids,
         catalog: Catalog,
         limits: CommentLimits,
-        turns: Turns,
+        concurrency: ConcurrencyLimits,
         *,
         parent_not_found: type[NotFound],
         touch: Callable[[str, datetime, int], Document],
@@ -57,13 +57,13 @@ class CommentStore:
         self._ids = ids
         self._catalog = catalog
         self._limits = limits
-        self._turns = turns
+        self._concurrency = concurrency
         self._parent_not_found = parent_not_found
         self._touch = touch
 
     async def page(self, parent_id: int, paging: Paging | None) -> tuple[Sequence[Comment], int]:
         """Return all comments or a page, newest first, and how many there are. Raises the parent's NotFound."""
-        async with self._turns.lists:
+        async with self._concurrency.lists:
             parent = await self._parents.find_one({"_id": parent_id}, {"comments": 1})
         if parent is None:
             raise self._parent_not_found
@@ -73,7 +73,7 @@ class CommentStore:
     async def add(self, parent_id: int, text: str, by: int) -> Comment:
         """Write a comment. Raises the parent's NotFound, or TooManyComments."""
         size, comment_id = len(text.encode()), await self._ids.take("comments")
-        async with self._turns.change(self._parents.name, parent_id):
+        async with self._concurrency.change(self._parents.name, parent_id):
             moment = now()
             comment = {"id": comment_id, "text": text, "creator": by, "created": moment}
             result = await self._parents.update_one(
@@ -97,7 +97,7 @@ class CommentStore:
         if not parent.get("comments"):
             raise CommentNotFound
         size = len(parent["comments"][0]["text"].encode())
-        async with self._turns.change(self._parents.name, parent_id):
+        async with self._concurrency.change(self._parents.name, parent_id):
             result = await self._parents.update_one(
                 {"_id": parent_id, "comments.id": comment_id},
                 self._update(

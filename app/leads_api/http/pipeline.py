@@ -25,7 +25,7 @@ Admit = Callable[[str | None], Awaitable[tuple[int, Mapping[str, str]]]]
 """Returns the user of an Authorization header and headers for the answer, or raises Unauthorized or TooManyRequests."""
 
 
-class Shell:
+class Pipeline:
     """The service as an ASGI application for HTTP."""
 
     def __init__(

@@ -2,7 +2,7 @@
 
 The controllers are the framework's, and so is the application that they are registered with; what calls their handlers
 is here, for speed: what the framework does between route and handler costs more than the rest of a GET does
-(docs/decisions/0009-endpoints-called-by-the-shell.md).
+(docs/decisions/0009-endpoints-called-by-the-pipeline.md).
 """
 
 import re

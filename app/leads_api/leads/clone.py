@@ -30,18 +30,18 @@ class CloneLead:
     ids: Ids
     transact: Transact
 
-    async def __call__(self, lead_id: int, wish: CloneInput, by: int) -> Lead:
+    async def __call__(self, lead_id: int, request: CloneInput, by: int) -> Lead:
         """Return the new lead. Raises LeadNotFound."""
         await self.leads.find(lead_id)
         clone_id = await self.ids.take("leads")
 
         async def work(session: Session) -> Document:
             source = await self.leads.find(lead_id, session)
-            clone = new_document(clone_id, _values(source, wish), now(), change_of("cloned", by))
+            clone = new_document(clone_id, _values(source, request), now(), change_of("cloned", by))
             await self.leads.insert(clone, session)
-            if wish.copy_checklist == "on":
+            if request.copy_checklist == "on":
                 await self.checklists.copy(lead_id, clone_id, by, session)
-            if wish.copy_files == "on":
+            if request.copy_files == "on":
                 await self.files.copy(lead_id, clone_id, session)
             return clone
 
@@ -52,9 +52,9 @@ class CloneLead:
         return await self.leads.shown(clone)
 
 
-def _values(source: Document, wish: CloneInput) -> dict[str, Any]:
+def _values(source: Document, request: CloneInput) -> dict[str, Any]:
     """Return what the clone has: what is kept of the source, then what the request gives."""
-    given = {name: value for name, value in asdict(wish).items() if name in FIELDS and value is not UNSET}
+    given = {name: value for name, value in asdict(request).items() if name in FIELDS and value is not UNSET}
     kept = {path: dict(source[path]) if isinstance(source[path], dict) else source[path] for path in _KEPT}
     unfolded = {
         "lead_title": source["title"],

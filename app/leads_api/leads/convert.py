@@ -38,11 +38,11 @@ class ConvertLead:
     transact: Transact
     mail_queued: Callable[[], None]
 
-    async def __call__(self, lead_id: int, wish: ConvertInput, by: int) -> Client:
+    async def __call__(self, lead_id: int, request: ConvertInput, by: int) -> Client:
         """Return the client. Raises LeadNotFound, AlreadyConverted or EmailTaken; nothing is written then."""
         client_id, user_id = await self.ids.take("clients"), await self.ids.take("users")
         moment = now()
-        name = f"{wish.first_name} {wish.last_name}"
+        name = f"{request.first_name} {request.last_name}"
         tried = False
 
         async def work(session: Session) -> Document:
@@ -55,27 +55,27 @@ class ConvertLead:
             await self.users.insert_owner(  # a taken e-mail ends it here
                 user_id=user_id,
                 client_id=client_id,
-                first_name=wish.first_name,
-                last_name=wish.last_name,
-                email=wish.email,
+                first_name=request.first_name,
+                last_name=request.last_name,
+                email=request.email,
                 now=moment,
                 session=session,
             )
             client = await self.clients.insert(
                 lead,
                 client_id=client_id,
-                company=wish.client_company_name or lead["contact"]["company_name"] or name,
-                owner={"id": user_id, "name": name, "email": wish.email},
-                due_days=wish.client_billing_invoice_due_days,
+                company=request.client_company_name or lead["contact"]["company_name"] or name,
+                owner={"id": user_id, "name": name, "email": request.email},
+                due_days=request.client_billing_invoice_due_days,
                 now=moment,
                 session=session,
             )
-            if wish.delete_lead == "yes":
+            if request.delete_lead == "yes":
                 await self.delete_lead.with_belongings(lead_id, session)
             else:
                 await self.leads.mark_converted(lead, client_id, moment, by, session)
-            if wish.send_welcome_email == "yes":
-                await self.mails.enqueue_welcome(wish.email, name, session)
+            if request.send_welcome_email == "yes":
+                await self.mails.enqueue_welcome(request.email, name, session)
             return client
 
         try:
@@ -85,7 +85,7 @@ class ConvertLead:
             # been converted by another call, perhaps onto this very e-mail.
             _refuse_converted(await self.leads.find(lead_id))
             raise EmailTaken from duplicate
-        if wish.send_welcome_email == "yes":
+        if request.send_welcome_email == "yes":
             self.mail_queued()
         return await self.clients.shown(client)
 

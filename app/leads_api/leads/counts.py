@@ -6,7 +6,7 @@ from time import monotonic
 from typing import Any
 
 from leads_api.mongo.client import Collection, deadline
-from leads_api.mongo.turns import Turns
+from leads_api.mongo.concurrency import ConcurrencyLimits
 from leads_api.tasks import end
 
 EXACT_UP_TO = 10_000
@@ -27,20 +27,20 @@ class Counts:
     request may is not begun again and again.
     """
 
-    def __init__(self, leads: Collection, turns: Turns, *, seconds: float) -> None:
+    def __init__(self, leads: Collection, concurrency: ConcurrencyLimits, *, seconds: float) -> None:
         """Bound each full count to so many seconds."""
         self._leads = leads
-        self._turns = turns
+        self._concurrency = concurrency
         self._seconds = seconds
         self._full: dict[str, _FullCount] = {}
-        self._full_turns = asyncio.Semaphore(FULL_AT_ONCE)
+        self._full_limit = asyncio.Semaphore(FULL_AT_ONCE)
 
     async def of(self, query: dict[str, Any]) -> int:
         """Return how many leads a filter finds."""
         key = repr(query)
         query = query or _ALL
         if (known := self._full.get(key)) is None or known.is_old:
-            async with self._turns.lists:
+            async with self._concurrency.lists:
                 some = await self._leads.count_documents(query, limit=EXACT_UP_TO + 1)
             if some <= EXACT_UP_TO:
                 return some
@@ -68,7 +68,7 @@ class Counts:
         return count
 
     async def _count(self, count: "_FullCount", query: dict[str, Any]) -> int:
-        async with self._full_turns:
+        async with self._full_limit:
             count.began = monotonic()
             with deadline(self._seconds):
                 return await self._leads.count_documents(query)

@@ -12,6 +12,7 @@ from leads_api.catalog.model import NameShown
 from leads_api.clock import Timestamp, shown_time
 from leads_api.mongo.client import Document
 from leads_api.mongo.substrings import pieces
+from leads_api.users.store import PENDING_CLEANUP
 from leads_api.validation.values import shown_cents
 
 ActiveState = Literal["active", "archived"]
@@ -202,6 +203,6 @@ def lead_of(document: Document, settings: Snapshot) -> Lead:
 
 def _people(ids: Iterable[int], settings: Snapshot) -> list[NameShown]:
     # One whose assignments are just being removed has gone already; one that a race left behind keeps the name.
-    people = [person for i in ids if not (person := settings.people[i]).get("residue")]
+    people = [person for i in ids if not (person := settings.people[i]).get(PENDING_CLEANUP)]
     people.sort(key=lambda person: (person["first_name"].casefold(), person["last_name"].casefold(), person["_id"]))
     return [NameShown(person["_id"], person["name"]) for person in people]

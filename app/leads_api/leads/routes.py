@@ -53,7 +53,7 @@ class LeadController(Controller):
     async def index(self, params: NamedDependency[LeadQuery], leads: Leads) -> Page[Lead] | CursorPage[Lead]:
         message = "Leads retrieved successfully."
         if params.cursor is not None:
-            found, following = await leads.walk(params)
+            found, following = await leads.page_by_cursor(params)
             return CursorPage(found, CursorMeta(params.limit, following), message)
         found, total = await leads.page(params)
         return Page(found, params.paging.meta(total), message)

@@ -15,12 +15,13 @@ from leads_api.errors import NotFound, Unavailable
 from leads_api.leads import counts, listing
 from leads_api.leads.model import SEARCHED, Lead, assignments, lead_of, new_document
 from leads_api.leads.schemas import LeadQuery
-from leads_api.mongo.batching import Batcher, Shared, insert_each
+from leads_api.mongo.batching import Batcher, SingleFlight, insert_each
 from leads_api.mongo.client import Database, Document, Session
+from leads_api.mongo.concurrency import ConcurrencyLimits
 from leads_api.mongo.ids import Ids
 from leads_api.mongo.substrings import pieces
-from leads_api.mongo.turns import Turns
 from leads_api.telemetry.logs import request_id
+from leads_api.users.store import PENDING_CLEANUP
 
 COLLECTION = "leads"
 INDEXES = {
@@ -52,14 +53,16 @@ def touch(event: str, moment: datetime, by: int) -> Document:
 class LeadStore:
     """Reads and writes leads. Every write raises the version and is one update, its conditions in its filter."""
 
-    def __init__(self, database: Database, ids: Ids, catalog: Catalog, turns: Turns, *, seconds: float) -> None:
+    def __init__(
+        self, database: Database, ids: Ids, catalog: Catalog, concurrency: ConcurrencyLimits, *, seconds: float
+    ) -> None:
         """Bound each batch of reads or creates to so many seconds; a change, or a list, waits for its turn."""
         self.collection = self._leads = database[COLLECTION]
         self._ids = ids
         self._catalog = catalog
-        self._turns = turns
-        self._counts = counts.Counts(self._leads, turns, seconds=seconds)
-        self._pages = Shared(self._page, seconds=seconds)
+        self._concurrency = concurrency
+        self._counts = counts.Counts(self._leads, concurrency, seconds=seconds)
+        self._pages = SingleFlight(self._page, seconds=seconds)
         self._reads = Batcher(self._find_all, seconds=seconds, gathers=True)
         self._creates = Batcher(partial(insert_each, self._leads), seconds=seconds)
 
@@ -90,7 +93,7 @@ class LeadStore:
         old = total > counts.EXACT_UP_TO
         if paging.skip >= total + (counts.EXACT_UP_TO if old else 0):
             return [], total
-        async with self._turns.lists:
+        async with self._concurrency.lists:
             found = self._leads.find(wanted, WHOLE).sort(listing.order_of(query)).skip(paging.skip).limit(paging.limit)
             documents = [document async for document in found]
         if old and len(documents) != max(0, min(paging.limit, total - paging.skip)):
@@ -98,13 +101,13 @@ class LeadStore:
             total = await self._counts.of(wanted)
         return await self._shown_all(documents), total
 
-    async def walk(self, query: LeadQuery) -> tuple[list[Lead], str | None]:
+    async def page_by_cursor(self, query: LeadQuery) -> tuple[list[Lead], str | None]:
         """Return the leads that a walk meets next, and the cursor to go on from; None at the end."""
         if query.assigned_user_id is not None and await self._is_leaving(query.assigned_user_id):
             return [], None
         projection = {path: kept for path, kept in WHOLE.items() if path != "folded"}  # titles are sorted by their copy
         documents: list[Document] = []
-        async with self._turns.lists:
+        async with self._concurrency.lists:
             for wanted in listing.segments(query):
                 missing = query.limit + 1 - len(documents)  # one more than is shown tells whether and how it goes on
                 found = self._leads.find(wanted, projection).sort(listing.order_of(query)).limit(missing)
@@ -166,7 +169,7 @@ class LeadStore:
         return await self.shown(document)
 
     async def _update(self, wanted: Document, values: dict[str, Any], event: str, by: int) -> Document | None:
-        async with self._turns.change(COLLECTION, wanted["_id"]):
+        async with self._concurrency.change(COLLECTION, wanted["_id"]):
             touched = touch(event, now(), by)
             document: Document | None = await self._leads.find_one_and_update(
                 wanted,
@@ -235,7 +238,7 @@ class LeadStore:
     async def _is_leaving(self, member_id: int) -> bool:
         """Tell whether someone was deleted, and is just being taken from the leads."""
         member = (await self._catalog.snapshot()).people.get(member_id, {})
-        return bool(member.get("residue"))
+        return bool(member.get(PENDING_CLEANUP))
 
     async def uses_status(self, status_id: int) -> bool:
         """Tell whether a lead has this status."""

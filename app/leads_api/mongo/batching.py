@@ -118,7 +118,7 @@ class Batcher(Generic[K, R]):
                 answer.set_result(outcome)
 
 
-class Shared(Generic[K, R]):
+class SingleFlight(Generic[K, R]):
     """Lets those who ask the same at the same moment share one answer.
 
     As in a batch: what was sent takes nobody more in, so whoever asks after a write was acknowledged sees it. Different

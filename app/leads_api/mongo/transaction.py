@@ -42,14 +42,14 @@ class Transactions:
         self._database = database
         self._seconds = seconds
         self._running: set[asyncio.Task[object]] = set()
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._limit = asyncio.Semaphore(AT_ONCE)
 
     async def __call__(self, work: Callable[[Session], Awaitable[T]]) -> T:
         """Run the work to its end even if the caller is cancelled, so that nothing stays open on the server.
 
         It waits for its turn before; a caller who is cancelled then has done nothing.
         """
-        await self._turns.acquire()
+        await self._limit.acquire()
         task = asyncio.create_task(self._run(work))
         self._running.add(task)
         task.add_done_callback(self._forget)
@@ -61,7 +61,7 @@ class Transactions:
 
     def _forget(self, task: asyncio.Task[object]) -> None:
         self._running.discard(task)
-        self._turns.release()
+        self._limit.release()
         if not task.cancelled():
             task.exception()  # the caller may have gone: then nobody else asks for it
 

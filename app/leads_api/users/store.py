@@ -8,12 +8,14 @@ from leads_api.mongo.indexes import Index
 from leads_api.validation.values import TAKEN
 
 COLLECTION = "users"
+PENDING_CLEANUP = "residue"
+"""Where a deleted record says that leads still hold something of it: who deleted it. Of team users and settings."""
 INDEXES = {
     COLLECTION: [
         # An e-mail belongs to one user, team or client, in any case. A deleted user has no `folded` and gives it back.
         Index("email", (("folded", 1),), unique=True, sparse=True),
         Index("type", (("type", 1), ("_id", 1))),
-        Index("residue", (("residue", 1),), sparse=True),
+        Index("residue", ((PENDING_CLEANUP, 1),), sparse=True),
     ]
 }
 

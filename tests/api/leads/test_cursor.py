@@ -47,11 +47,11 @@ async def test_a_walk_of_any_page_length_meets_the_leads_of_the_list_once_and_in
     assert sorted(listed) == leads
 
     for limit in (1, 2, 3, len(leads) - 1, len(leads)):
-        walked = [ids(found) async for found in walk(api, sort=sort, order=order, limit=limit)]
+        found_ids = [ids(found) async for found in page_by_cursor(api, sort=sort, order=order, limit=limit)]
 
-        assert [len(met) for met in walked[:-1]] == [limit] * (len(walked) - 1)
-        assert 1 <= len(walked[-1]) <= limit
-        assert list(chain(*walked)) == listed, limit
+        assert [len(met) for met in found_ids[:-1]] == [limit] * (len(found_ids) - 1)
+        assert 1 <= len(found_ids[-1]) <= limit
+        assert list(chain(*found_ids)) == listed, limit
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -77,9 +77,9 @@ async def test_a_walk_keeps_to_its_filters_also_those_of_the_field_that_it_is_so
     assert 0 < len(listed) < len(leads)
 
     for limit in (1, 2):
-        walked = [ids(found) async for found in walk(api, order=order, limit=limit, **filters)]
+        found_ids = [ids(found) async for found in page_by_cursor(api, order=order, limit=limit, **filters)]
 
-        assert list(chain(*walked)) == listed
+        assert list(chain(*found_ids)) == listed
 
 
 async def test_a_page_of_a_walk_has_whole_leads_its_own_meta_and_the_message(api: Api) -> None:
@@ -165,9 +165,9 @@ async def test_titles_of_any_length_and_letters_can_be_walked(api: Api) -> None:
     for _ in range(3):
         await api.lead(lead_title="ῷ" * 250)  # the letter that folds to the most bytes
 
-    walked = [ids(found) async for found in walk(api, sort="lead_title", limit=1)]
+    found_ids = [ids(found) async for found in page_by_cursor(api, sort="lead_title", limit=1)]
 
-    assert walked == [[3], [2], [1]]
+    assert found_ids == [[3], [2], [1]]
 
 
 @pytest.mark.parametrize(("sort", "order"), list(product(SORTS, ORDERS)))
@@ -178,7 +178,9 @@ async def test_a_lead_that_a_cursor_points_at_may_change_or_go(
 
     begin = await page(api, cursor="*", sort=sort, order=order, limit=2)
     await api.delete(f"/api/leads/{listed[1]}")
-    rest = [ids(found) async for found in walk(api, begin["meta"]["next_cursor"], sort=sort, order=order, limit=2)]
+    rest = [
+        ids(found) async for found in page_by_cursor(api, begin["meta"]["next_cursor"], sort=sort, order=order, limit=2)
+    ]
 
     assert list(chain(ids(begin), *rest)) == listed
     changes = {"lead_title": "Mu", "lead_value": 7, "lead_last_contacted": "2026-01-01"}
@@ -195,7 +197,7 @@ async def test_leads_that_stay_as_they_are_are_met_once_whatever_happens_to_othe
     untouched = [lead for number, lead in enumerate(listed) if number not in {1, 3, 4}]
     met: list[int] = []
 
-    async for found in walk(api, sort=sort, order=order, limit=2):
+    async for found in page_by_cursor(api, sort=sort, order=order, limit=2):
         met += ids(found)
         match len(met):
             case 2:  # the last one of this page, and the first ones of the next
@@ -234,7 +236,7 @@ async def test_a_walk_by_someone_who_is_just_being_deleted_is_empty(
     assert (found["data"], found["meta"]["next_cursor"]) == ([], None)
 
 
-async def walk(api: Api, cursor: str | None = "*", **params: Any) -> AsyncIterator[Json]:
+async def page_by_cursor(api: Api, cursor: str | None = "*", **params: Any) -> AsyncIterator[Json]:
     """Go from page to page until the end."""
     seen: set[str] = set()
     while cursor is not None:

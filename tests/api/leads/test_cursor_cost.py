@@ -47,7 +47,7 @@ async def test_every_page_of_the_default_sort_is_one_find_and_nothing_is_counted
         await api.lead()
     finds.clear()
 
-    pages = await walk(api, order=order, limit=2)
+    pages = await page_by_cursor(api, order=order, limit=2)
 
     assert pages == 3
     assert len(finds) == 3
@@ -60,7 +60,7 @@ async def test_a_page_is_read_from_single_ranges_without_an_offset_until_it_is_f
         await api.lead(lead_value=value)
     finds.clear()
 
-    await walk(api, sort="lead_value", order="desc", limit=2)
+    await page_by_cursor(api, sort="lead_value", order="desc", limit=2)
 
     assert finds == [
         {},  # 5 4 |
@@ -76,7 +76,7 @@ async def test_upwards_the_leads_without_a_key_come_first(api: Api, finds: list[
         await api.lead(lead_value=value)
     finds.clear()
 
-    await walk(api, sort="lead_value", order="asc", limit=2)
+    await page_by_cursor(api, sort="lead_value", order="asc", limit=2)
 
     assert finds == [
         {},  # 1 2 |
@@ -92,7 +92,7 @@ async def test_leads_without_a_key_are_not_asked_for_where_a_filter_leaves_them_
         await api.lead(lead_last_contacted=day)
     finds.clear()
 
-    await walk(api, sort="lead_last_contacted", limit=1, last_contacted_from="2026-01-01")
+    await page_by_cursor(api, sort="lead_last_contacted", limit=1, last_contacted_from="2026-01-01")
 
     assert finds == [
         {"last_contacted": {"$gt": "2025-12-31"}},
@@ -106,7 +106,7 @@ def at_different_moments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("leads_api.leads.store.now", lambda: next(moments))
 
 
-async def walk(api: Api, **params: Any) -> int:
+async def page_by_cursor(api: Api, **params: Any) -> int:
     """Go to the end; return how many pages there were."""
     cursor: str | None = "*"
     pages = 0

@@ -8,7 +8,7 @@ import pytest
 
 from leads_api.leads import counts
 from leads_api.leads.counts import FULL_AT_ONCE, Counts
-from leads_api.mongo.turns import LISTS_AT_ONCE, Turns
+from leads_api.mongo.concurrency import LISTS_AT_ONCE, ConcurrencyLimits
 
 
 class Leads:
@@ -61,7 +61,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 async def counting(leads: Any, clock: list[float]) -> AsyncIterator[Counts]:
-    counting = Counts(leads, Turns(), seconds=60)
+    counting = Counts(leads, ConcurrencyLimits(), seconds=60)
     yield counting
     await counting.end()
 
@@ -100,13 +100,13 @@ async def test_a_few_full_counts_are_under_way_at_a_time_and_the_others_come_lat
 
 
 async def test_however_many_wait_for_full_counts_lists_find_a_turn(leads: Leads) -> None:
-    turns, many = Turns(), range(1, LISTS_AT_ONCE + 2)
+    limits, many = ConcurrencyLimits(), range(1, LISTS_AT_ONCE + 2)
     collection: Any = leads
-    counting = Counts(collection, turns, seconds=60)
+    counting = Counts(collection, limits, seconds=60)
     asked = ask(counting, *many)
     await leads.begun(FULL_AT_ONCE)
 
-    async with asyncio.timeout(10), turns.lists:
+    async with asyncio.timeout(10), limits.lists:
         pass
 
     leads.finish(*many)

@@ -9,7 +9,7 @@ from pymongo.errors import BulkWriteError
 
 from leads_api.errors import Unavailable
 from leads_api.mongo import batching
-from leads_api.mongo.batching import MAX_BATCH, Batcher, Shared, insert_each
+from leads_api.mongo.batching import MAX_BATCH, Batcher, SingleFlight, insert_each
 
 
 class Desk:
@@ -325,7 +325,7 @@ async def test_those_who_ask_the_same_share_an_answer_and_others_do_not_wait_for
         await gates[question].wait()
         return question.upper()
 
-    shared = Shared(perform, seconds=60)
+    shared = SingleFlight(perform, seconds=60)
 
     async def ask_for(question: str) -> str:
         return await shared(question.encode(), question)

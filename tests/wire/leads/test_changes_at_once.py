@@ -3,8 +3,8 @@
 from asyncio import create_task, gather
 
 from leads_api.mongo.client import Database, start_session
+from leads_api.mongo.concurrency import CHANGES_AT_ONCE
 from leads_api.mongo.transaction import begin
-from leads_api.mongo.turns import CHANGES_AT_ONCE
 from tests.client import Api, Json
 
 PLACES = {
@@ -122,11 +122,11 @@ async def found(api: Api, search: str) -> list[int]:
 
 async def test_changes_that_wait_for_each_other_do_not_hold_up_calls_about_other_leads(api: Api) -> None:
     lead, other = await api.lead(), await api.lead()
-    wish = {"first_name": "Jane", "last_name": "Doe", "email": "jane@acme.example"}
+    request = {"first_name": "Jane", "last_name": "Doe", "email": "jane@acme.example"}
     changes = [create_task(api.put(f"{path(lead)}/status", {"status": 3 + number % 3})) for number in range(300)]
     await changes[0]
 
-    conversion = await api.post(f"{path(other)}/convert", wish)
+    conversion = await api.post(f"{path(other)}/convert", request)
     shown = await api.shown(other["id"])
     waiting = [change for change in changes if not change.done()]
 

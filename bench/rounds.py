@@ -16,7 +16,7 @@ _WARM_UP_SECONDS = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turns:
+class Rounds:
     """How servers are measured beside each other."""
 
     target: Target

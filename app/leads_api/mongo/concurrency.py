@@ -17,7 +17,7 @@ LISTS_AT_ONCE = 16
 """More of them are slower each, and no faster together."""
 
 
-class Turns:
+class ConcurrencyLimits:
     """Lets changes and lists go to the database in the order in which they came, so many at a time."""
 
     def __init__(self) -> None:

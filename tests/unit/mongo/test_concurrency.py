@@ -1,11 +1,11 @@
-"""Whose turn it is (app/leads_api/mongo/turns.py)."""
+"""Whose turn it is (app/leads_api/mongo/concurrency.py)."""
 
 import asyncio
 import gc
 
 import pytest
 
-from leads_api.mongo.turns import CHANGES_AT_ONCE, LISTS_AT_ONCE, Turns
+from leads_api.mongo.concurrency import CHANGES_AT_ONCE, LISTS_AT_ONCE, ConcurrencyLimits
 
 
 class Crowd:
@@ -16,9 +16,9 @@ class Crowd:
         self.ending = asyncio.Event()
         self.tasks: list[asyncio.Task[None]] = []
 
-    async def change(self, turns: Turns, record: int, collection: str = "leads") -> None:
+    async def change(self, concurrency: ConcurrencyLimits, record: int, collection: str = "leads") -> None:
         async def changing() -> None:
-            async with turns.change(collection, record):
+            async with concurrency.change(collection, record):
                 self.within.append(record)
                 await self.ending.wait()
 
@@ -32,9 +32,9 @@ class Crowd:
 
 
 async def test_so_many_changes_are_under_way_and_the_next_one_waits_for_one_of_them() -> None:
-    turns, crowd = Turns(), Crowd()
+    limits, crowd = ConcurrencyLimits(), Crowd()
     for record in range(CHANGES_AT_ONCE + 1):
-        await crowd.change(turns, record)
+        await crowd.change(limits, record)
     at_once = list(crowd.within)
     await crowd.end()
 
@@ -43,11 +43,11 @@ async def test_so_many_changes_are_under_way_and_the_next_one_waits_for_one_of_t
 
 
 async def test_changes_of_one_record_take_one_turn_however_many_they_are() -> None:
-    turns, crowd = Turns(), Crowd()
+    limits, crowd = ConcurrencyLimits(), Crowd()
     for _ in range(2 * CHANGES_AT_ONCE):
-        await crowd.change(turns, 1)
+        await crowd.change(limits, 1)
     for record in range(2, CHANGES_AT_ONCE + 1):
-        await crowd.change(turns, record)
+        await crowd.change(limits, record)
     at_once = list(crowd.within)
     await crowd.end()
 
@@ -56,9 +56,9 @@ async def test_changes_of_one_record_take_one_turn_however_many_they_are() -> No
 
 
 async def test_a_record_of_the_same_id_in_another_collection_is_another_one() -> None:
-    turns, crowd = Turns(), Crowd()
-    await crowd.change(turns, 1)
-    await crowd.change(turns, 1, "checklists")
+    limits, crowd = ConcurrencyLimits(), Crowd()
+    await crowd.change(limits, 1)
+    await crowd.change(limits, 1, "checklists")
     at_once = list(crowd.within)
     await crowd.end()
 
@@ -66,9 +66,9 @@ async def test_a_record_of_the_same_id_in_another_collection_is_another_one() ->
 
 
 async def test_a_caller_who_goes_while_waiting_leaves_the_turn_to_the_next() -> None:
-    turns, crowd = Turns(), Crowd()
+    limits, crowd = ConcurrencyLimits(), Crowd()
     for _ in range(3):
-        await crowd.change(turns, 1)
+        await crowd.change(limits, 1)
     crowd.tasks.pop(1).cancel()
     await crowd.end()
 
@@ -76,26 +76,26 @@ async def test_a_caller_who_goes_while_waiting_leaves_the_turn_to_the_next() -> 
 
 
 async def test_a_change_that_fails_gives_its_turn_back() -> None:
-    turns = Turns()
+    limits = ConcurrencyLimits()
     for _ in range(2 * CHANGES_AT_ONCE):
         with pytest.raises(ValueError, match="wrong"):
-            async with turns.change("leads", 1):
+            async with limits.change("leads", 1):
                 raise ValueError("wrong")
 
 
 async def test_nothing_is_kept_of_records_that_nobody_changes_any_more() -> None:
-    turns = Turns()
+    limits = ConcurrencyLimits()
     for record in range(100):
-        async with turns.change("leads", record):
+        async with limits.change("leads", record):
             pass
     gc.collect()
 
-    assert len(turns._changing) == 0
+    assert len(limits._changing) == 0
 
 
 async def test_so_many_lists_are_read_at_once() -> None:
-    turns = Turns()
+    limits = ConcurrencyLimits()
     for _ in range(LISTS_AT_ONCE):
-        await turns.lists.acquire()
+        await limits.lists.acquire()
 
-    assert turns.lists.locked()
+    assert limits.lists.locked()

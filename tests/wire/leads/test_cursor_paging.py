@@ -42,15 +42,15 @@ async def test_a_walk_meets_untouched_leads_once_while_others_are_created_change
         ended.set()
 
     writing = asyncio.create_task(write())
-    walks = 0
-    while walks == 0 or not ended.is_set():
-        met = Counter([lead["id"] async for lead in walk(api, sort=sort, order=order, limit=5)])
-        walks += 1
+    rounds = 0
+    while rounds == 0 or not ended.is_set():
+        met = Counter([lead["id"] async for lead in page_by_cursor(api, sort=sort, order=order, limit=5)])
+        rounds += 1
         assert {lead: met[lead] for lead in untouched} == dict.fromkeys(untouched, 1)
     await writing
 
     listed = (await api.get("/api/leads", sort=sort, order=order, limit=100)).json()["data"]
-    assert [lead async for lead in walk(api, sort=sort, order=order, limit=7)] == listed
+    assert [lead async for lead in page_by_cursor(api, sort=sort, order=order, limit=7)] == listed
 
 
 @pytest.mark.parametrize("order", ["asc", "desc"])
@@ -58,7 +58,7 @@ async def test_a_walk_goes_on_behind_values_of_more_than_32_bits(api: Api, order
     values = ["21474836.47", "21474836.48", "99999999.99", "99999999.99"]
     leads = [(await api.lead(lead_value=value))["id"] for value in values]
 
-    met = [lead["id"] async for lead in walk(api, sort="lead_value", order=order, limit=1)]
+    met = [lead["id"] async for lead in page_by_cursor(api, sort="lead_value", order=order, limit=1)]
 
     assert met == (leads if order == "asc" else leads[::-1])
 
@@ -72,7 +72,7 @@ async def create(api: Api, count: int) -> list[int]:
     return [lead["id"] for lead in await asyncio.gather(*leads)]
 
 
-async def walk(api: Api, **params: Any) -> AsyncIterator[Json]:
+async def page_by_cursor(api: Api, **params: Any) -> AsyncIterator[Json]:
     """Return the leads of all pages."""
     cursor: str | None = "*"
     seen: set[str] = set()

@@ -1,0 +1,64 @@
+"""Whose key a request carries (contract, section 1, "Auth")."""
+
+import hmac
+import re
+from collections.abc import Awaitable, Callable
+from time import monotonic
+
+from msgspec import Struct
+
+from leads_api.access.keys import ApiKey, KeyStore, digest
+from leads_api.clock import now
+from leads_api.errors import Unauthorized
+
+_BEARER = re.compile(r"bearer +([!-~]+) *", re.ASCII | re.IGNORECASE)
+_REMEMBERED = 10_000
+
+
+class Caller(Struct, frozen=True):
+    """Who makes a request: a team user, by one of their keys."""
+
+    user: int
+    key: int
+    """Id of the key; 0 for the one of the settings."""
+
+
+class Authenticator:
+    """Tells whose key a request carries."""
+
+    def __init__(
+        self, keys: KeyStore, *, fixed_key: str | None, fixed_user: int, is_active: Callable[[int], Awaitable[bool]],
+        seconds: float,
+    ) -> None:  # fmt: skip
+        """`fixed_key` is valid besides the stored ones; answers are remembered for so many seconds."""
+        self._keys = keys
+        self._fixed = None if fixed_key is None else digest(fixed_key)
+        self._fixed_user = fixed_user
+        self._is_active = is_active
+        self._seconds = seconds
+        self._known: dict[bytes, tuple[float, ApiKey]] = {}
+
+    async def __call__(self, authorization: str | None) -> Caller:
+        """Return the caller of an Authorization header (RFC 6750). Raises Unauthorized."""
+        match = _BEARER.fullmatch(authorization or "")
+        caller = await self._caller(match[1]) if match else None
+        if caller is None or not await self._is_active(caller.user):
+            raise Unauthorized
+        return caller
+
+    async def _caller(self, text: str) -> Caller | None:
+        hashed = digest(text)
+        if self._fixed is not None and hmac.compare_digest(self._fixed, hashed):
+            return Caller(self._fixed_user, 0)
+        until, key = self._known.get(hashed, (0.0, None))
+        asked = monotonic()
+        if key is None or asked >= until:
+            key = await self._keys.of_text(text)
+            if key is None:  # not remembered: whoever makes keys up must not crowd out those that are there
+                return None
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[hashed] = (asked + self._seconds, key)
+        if key.revoked is not None or (key.expires is not None and key.expires <= now()):
+            return None
+        return Caller(key.user, key.id)
