@@ -73,8 +73,8 @@ class Api:
 
     async def client(self, lead_id: int, **fields: Any) -> Json:
         """Convert a lead; return the client."""
-        request = {"first_name": "Jane", "last_name": "Doe", "email": f"owner-{lead_id}@acme.example"}
-        return await self._created(f"/api/leads/{lead_id}/convert", request | fields)
+        choices = {"first_name": "Jane", "last_name": "Doe", "email": f"owner-{lead_id}@acme.example"}
+        return await self._created(f"/api/leads/{lead_id}/convert", choices | fields)
 
     async def shown(self, lead_id: int) -> Json:
         """Return a lead."""

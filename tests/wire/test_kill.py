@@ -44,12 +44,12 @@ def address(lead: int) -> str:
     return f"owner-{lead}@acme.example"
 
 
-def request(lead: int) -> Json:
+def choices(lead: int) -> Json:
     return {"first_name": "Jane", "last_name": "Doe", "email": address(lead), **KINDS[lead % len(KINDS)]}
 
 
 async def converted(api: Api, lead: int) -> int:
-    return (await api.post(f"/api/leads/{lead}/convert", request(lead))).status_code
+    return (await api.post(f"/api/leads/{lead}/convert", choices(lead))).status_code
 
 
 def convert(uri: str, database: str, leads: list[int], told: Connection) -> None:

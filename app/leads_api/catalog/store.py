@@ -75,16 +75,18 @@ class CatalogStore(Generic[T]):
             "dates": {"created": moment, "updated": moment},
         }  # fmt: skip
 
+        async def committed(session: Session) -> Document | None:
+            found: Document | None = await self._records.find_one({"_id": record_id}, session=session)
+            return found
+
         async def work(session: Session) -> Document:
-            if await self._records.find_one({"_id": record_id}, {"_id": 1}, session=session):
-                return document  # an earlier try was committed, its answer lost
             if self.kind.positioned and fields["position"] is None:
                 document["position"] = await self._last_position(session) + 1
             await self._records.insert_one(document, session=session)
             await self._revise(session)
             return document
 
-        return await self._write(work)
+        return await self._write(work, committed)
 
     async def change(self, record_id: int, fields: dict[str, Any]) -> T:
         """Change some fields of one. Raises RecordNotFound, or Invalid if its unique field is taken."""
@@ -109,16 +111,13 @@ class CatalogStore(Generic[T]):
 
         Raises RecordNotFound, or Conflict with the text of the refusal.
         """
-        tried = False
 
-        async def work(session: Session) -> None:
-            nonlocal tried
-            try:
-                document = await self._find(record_id, session)
-            except RecordNotFound:
-                if tried:  # an earlier try was committed, its answer lost
-                    return
-                raise
+        async def committed(session: Session) -> bool | None:
+            query = {"_id": record_id, **self._alive}
+            return True if await self._records.find_one(query, session=session) is None else None
+
+        async def work(session: Session) -> bool:
+            document = await self._find(record_id, session)
             if refusal is not None and (text := await refusal(document)) is not None:
                 raise Conflict(text)
             tombstone = {"deleted": True, "dates.updated": now()} | (
@@ -128,9 +127,9 @@ class CatalogStore(Generic[T]):
                 {"_id": record_id}, {"$set": tombstone, "$unset": {"folded": ""}}, session=session
             )
             await self._revise(session)
-            tried = True
+            return True
 
-        await self._transact(work)
+        await self._transact(work, committed=committed)
         self._catalog.drop()
 
     async def pending_cleanup(self) -> list[tuple[int, int]]:
@@ -144,9 +143,13 @@ class CatalogStore(Generic[T]):
         await self._revise(None)
         self._catalog.drop()
 
-    async def _write(self, work: Callable[[Session], Awaitable[Document]]) -> T:
+    async def _write(
+        self,
+        work: Callable[[Session], Awaitable[Document]],
+        committed: Callable[[Session], Awaitable[Document | None]] | None = None,
+    ) -> T:
         try:
-            shown: T = self.kind.shown(await self._transact(work))
+            shown: T = self.kind.shown(await self._transact(work, committed=committed))
         except Duplicate:
             name = self.kind.unique
             raise Invalid({name: [TAKEN.replace("{}", name)]}) from None

@@ -85,9 +85,11 @@ class ChecklistStore:
         """Write a new item behind the others. Raises Invalid if the lead has just been deleted."""
         document = _new(await self._ids.take(COLLECTION), lead_id, text, by)
 
-        async def work(session: Session) -> None:
-            if await self._items.find_one({"_id": document["_id"]}, {"_id": 1}, session=session):
-                return  # an earlier try was committed, its answer lost
+        async def committed(session: Session) -> Document | None:
+            found: Document | None = await self._items.find_one({"_id": document["_id"]}, session=session)
+            return found
+
+        async def work(session: Session) -> Document:
             if not await self._hold_lead(lead_id, session):
                 raise _Refused("checklistresource_id")
             last = self._items.find({"lead": lead_id}, {"position": 1}, session=session)
@@ -96,9 +98,9 @@ class ChecklistStore:
                 raise Invalid({"checklist_text": [f"A lead must not have more than {MAX_ITEMS} checklist items."]})
             document["position"] = max(positions, default=0) + 1
             await self._items.insert_one(document, session=session)
+            return document
 
-        await self._transact(work)
-        return item_of(document)
+        return item_of(await self._transact(work, committed=committed))
 
     async def change(self, item_id: int, values: dict[str, Any]) -> ChecklistItem:
         """Set fields of an item. Raises ChecklistNotFound."""

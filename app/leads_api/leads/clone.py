@@ -13,7 +13,6 @@ from leads_api.leads.model import FIELDS, Lead, assignments, new_document
 from leads_api.leads.schemas import CloneInput
 from leads_api.leads.store import LeadStore, change_of
 from leads_api.mongo.client import Document, Session
-from leads_api.mongo.faults import Duplicate
 from leads_api.mongo.ids import Ids
 from leads_api.mongo.transaction import Transact
 
@@ -35,6 +34,9 @@ class CloneLead:
         await self.leads.find(lead_id)
         clone_id = await self.ids.take("leads")
 
+        async def committed(session: Session) -> Document | None:
+            return await self.leads.find_if_there(clone_id, session)
+
         async def work(session: Session) -> Document:
             source = await self.leads.find(lead_id, session)
             clone = new_document(clone_id, _values(source, request), now(), change_of("cloned", by))
@@ -45,11 +47,7 @@ class CloneLead:
                 await self.files.copy(lead_id, clone_id, session)
             return clone
 
-        try:
-            clone = await self.transact(work)
-        except Duplicate:  # of its own id: an earlier try was committed, its answer lost
-            return await self.leads.get(clone_id)
-        return await self.leads.shown(clone)
+        return await self.leads.shown(await self.transact(work, committed=committed))
 
 
 def _values(source: Document, request: CloneInput) -> dict[str, Any]:

@@ -43,13 +43,11 @@ class ConvertLead:
         client_id, user_id = await self.ids.take("clients"), await self.ids.take("users")
         moment = now()
         name = f"{request.first_name} {request.last_name}"
-        tried = False
+
+        async def committed(session: Session) -> Document | None:
+            return await self.clients.find(client_id, session)
 
         async def work(session: Session) -> Document:
-            nonlocal tried
-            if tried and (done := await self.clients.find(client_id, session)):
-                return done  # the earlier try was committed, its answer lost
-            tried = True
             lead = await self.leads.find(lead_id, session)
             _refuse_converted(lead)
             await self.users.insert_owner(  # a taken e-mail ends it here
@@ -79,7 +77,7 @@ class ConvertLead:
             return client
 
         try:
-            client = await self.transact(work)
+            client = await self.transact(work, committed=committed)
         except Duplicate as duplicate:
             # A duplicate key has ended the transaction, so nothing more can be asked in it. Meanwhile the lead may have
             # been converted by another call, perhaps onto this very e-mail.

@@ -20,18 +20,15 @@ class DeleteLead:
 
     async def __call__(self, lead_id: int) -> None:
         """Delete the lead. Raises LeadNotFound."""
-        tried = False
 
-        async def work(session: Session) -> None:
-            nonlocal tried
-            try:
-                await self.with_belongings(lead_id, session)
-            except LeadNotFound:
-                if not tried:  # else an earlier try was committed, its answer lost
-                    raise
-            tried = True
+        async def committed(session: Session) -> bool | None:
+            return True if await self.leads.find_if_there(lead_id, session) is None else None
 
-        await self.transact(work)
+        async def work(session: Session) -> bool:
+            await self.with_belongings(lead_id, session)
+            return True
+
+        await self.transact(work, committed=committed)
 
     async def with_belongings(self, lead_id: int, session: Session) -> None:
         """Do it as part of a transaction."""

@@ -219,9 +219,13 @@ class LeadStore:
 
     async def find(self, lead_id: int, session: Session = None) -> Document:
         """Return a lead's document without its comments. Raises LeadNotFound."""
-        document = await self._leads.find_one({"_id": lead_id}, WHOLE, session=session)
-        if document is None:
+        if (document := await self.find_if_there(lead_id, session)) is None:
             raise LeadNotFound
+        return document
+
+    async def find_if_there(self, lead_id: int, session: Session) -> Document | None:
+        """Return a lead's document without its comments, if there is one."""
+        document: Document | None = await self._leads.find_one({"_id": lead_id}, WHOLE, session=session)
         return document
 
     async def shown(self, document: Document) -> Lead:

@@ -19,6 +19,10 @@ from leads_api.mongo.client import Database, Session, deadline, start_session
 
 T = TypeVar("T")
 
+Work = Callable[[Session], Awaitable[T]]
+Committed = Callable[[Session], Awaitable[T | None]]
+"""Returns what an earlier try of some work has written; None if nothing."""
+
 MAX_TIME_MS_EXPIRED = 50
 ABORT_SECONDS = 2.0
 
@@ -29,8 +33,17 @@ AT_ONCE = 16
 class Transact(Protocol):
     """Runs work in a transaction and returns what it returned."""
 
-    async def __call__(self, work: Callable[[Session], Awaitable[T]]) -> T:
-        """Run `work(session)`, perhaps several times: it must be idempotent. Whatever it raises aborts and goes on."""
+    async def __call__(
+        self,
+        work: Work[T],
+        *,
+        committed: Committed[T] | None = None,
+    ) -> T:
+        """Run `work(session)`, perhaps several times. Whatever it raises aborts the transaction and is raised here.
+
+        The answer to a commit can be lost. Then the work is tried again, and must not be done twice: `committed` is
+        asked first. Work that may be done twice has no need of it.
+        """
         ...
 
 
@@ -44,13 +57,18 @@ class Transactions:
         self._running: set[asyncio.Task[object]] = set()
         self._limit = asyncio.Semaphore(AT_ONCE)
 
-    async def __call__(self, work: Callable[[Session], Awaitable[T]]) -> T:
+    async def __call__(
+        self,
+        work: Work[T],
+        *,
+        committed: Committed[T] | None = None,
+    ) -> T:
         """Run the work to its end even if the caller is cancelled, so that nothing stays open on the server.
 
         It waits for its turn before; a caller who is cancelled then has done nothing.
         """
         await self._limit.acquire()
-        task = asyncio.create_task(self._run(work))
+        task = asyncio.create_task(self._run(work, committed))
         self._running.add(task)
         task.add_done_callback(self._forget)
         return await asyncio.shield(task)
@@ -65,15 +83,25 @@ class Transactions:
         if not task.cancelled():
             task.exception()  # the caller may have gone: then nobody else asks for it
 
-    async def _run(self, work: Callable[[Session], Awaitable[T]]) -> T:
+    async def _run(self, work: Work[T], committed: Committed[T] | None) -> T:
+        commit_sent = False
+
+        async def attempt(session: Session) -> T:
+            nonlocal commit_sent
+            result = await committed(session) if commit_sent and committed is not None else None
+            if result is None:
+                result = await work(session)
+            commit_sent = True
+            return result
+
         with deadline(self._seconds):
             until = asyncio.get_running_loop().time() + self._seconds
             async with await start_session(self._database.client) as session:
-                for attempt in range(1_000_000):
+                for tries in range(1_000_000):
                     try:
-                        return await _attempt(session, work)
+                        return await _attempt(session, attempt)
                     except PyMongoError as error:
-                        pause = _pause(attempt)
+                        pause = _pause(tries)
                         late = asyncio.get_running_loop().time() + pause >= until
                         if late or not error.has_error_label("TransientTransactionError"):
                             await _in_its_own_time(partial(self._supersede, session))
@@ -115,7 +143,7 @@ async def begin(session: AsyncIOMotorClientSession) -> None:
         await starting
 
 
-async def _attempt(session: AsyncIOMotorClientSession, work: Callable[[Session], Awaitable[T]]) -> T:
+async def _attempt(session: AsyncIOMotorClientSession, work: Work[T]) -> T:
     await begin(session)
     try:
         result = await work(session)
@@ -151,7 +179,12 @@ class OneAtATime:
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
 
-    async def __call__(self, work: Callable[[Session], Awaitable[T]]) -> T:
+    async def __call__(
+        self,
+        work: Work[T],
+        *,
+        committed: Committed[T] | None = None,
+    ) -> T:
         """Run `work(None)`."""
         async with self._lock:
             return await work(None)

@@ -227,12 +227,12 @@ async def test_a_copied_checklist_is_the_clones_own(api: Api) -> None:
     assert (await api.get(f"/api/checklists/{copy['id']}")).status_code == 200
 
 
-@pytest.mark.parametrize("request", [{}, {"copy_checklist": "off"}, {"copy_checklist": None}, {"copy_checklist": ""}])
-async def test_the_checklist_is_not_copied_unless_it_is_asked_for(api: Api, request: Json) -> None:
+@pytest.mark.parametrize("choices", [{}, {"copy_checklist": "off"}, {"copy_checklist": None}, {"copy_checklist": ""}])
+async def test_the_checklist_is_not_copied_unless_it_is_asked_for(api: Api, choices: Json) -> None:
     lead = await api.lead()
     await api.item(lead["id"])
 
-    assert await _checklist(api, await _clone(api, lead, **request)) == []
+    assert await _checklist(api, await _clone(api, lead, **choices)) == []
 
 
 async def test_a_clone_is_found_by_what_it_has_and_not_by_what_it_has_not(api: Api) -> None:

@@ -182,9 +182,9 @@ async def test_the_welcome_mail_is_queued_to_the_owner_if_it_is_asked_for(api: A
     assert "Jane Doe" in mails[0].values()
 
 
-@pytest.mark.parametrize("request", [{}, {"send_welcome_email": "no"}, {"send_welcome_email": None}])
-async def test_no_mail_is_queued_unless_it_is_asked_for(api: Api, database: Database, request: Json) -> None:
-    await api.client((await api.lead())["id"], **request)
+@pytest.mark.parametrize("choices", [{}, {"send_welcome_email": "no"}, {"send_welcome_email": None}])
+async def test_no_mail_is_queued_unless_it_is_asked_for(api: Api, database: Database, choices: Json) -> None:
+    await api.client((await api.lead())["id"], **choices)
 
     assert await database["mails"].count_documents({}) == 0
 
@@ -205,8 +205,8 @@ async def test_the_list_can_be_filtered_by_conversion(api: Api) -> None:
     await api.client(converted["id"])
 
     found = {
-        request: [lead["id"] for lead in (await api.get("/api/leads", converted=request)).json()["data"]]
-        for request in ("yes", "no")
+        choices: [lead["id"] for lead in (await api.get("/api/leads", converted=choices)).json()["data"]]
+        for choices in ("yes", "no")
     }
 
     assert found == {"yes": [converted["id"]], "no": [other["id"]]}

@@ -149,10 +149,10 @@ async def test_an_array_that_is_none_or_too_long_is_refused(shared: Api, value: 
 
 async def test_a_value_outside_an_enumeration_is_called_invalid(api: Api) -> None:
     lead, item = await api.lead(), await api.item((await api.lead())["id"])
-    request = {"first_name": "Jane", "last_name": "Doe", "email": "jane@acme.example"}
+    choices = {"first_name": "Jane", "last_name": "Doe", "email": "jane@acme.example"}
     selections: list[tuple[str, str, Json, str]] = [
-        ("POST", f"/api/leads/{lead['id']}/convert", request | {"delete_lead": "YES"}, "delete_lead"),
-        ("POST", f"/api/leads/{lead['id']}/convert", request | {"send_welcome_email": True}, "send_welcome_email"),
+        ("POST", f"/api/leads/{lead['id']}/convert", choices | {"delete_lead": "YES"}, "delete_lead"),
+        ("POST", f"/api/leads/{lead['id']}/convert", choices | {"send_welcome_email": True}, "send_welcome_email"),
         ("POST", f"/api/leads/{lead['id']}/clone", REQUIRED | {"copy_files": "yes"}, "copy_files"),
         ("PUT", f"/api/checklists/{item['id']}/status", {"status": "done"}, "status"),
         ("POST", "/api/categories", {"name": "X", "type": "project"}, "type"),
@@ -167,11 +167,11 @@ async def test_a_value_outside_an_enumeration_is_called_invalid(api: Api) -> Non
 
 async def test_bounds_of_integers_are_told(shared: Api) -> None:
     lead = await shared.lead()
-    request = {"first_name": "Jane", "last_name": "Doe", "email": "jane@acme.example"}
+    choices = {"first_name": "Jane", "last_name": "Doe", "email": "jane@acme.example"}
 
     for days, text in ((-1, "must be at least 0."), (3651, "must not be greater than 3650.")):
         answer = await shared.post(
-            f"/api/leads/{lead['id']}/convert", request | {"client_billing_invoice_due_days": days}
+            f"/api/leads/{lead['id']}/convert", choices | {"client_billing_invoice_due_days": days}
         )
         assert errors(answer) == {
             "client_billing_invoice_due_days": [f"The client billing invoice due days field {text}"]

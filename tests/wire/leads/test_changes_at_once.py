@@ -122,11 +122,11 @@ async def found(api: Api, search: str) -> list[int]:
 
 async def test_changes_that_wait_for_each_other_do_not_hold_up_calls_about_other_leads(api: Api) -> None:
     lead, other = await api.lead(), await api.lead()
-    request = {"first_name": "Jane", "last_name": "Doe", "email": "jane@acme.example"}
+    choices = {"first_name": "Jane", "last_name": "Doe", "email": "jane@acme.example"}
     changes = [create_task(api.put(f"{path(lead)}/status", {"status": 3 + number % 3})) for number in range(300)]
     await changes[0]
 
-    conversion = await api.post(f"{path(other)}/convert", request)
+    conversion = await api.post(f"{path(other)}/convert", choices)
     shown = await api.shown(other["id"])
     waiting = [change for change in changes if not change.done()]
 

@@ -13,7 +13,7 @@ MANY = 40
 TAKEN = {"email": ["The email has already been taken."]}
 
 
-def request(email: str, **fields: str) -> Json:
+def choices(email: str, **fields: str) -> Json:
     return {"first_name": "Jane", "last_name": "Doe", "email": email, "send_welcome_email": "yes"} | fields
 
 
@@ -44,7 +44,7 @@ async def _convert_one_lead(services: list[Api], database: Database) -> None:
 
     answers = await asyncio.gather(
         *(
-            services[n % len(services)].post(f"/api/leads/{lead['id']}/convert", request(f"{n}@acme.example"))
+            services[n % len(services)].post(f"/api/leads/{lead['id']}/convert", choices(f"{n}@acme.example"))
             for n in range(MANY)
         )
     )
@@ -73,7 +73,7 @@ async def _convert_onto_one_email(services: list[Api], database: Database, email
 
     answers = await asyncio.gather(
         *(
-            services[n % len(services)].post(f"/api/leads/{lead}/convert", request(email))
+            services[n % len(services)].post(f"/api/leads/{lead}/convert", choices(email))
             for n, (lead, email) in enumerate(zip(ids, emails, strict=True))
         )
     )
@@ -110,7 +110,7 @@ async def test_conversions_that_have_nothing_in_common_all_win(api: Api, databas
     ids = await leads(api, 20)
 
     answers = await asyncio.gather(
-        *(api.post(f"/api/leads/{lead}/convert", request(f"{lead}@acme.example")) for lead in ids)
+        *(api.post(f"/api/leads/{lead}/convert", choices(f"{lead}@acme.example")) for lead in ids)
     )
 
     assert statuses(answers) == {201: 20}
@@ -123,7 +123,7 @@ async def test_a_client_and_a_team_member_never_get_the_same_email(api: Api, sec
         member = {"first_name": "Sam", "last_name": "Lee", "email": email}
 
         answers = await asyncio.gather(
-            api.post(f"/api/leads/{lead}/convert", request(email)), second.post("/api/team", member)
+            api.post(f"/api/leads/{lead}/convert", choices(email)), second.post("/api/team", member)
         )
 
         assert statuses(answers) == {201: 1, 422: 1}
@@ -135,7 +135,7 @@ async def test_a_conversion_and_a_deletion_leave_a_whole_client_or_none(
 ) -> None:
     for lead in await leads(api, 10):
         deleted, converted = await asyncio.gather(
-            second.delete(f"/api/leads/{lead}"), api.post(f"/api/leads/{lead}/convert", request(f"{lead}@acme.example"))
+            second.delete(f"/api/leads/{lead}"), api.post(f"/api/leads/{lead}/convert", choices(f"{lead}@acme.example"))
         )
 
         made = int(converted.status_code == 201)
@@ -153,7 +153,7 @@ async def test_conversions_that_delete_the_lead_make_one_client(api: Api, second
     answers = await asyncio.gather(
         *(
             (api, second)[n % 2].post(
-                f"/api/leads/{lead['id']}/convert", request(f"{n}@acme.example", delete_lead="yes")
+                f"/api/leads/{lead['id']}/convert", choices(f"{n}@acme.example", delete_lead="yes")
             )
             for n in range(10)
         )
@@ -171,7 +171,7 @@ async def test_what_is_added_while_a_conversion_deletes_the_lead_leaves_no_orpha
         item = {"checklistresource_type": "lead", "checklistresource_id": lead, "checklist_text": "Call"}
 
         converted, *added = await asyncio.gather(
-            api.post(f"/api/leads/{lead}/convert", request(f"{lead}@acme.example", delete_lead="yes")),
+            api.post(f"/api/leads/{lead}/convert", choices(f"{lead}@acme.example", delete_lead="yes")),
             *(second.post("/api/checklists", item) for _ in range(3)),
             *(second.post(f"/api/leads/{lead}/comments", {"comment": "Called."}) for _ in range(3)),
         )

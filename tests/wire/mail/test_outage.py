@@ -97,5 +97,5 @@ async def _converted(api: Api) -> bool:
     answer = await api.post("/api/leads", {"lead_title": "Acme", "lead_status": 1, "lead_categoryid": 3})
     if answer.status_code != 201:
         return False
-    request = {"first_name": "Jane", "last_name": "Doe", "email": "jane@acme.example", "send_welcome_email": "yes"}
-    return (await api.post(f"/api/leads/{answer.json()['data']['id']}/convert", request)).status_code == 201
+    choices = {"first_name": "Jane", "last_name": "Doe", "email": "jane@acme.example", "send_welcome_email": "yes"}
+    return (await api.post(f"/api/leads/{answer.json()['data']['id']}/convert", choices)).status_code == 201

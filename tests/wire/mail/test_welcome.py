@@ -134,11 +134,11 @@ async def test_addresses_that_no_mail_can_carry_end_there_and_hold_up_nothing(
     assert all(mail["error"] for mail in bad)
 
 
-@pytest.mark.parametrize("request", [{}, {"send_welcome_email": "no"}, {"send_welcome_email": ""}])
-async def test_who_does_not_ask_for_a_welcome_gets_none(api: Api, mails: Outbox, request: dict[str, str]) -> None:
+@pytest.mark.parametrize("choices", [{}, {"send_welcome_email": "no"}, {"send_welcome_email": ""}])
+async def test_who_does_not_ask_for_a_welcome_gets_none(api: Api, mails: Outbox, choices: dict[str, str]) -> None:
     lead = await api.lead()
 
-    await api.client(lead["id"], **request)
+    await api.client(lead["id"], **choices)
 
     assert await mails.all() == []
 
