@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from litestar import Litestar
 from mongomock_motor import AsyncMongoMockClient
 
 from leads_api.asgi import create_app
@@ -113,6 +114,15 @@ async def api(serve: Serve) -> AsyncIterator[Api]:
 async def serving(settings: Settings, client: Client) -> AsyncIterator[Api]:
     """Run the service in process, and call it without a network."""
     app = create_app(settings, mongo=client)
+    async with running(app):
+        transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # Litestar's ASGI types are narrower
+        async with httpx.AsyncClient(transport=transport, base_url="http://leads.test") as http:
+            yield Api(http)
+
+
+@asynccontextmanager
+async def running(app: Litestar) -> AsyncIterator[None]:
+    """Run an application's lifespan for the length of the block."""
     started, ending = asyncio.Event(), asyncio.Event()
 
     async def live() -> None:  # in one task: the framework's scopes must end in the task that they began in
@@ -123,9 +133,7 @@ async def serving(settings: Settings, client: Client) -> AsyncIterator[Api]:
     life = asyncio.create_task(live())
     await asyncio.wait({life, asyncio.create_task(started.wait())}, return_when=asyncio.FIRST_COMPLETED)
     try:
-        transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # Litestar's ASGI types are narrower
-        async with httpx.AsyncClient(transport=transport, base_url="http://leads.test") as http:
-            yield Api(http)
+        yield
     finally:
         ending.set()
         await life

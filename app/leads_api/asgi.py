@@ -5,14 +5,15 @@ import logging
 import multiprocessing
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 from multiprocessing.connection import wait
 from threading import Thread
 from typing import Any
 
-from litestar import Litestar, Router
-from litestar.di import Provide
+import litestar.router as routing
+from litestar import Litestar
 
 from leads_api.access.authenticator import Authenticator
 from leads_api.catalog.routes import CategoryController, CustomFieldController, StatusController, TeamController
@@ -23,7 +24,7 @@ from leads_api.http import health
 from leads_api.http.cors import Cors
 from leads_api.http.pipeline import Admit, Pipeline
 from leads_api.http.rate_limit import RateLimit
-from leads_api.http.router import PER_REQUEST, Endpoints
+from leads_api.http.router import Router
 from leads_api.leads.routes import LeadController
 from leads_api.lifespan import Lifespan
 from leads_api.mongo.client import Client, connect, deadline, ping
@@ -43,46 +44,57 @@ def create_app(settings: Settings, mongo: Client | None = None) -> Litestar:
 
     `mongo` is for tests of other programs: an `AsyncMongoMockClient` gives the whole API in process, but without
     isolation and rollback: what the contract does in one transaction is done step by step, one at a time. Without it,
-    `settings.mongodb_uri` must be set.
+    `settings.mongodb_uri` must be set. The lifespan may be run again and again, each time in another event loop.
     """
     if mongo is None and settings.mongodb_uri is None:
         raise ValueError("create_app needs settings.mongodb_uri, or a client")
-    client = mongo or connect(
-        str(settings.mongodb_uri), driver=settings.mongodb_driver, request_timeout=settings.request_timeout
-    )
-    services = Services(settings, client)
+
+    @asynccontextmanager
+    async def live(_app: object) -> AsyncIterator[None]:
+        async with (prepared.pop() if prepared else begin())():
+            yield
+
     seconds = database_seconds(settings)
-    readiness = health.Readiness(lambda: ping(services.database))
-    parts = services.dependencies() | {"readiness": readiness, "version": version("leads-api")}
-    app = Litestar(
-        [_api(), health.about, health.live, health.ready],
-        # The framework wants each name that a handler asks for to be known; what it stands for, the endpoints hand in.
-        dependencies={name: Provide(lambda: None, sync_to_thread=False) for name in (*parts, *PER_REQUEST)},
-        lifespan=[
-            Lifespan(
-                client=client,
-                owns_client=mongo is None,
-                database=services.database,
-                drains=(services.leads.drain, services.transact.drain, services.ids.drain, services.keys.drain),
-                readiness=readiness,
-                sender=services.sender,
-                sweeps=(services.deletion.sweep, services.files.sweep),
-            )
-        ],
-        openapi_config=None,
-        logging_config=None,
-    )
-    for handler in page.handlers(_document(app)):
-        app.register(handler)
-    app.asgi_handler = Pipeline(
-        Endpoints(app.routes, parts, services.inputs()),
-        admit=_admission(settings, services.authenticator, readiness),
+    pipeline = Pipeline(
         as_failure=failure_of,
         database_deadline=lambda: deadline(seconds),
         timeout=settings.request_timeout,
         access_log=settings.access_log,
         cors=Cors(settings.cors_origins) if settings.cors_origins else None,
+        root_path=settings.root_path,
     )
+    app = Litestar(
+        [_routes(), health.about, health.live, health.ready],
+        lifespan=[live],
+        openapi_config=None,
+        logging_config=None,
+    )
+    for handler in page.handlers(_document(app)):
+        app.register(handler)
+    app.asgi_handler = pipeline
+
+    def begin() -> Lifespan:
+        """Join the parts anew: locks and connections belong to the event loop that they are first used in."""
+        client = mongo or connect(
+            str(settings.mongodb_uri), driver=settings.mongodb_driver, request_timeout=settings.request_timeout
+        )
+        services = Services(settings, client)
+        readiness = health.Readiness(lambda: ping(services.database))
+        parts = services.parts() | {"readiness": readiness, "version": version("leads-api")}
+        pipeline.answer_with(
+            Router(app.routes, parts, services.inputs()), _admission(settings, services.authenticator, readiness)
+        )
+        return Lifespan(
+            client=client,
+            owns_client=mongo is None,
+            database=services.database,
+            drains=(services.leads.drain, services.transact.drain, services.ids.drain, services.keys.drain),
+            readiness=readiness,
+            sender=services.sender,
+            sweeps=(services.deletion.sweep, services.files.sweep),
+        )
+
+    prepared = [begin()]  # until the first run begins, it answers that it is not ready
     return app
 
 
@@ -121,8 +133,8 @@ def failure_of(error: Exception) -> Failure:
     return Failure()
 
 
-def _api() -> Router:
-    return Router(
+def _routes() -> routing.Router:
+    return routing.Router(
         "/api",
         route_handlers=[
             LeadController,

@@ -47,7 +47,7 @@ class Lifespan:
     sweeps: tuple[Callable[[], Awaitable[None]], ...]
 
     @asynccontextmanager
-    async def __call__(self, _app: object) -> AsyncIterator[None]:
+    async def __call__(self) -> AsyncIterator[None]:
         """Live. A database that is away is waited for in the background; raises Standalone at once."""
         tasks = [asyncio.create_task(self._keep_sweeping())]
         if not await self._set_up():

@@ -149,7 +149,7 @@ class Services:
             dynamic={"leads": LeadRules(self._catalog)},
         )
 
-    def dependencies(self) -> dict[str, Any]:
+    def parts(self) -> dict[str, Any]:
         """Return what handlers may ask for, by name."""
         return {
             "leads": self.leads,

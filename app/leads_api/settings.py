@@ -73,6 +73,9 @@ class Settings(Struct, frozen=True, kw_only=True):
             description="Seconds for which keys, statuses, categories, team and custom fields may be remembered.",
         ),
     ] = 2.0
+    root_path: Annotated[
+        str, Meta(description="Path below which a gateway has the service, like /crm. Links lead there.")
+    ] = ""
     max_comments: Annotated[int, Meta(ge=1, le=50_000, description="Comments that a lead may hold.")] = 5000
     max_comment_bytes: Annotated[
         int, Meta(ge=1024, le=12 * 1024 * 1024, description="Bytes of comment text that a lead may hold.")
@@ -89,6 +92,8 @@ def _check(settings: Settings) -> None:
         raise BadSetting("LEADS_MONGODB_URI must begin with mongodb:// or mongodb+srv://.")
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,38}", settings.mongodb_database):
         raise BadSetting("LEADS_MONGODB_DATABASE must be 1 to 38 letters, digits, _ or -.")
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", settings.root_path):
+        raise BadSetting("LEADS_ROOT_PATH must be a path like /crm, without a slash at its end.")
     for origin in settings.cors_origins:
         if origin != "*" and not re.fullmatch(r"https?://[^/\s,]+", origin):
             raise BadSetting("LEADS_CORS_ORIGINS must be * or origins like https://app.example, comma-separated.")

@@ -38,7 +38,7 @@ async def test_what_never_ends_does_not_hold_the_end_and_is_told(
 
     with caplog.at_level(logging.WARNING, "leads.lifespan"):
         async with asyncio.timeout(10):
-            async with life(None):
+            async with life():
                 assert life.readiness.set_up
 
     assert drained.is_set()

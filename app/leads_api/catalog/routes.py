@@ -1,7 +1,6 @@
 """Endpoints of section 4: lead statuses, categories, the team, custom fields."""
 
 from litestar import Controller, Response, delete, get, patch, post
-from litestar.di import NamedDependency
 from litestar.params import FromPath
 from msgspec.structs import asdict
 
@@ -18,17 +17,17 @@ from leads_api.catalog.schemas import (
 )
 from leads_api.catalog.store import CatalogStore
 from leads_api.errors import Invalid
+from leads_api.http.endpoint import Body, Part, Query, User
 from leads_api.http.envelope import Answer, Deleted, Page, created, failures
 from leads_api.validation.inputs import Changes
 from leads_api.validation.paging import Paging
 from leads_api.validation.values import REQUIRED
 
-Statuses = NamedDependency[CatalogStore[LeadStatus]]
-Categories = NamedDependency[CatalogStore[Category]]
-Team = NamedDependency[CatalogStore[TeamMember]]
-CustomFields = NamedDependency[CatalogStore[CustomField]]
-Deletion = NamedDependency[CatalogDeletion]
-User = NamedDependency[int]
+Statuses = Part[CatalogStore[LeadStatus]]
+Categories = Part[CatalogStore[Category]]
+Team = Part[CatalogStore[TeamMember]]
+CustomFields = Part[CatalogStore[CustomField]]
+Deletion = Part[CatalogDeletion]
 
 
 class StatusController(Controller):
@@ -38,12 +37,12 @@ class StatusController(Controller):
     tags = ("Lead statuses",)
 
     @get(summary="List lead statuses", description="In the order of their positions.")
-    async def index(self, params: NamedDependency[Paging], statuses: Statuses) -> Page[LeadStatus]:
+    async def index(self, params: Query[Paging], statuses: Statuses) -> Page[LeadStatus]:
         found, total = await statuses.page(params)
         return Page(found, params.meta(total), "Lead statuses retrieved successfully.")
 
     @post(summary="Create a lead status")
-    async def create(self, payload: NamedDependency[StatusInput], statuses: Statuses) -> Response[Answer[LeadStatus]]:
+    async def create(self, payload: Body[StatusInput], statuses: Statuses) -> Response[Answer[LeadStatus]]:
         status = await statuses.create(asdict(payload) | {"is_system": False})
         return created(status, "Lead status created successfully.", f"/api/lead-statuses/{status.id}")
 
@@ -58,7 +57,7 @@ class StatusController(Controller):
         responses=failures(404),
     )
     async def change(
-        self, record_id: FromPath[int], payload: NamedDependency[Changes[StatusInput]], statuses: Statuses
+        self, record_id: FromPath[int], payload: Body[Changes[StatusInput]], statuses: Statuses
     ) -> Answer[LeadStatus]:
         return Answer(await statuses.change(record_id, payload.given), "Lead status updated successfully.")
 
@@ -81,14 +80,12 @@ class CategoryController(Controller):
     tags = ("Categories",)
 
     @get(summary="List categories", description="In the order of their ids.")
-    async def index(self, params: NamedDependency[CategoryQuery], categories: Categories) -> Page[Category]:
+    async def index(self, params: Query[CategoryQuery], categories: Categories) -> Page[Category]:
         found, total = await categories.page(params, {"type": params.type} if params.type else None)
         return Page(found, params.meta(total), "Categories retrieved successfully.")
 
     @post(summary="Create a category")
-    async def create(
-        self, payload: NamedDependency[CategoryInput], categories: Categories
-    ) -> Response[Answer[Category]]:
+    async def create(self, payload: Body[CategoryInput], categories: Categories) -> Response[Answer[Category]]:
         category = await categories.create(asdict(payload) | {"is_default": False})
         return created(category, "Category created successfully.", f"/api/categories/{category.id}")
 
@@ -103,7 +100,7 @@ class CategoryController(Controller):
         responses=failures(404),
     )
     async def change(
-        self, record_id: FromPath[int], payload: NamedDependency[Changes[CategoryChanges]], categories: Categories
+        self, record_id: FromPath[int], payload: Body[Changes[CategoryChanges]], categories: Categories
     ) -> Answer[Category]:
         return Answer(await categories.change(record_id, payload.given), "Category updated successfully.")
 
@@ -126,12 +123,12 @@ class TeamController(Controller):
     tags = ("Team",)
 
     @get(summary="List team members", description="In the order of their ids.")
-    async def index(self, params: NamedDependency[Paging], team: Team) -> Page[TeamMember]:
+    async def index(self, params: Query[Paging], team: Team) -> Page[TeamMember]:
         found, total = await team.page(params)
         return Page(found, params.meta(total), "Team members retrieved successfully.")
 
     @post(summary="Add a team member", description="The e-mail must not belong to any user, team or client.")
-    async def create(self, payload: NamedDependency[MemberInput], team: Team) -> Response[Answer[TeamMember]]:
+    async def create(self, payload: Body[MemberInput], team: Team) -> Response[Answer[TeamMember]]:
         member = await team.create(asdict(payload))
         return created(member, "Team member created successfully.", f"/api/team/{member.id}")
 
@@ -149,7 +146,7 @@ class TeamController(Controller):
         responses=failures(404),
     )
     async def change(
-        self, record_id: FromPath[int], payload: NamedDependency[Changes[MemberInput]], team: Team
+        self, record_id: FromPath[int], payload: Body[Changes[MemberInput]], team: Team
     ) -> Answer[TeamMember]:
         return Answer(await team.change(record_id, payload.given), "Team member updated successfully.")
 
@@ -175,13 +172,13 @@ class CustomFieldController(Controller):
     tags = ("Custom fields",)
 
     @get(summary="List custom fields", description="In the order of their positions.")
-    async def index(self, params: NamedDependency[Paging], custom_fields: CustomFields) -> Page[CustomField]:
+    async def index(self, params: Query[Paging], custom_fields: CustomFields) -> Page[CustomField]:
         found, total = await custom_fields.page(params)
         return Page(found, params.meta(total), "Custom fields retrieved successfully.")
 
     @post(summary="Create a custom field", description="From now on, every lead has it; null until it is set.")
     async def create(
-        self, payload: NamedDependency[CustomFieldInput], custom_fields: CustomFields
+        self, payload: Body[CustomFieldInput], custom_fields: CustomFields
     ) -> Response[Answer[CustomField]]:
         field = await custom_fields.create(asdict(payload))
         return created(field, "Custom field created successfully.", f"/api/custom-fields/{field.id}")
@@ -202,7 +199,7 @@ class CustomFieldController(Controller):
     async def change(
         self,
         record_id: FromPath[int],
-        payload: NamedDependency[Changes[CustomFieldChanges]],
+        payload: Body[Changes[CustomFieldChanges]],
         custom_fields: CustomFields,
     ) -> Answer[CustomField]:
         if "options" in payload.given and not payload.given["options"]:

@@ -1,7 +1,6 @@
 """Endpoints of checklists (contract, section 4)."""
 
 from litestar import Controller, Response, delete, get, patch, post, put
-from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from leads_api.checklists.model import (
@@ -18,12 +17,13 @@ from leads_api.checklists.model import (
 from leads_api.checklists.store import ChecklistStore
 from leads_api.comments.model import Comment, CommentInput
 from leads_api.comments.store import CommentStore
+from leads_api.http.endpoint import Body, Part, Query, User
 from leads_api.http.envelope import Answer, Deleted, Listing, Page, created, failures
 from leads_api.validation.inputs import Changes
 from leads_api.validation.paging import Paging
 
-Checklists = NamedDependency[ChecklistStore]
-Comments = NamedDependency[CommentStore]
+Checklists = Part[ChecklistStore]
+Comments = Part[CommentStore]
 
 
 class ChecklistController(Controller):
@@ -36,7 +36,7 @@ class ChecklistController(Controller):
         summary="List a lead's checklist",
         description="By position. `progress` is of the whole checklist. An unknown lead has an empty one.",
     )
-    async def index(self, params: NamedDependency[ChecklistQuery], checklists: Checklists) -> ChecklistPage:
+    async def index(self, params: Query[ChecklistQuery], checklists: Checklists) -> ChecklistPage:
         items, total, completed = await checklists.page(params.resource_id, params)
         page = params.meta(total)
         meta = ChecklistMeta(
@@ -46,13 +46,13 @@ class ChecklistController(Controller):
 
     @post(summary="Add a checklist item", description="Behind the others.")
     async def create(
-        self, payload: NamedDependency[ItemInput], checklists: Checklists, user: NamedDependency[int]
+        self, payload: Body[ItemInput], checklists: Checklists, user: User
     ) -> Response[Answer[ChecklistItem]]:
         item = await checklists.create(payload.checklistresource_id, payload.checklist_text, user)
         return created(item, "Checklist created successfully.", f"/api/checklists/{item.id}")
 
     @put("/positions", summary="Order a checklist", description="`data` is the items in their new order.")
-    async def reorder(self, payload: NamedDependency[Positions], checklists: Checklists) -> Listing[ChecklistItem]:
+    async def reorder(self, payload: Body[Positions], checklists: Checklists) -> Listing[ChecklistItem]:
         items = await checklists.reorder(payload.checklist_ids)
         return Listing(data=items, message="Checklist positions updated successfully.")
 
@@ -62,7 +62,7 @@ class ChecklistController(Controller):
 
     @patch("/{item_id:int}", summary="Change a checklist item", responses=failures(404))
     async def change(
-        self, item_id: FromPath[int], payload: NamedDependency[Changes[ItemChanges]], checklists: Checklists
+        self, item_id: FromPath[int], payload: Body[Changes[ItemChanges]], checklists: Checklists
     ) -> Answer[ChecklistItem]:
         item = await checklists.change(item_id, {"text": payload.given["checklist_text"]})
         return Answer(item, "Checklist updated successfully.")
@@ -74,7 +74,7 @@ class ChecklistController(Controller):
 
     @put("/{item_id:int}/status", summary="Complete or reopen a checklist item", responses=failures(404))
     async def set_status(
-        self, item_id: FromPath[int], payload: NamedDependency[ItemStatusInput], checklists: Checklists
+        self, item_id: FromPath[int], payload: Body[ItemStatusInput], checklists: Checklists
     ) -> Answer[ChecklistItem]:
         item = await checklists.change(item_id, {"status": payload.status})
         return Answer(item, "Checklist status updated successfully.")
@@ -86,7 +86,7 @@ class ChecklistController(Controller):
         responses=failures(404),
     )
     async def comments(
-        self, item_id: FromPath[int], params: NamedDependency[Paging], checklist_comments: Comments
+        self, item_id: FromPath[int], params: Query[Paging], checklist_comments: Comments
     ) -> Page[Comment]:
         found, total = await checklist_comments.page(item_id, params)
         return Page(found, params.meta(total), "Checklist comments retrieved successfully.")
@@ -95,9 +95,9 @@ class ChecklistController(Controller):
     async def add_comment(
         self,
         item_id: FromPath[int],
-        payload: NamedDependency[CommentInput],
+        payload: Body[CommentInput],
         checklist_comments: Comments,
-        user: NamedDependency[int],
+        user: User,
     ) -> Response[Answer[Comment]]:
         comment = await checklist_comments.add(item_id, payload.comment, user)
         return created(comment, "Checklist comment added successfully.", f"/api/checklists/{item_id}/comments")
@@ -113,7 +113,7 @@ class ChecklistController(Controller):
         item_id: FromPath[int],
         comment_id: FromPath[int],
         checklist_comments: Comments,
-        user: NamedDependency[int],
+        user: User,
     ) -> Answer[Deleted]:
         await checklist_comments.delete(item_id, comment_id, user)
         return Answer(Deleted(comment_id), "Checklist comment deleted successfully.")

@@ -3,12 +3,12 @@
 from typing import Annotated
 
 from litestar import Controller, get
-from litestar.di import NamedDependency
 from litestar.params import FromPath
 from msgspec import Meta
 
 from leads_api.clients.model import Client
 from leads_api.clients.store import ClientStore
+from leads_api.http.endpoint import Part, Query
 from leads_api.http.envelope import Answer, Page, failures
 from leads_api.validation.fields import Words
 from leads_api.validation.paging import Paging
@@ -28,10 +28,10 @@ class ClientController(Controller):
     tags = ("Clients",)
 
     @get(summary="List clients", description="Newest first.")
-    async def index(self, params: NamedDependency[ClientQuery], clients: NamedDependency[ClientStore]) -> Page[Client]:
+    async def index(self, params: Query[ClientQuery], clients: Part[ClientStore]) -> Page[Client]:
         found, total = await clients.page(params, email=params.email, search=params.search)
         return Page(found, params.meta(total), "Clients retrieved successfully.")
 
     @get("/{client_id:int}", summary="Get a client", responses=failures(404))
-    async def show(self, client_id: FromPath[int], clients: NamedDependency[ClientStore]) -> Answer[Client]:
+    async def show(self, client_id: FromPath[int], clients: Part[ClientStore]) -> Answer[Client]:
         return Answer(await clients.get(client_id), "Client retrieved successfully.")

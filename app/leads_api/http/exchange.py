@@ -16,9 +16,14 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._~:/+=@-]{1,128}")
 class Exchange:
     """What came, and what goes out: with the request id, and without a body for HEAD."""
 
-    def __init__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+    def __init__(self, scope: HTTPScope, receive: Receive, send: Send, root_path: str = "") -> None:
+        """`root_path` is where a gateway has the service; an application that it is mounted in may add to it."""
         self.method: str = scope["method"]
         self.path = scope["path"]
+        self.root_path = root_path
+        """What is in front of the path where callers see it; empty, or like `/crm`."""
+        if root_path or scope.get("root_path"):
+            self._strip(root_path, scope.get("root_path", "").rstrip("/"))
         self.query_string = scope["query_string"]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.user: int | None = None
@@ -33,6 +38,16 @@ class Exchange:
         identity = sent if _REQUEST_ID.fullmatch(sent) else secrets.token_hex(16).encode()
         self.identity = identity.decode()
         self._fields = [(b"x-request-id", identity)]
+
+    def _strip(self, outer: str, inner: str) -> None:
+        """Take away what is in front of the path, be it that who was in between has done so or not."""
+        whole = inner if inner.startswith(outer) else outer + inner
+        self.root_path = whole
+        for prefix in dict.fromkeys((whole, outer, inner)):
+            if prefix and (self.path == prefix or self.path.startswith(f"{prefix}/")):
+                self.path = self.path[len(prefix) :]
+                break
+        self.path = self.path or "/"
 
     def add(self, headers: Mapping[str, str]) -> None:
         """Let the answer have these headers, whatever it will be."""

@@ -3,10 +3,11 @@
 from collections.abc import Awaitable, Callable
 
 from litestar import get
-from litestar.di import NamedDependency
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from leads_api.errors import Unavailable
+from leads_api.http.endpoint import Part, RootPath
 from leads_api.http.envelope import failures
 
 NAME = "Leads"
@@ -54,9 +55,10 @@ class Readiness:
 
 
 @get("/", tags=["Service"], summary="Name, version and links")
-async def about(version: NamedDependency[str]) -> About:
+async def about(version: Part[str], root_path: RootPath) -> About:
     """Say what this is."""
-    return About(NAME, version, Links())
+    links = {name: f"{root_path}{path}" for name, path in asdict(Links()).items()}
+    return About(NAME, version, Links(**links))
 
 
 @get("/health/live", tags=["Service"], summary="Whether the process lives")
@@ -72,7 +74,7 @@ async def live() -> Health:
     description="503 while the database is away or the service is draining.",
     responses=failures(503),
 )
-async def ready(readiness: NamedDependency[Readiness]) -> Health:
+async def ready(readiness: Part[Readiness]) -> Health:
     """Answer 200 if requests may come."""
     await readiness.check()
     return Health("ok")

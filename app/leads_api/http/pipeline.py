@@ -1,4 +1,4 @@
-"""The outer shell: what happens to every request, in this order, whatever it asks for.
+"""The pipeline: what happens to every request, in this order, whatever it asks for.
 
 The request id, the access log, the deadline, CORS, the key and the rate limit, the path, its methods, the endpoint; and
 the last net under faults. Guards and middleware of the framework would not run for 404 and 405.
@@ -15,7 +15,7 @@ from leads_api.errors import Failure, NotFound, RequestTimeout, Unavailable
 from leads_api.http.cors import Cors
 from leads_api.http.deadlines import Deadlines
 from leads_api.http.exchange import Exchange
-from leads_api.http.router import Endpoints
+from leads_api.http.router import Router
 from leads_api.telemetry.logs import access_logger, request_id
 
 MAX_AT_ONCE = 2000
@@ -26,33 +26,41 @@ Admit = Callable[[str | None], Awaitable[tuple[int, Mapping[str, str]]]]
 
 
 class Pipeline:
-    """The service as an ASGI application for HTTP."""
+    """The service as an ASGI application for HTTP. Before the first request, `answer_with` must be called."""
 
     def __init__(
         self,
-        endpoints: Endpoints,
         *,
-        admit: Admit,
         as_failure: Callable[[Exception], Failure],
         database_deadline: Callable[[], AbstractContextManager[None]],
         timeout: float,
         access_log: bool,
         cors: Cors | None,
+        root_path: str,
     ) -> None:
-        """`database_deadline` bounds the waits of the database, a little before `timeout` (seconds) ends a request."""
-        self._endpoints = endpoints
-        self._admit = admit
+        """`database_deadline` bounds the waits of the database, a little before `timeout` (seconds) ends a request.
+
+        `root_path` is the path below which a gateway has the service.
+        """
+        self._router: Router
+        self._admit: Admit
+        self._root_path = root_path
         self._as_failure = as_failure
         self._database_deadline = database_deadline
         self._deadlines = Deadlines(timeout)
         self._access_log = access_log
         self._cors = cors
 
+    def answer_with(self, router: Router, admit: Admit) -> None:
+        """Answer all requests from now on by this router, and admit callers so."""
+        self._router = router
+        self._admit = admit
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         if scope["type"] != ScopeType.HTTP:
             raise NotFound
-        exchange = Exchange(scope, receive, send)
+        exchange = Exchange(scope, receive, send, self._root_path)
         token = request_id.set(exchange.identity)
         began = perf_counter()
         try:
@@ -92,7 +100,7 @@ class Pipeline:
             exchange.user, fields = await self._admit(authorization.decode("latin-1") if authorization else None)
             if fields:
                 exchange.add(fields)
-        there, ids = self._endpoints.at(path)
+        there, ids = self._router.at(path)
         if exchange.method == "OPTIONS":
             await exchange.reply(204, {"Allow": there.allow})
             return

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from leads_api.clock import plain_time
 from leads_api.leads.model import folded
 from leads_api.mongo.substrings import unaccented
 from leads_api.validation.values import INT64_MAX, INT64_MIN, NOT_SELECTABLE, Wrong
@@ -48,6 +49,7 @@ class _Content(Struct, frozen=True, array_like=True, forbid_unknown_fields=True)
     walked: Annotated[bytes, Meta(min_length=8, max_length=8)]
 
 
+_encode_query = msgspec.json.Encoder(enc_hook=plain_time, order="deterministic").encode
 _decode = msgspec.msgpack.Decoder(_Content).decode
 _encode = msgspec.msgpack.Encoder(enc_hook=int).encode  # the driver has a class of its own for those of 64 bits
 
@@ -75,7 +77,7 @@ def read_cursor(token: str, query: Mapping[str, Any]) -> Cursor:
             key = _EPOCH + key * _MILLISECOND
     except (ValueError, OverflowError):
         raise Wrong(NOT_SELECTABLE) from None
-    if type(key) not in _KEYS.get(query["sort"], ()):
+    if not isinstance(key, _KEYS.get(query["sort"], ())):
         raise Wrong(NOT_SELECTABLE)
     return Cursor(key, content.lead_id, content.ties)
 
@@ -105,4 +107,4 @@ def _fingerprint(query: Mapping[str, Any]) -> bytes:
         said["search"] = sorted(set(unaccented(said["search"]).split()))
     if "status" in said:
         said["status"] = sorted(set(said["status"]))
-    return sha256(msgspec.json.encode(said, order="deterministic")).digest()[:8]
+    return sha256(_encode_query(said)).digest()[:8]

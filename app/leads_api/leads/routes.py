@@ -1,7 +1,6 @@
 """Endpoints of leads (contract, section 3)."""
 
 from litestar import Controller, Response, delete, get, patch, post, put
-from litestar.di import NamedDependency
 from litestar.params import FromPath
 from msgspec import UNSET
 from msgspec.structs import asdict
@@ -9,6 +8,7 @@ from msgspec.structs import asdict
 from leads_api.clients.model import Client
 from leads_api.comments.model import Comment, CommentInput, CommentQuery
 from leads_api.comments.store import CommentStore
+from leads_api.http.endpoint import Body, Part, Query, User
 from leads_api.http.envelope import Answer, CursorPage, Deleted, Listing, Page, created, failures
 from leads_api.leads.clone import CloneLead
 from leads_api.leads.convert import ConvertLead
@@ -27,9 +27,8 @@ from leads_api.leads.store import LeadStore
 from leads_api.validation.inputs import Changes
 from leads_api.validation.paging import CursorMeta, Paging
 
-Leads = NamedDependency[LeadStore]
-Comments = NamedDependency[CommentStore]
-User = NamedDependency[int]
+Leads = Part[LeadStore]
+Comments = Part[CommentStore]
 
 
 class LeadController(Controller):
@@ -50,7 +49,7 @@ class LeadController(Controller):
             " be met or not, and with its new place a second time. A cursor does not expire."
         ),
     )
-    async def index(self, params: NamedDependency[LeadQuery], leads: Leads) -> Page[Lead] | CursorPage[Lead]:
+    async def index(self, params: Query[LeadQuery], leads: Leads) -> Page[Lead] | CursorPage[Lead]:
         message = "Leads retrieved successfully."
         if params.cursor is not None:
             found, following = await leads.page_by_cursor(params)
@@ -59,7 +58,7 @@ class LeadController(Controller):
         return Page(found, params.paging.meta(total), message)
 
     @post(summary="Create a lead", description="Tags and assignees are set by their own endpoints.")
-    async def create(self, payload: NamedDependency[LeadInput], leads: Leads, user: User) -> Response[Answer[Lead]]:
+    async def create(self, payload: Body[LeadInput], leads: Leads, user: User) -> Response[Answer[Lead]]:
         lead = await leads.create(asdict(payload), user)
         return created(lead, "Lead created successfully.", f"/api/leads/{lead.id}")
 
@@ -76,9 +75,7 @@ class LeadController(Controller):
         ),
         responses=failures(404),
     )
-    async def replace(
-        self, lead_id: FromPath[int], payload: NamedDependency[LeadInput], leads: Leads, user: User
-    ) -> Answer[Lead]:
+    async def replace(self, lead_id: FromPath[int], payload: Body[LeadInput], leads: Leads, user: User) -> Answer[Lead]:
         return Answer(await leads.change(lead_id, asdict(payload), user), "Lead updated successfully.")
 
     @patch(
@@ -88,7 +85,7 @@ class LeadController(Controller):
         responses=failures(404),
     )
     async def change(
-        self, lead_id: FromPath[int], payload: NamedDependency[Changes[LeadInput]], leads: Leads, user: User
+        self, lead_id: FromPath[int], payload: Body[Changes[LeadInput]], leads: Leads, user: User
     ) -> Answer[Lead]:
         return Answer(await leads.change(lead_id, payload.given, user), "Lead updated successfully.")
 
@@ -99,7 +96,7 @@ class LeadController(Controller):
         status_code=200,
         responses=failures(404),
     )
-    async def destroy(self, lead_id: FromPath[int], delete_lead: NamedDependency[DeleteLead]) -> Answer[Deleted]:
+    async def destroy(self, lead_id: FromPath[int], delete_lead: Part[DeleteLead]) -> Answer[Deleted]:
         await delete_lead(lead_id)
         return Answer(Deleted(lead_id), "Lead deleted successfully.")
 
@@ -110,7 +107,7 @@ class LeadController(Controller):
         responses=failures(404),
     )
     async def set_status(
-        self, lead_id: FromPath[int], payload: NamedDependency[StatusChoice], leads: Leads, user: User
+        self, lead_id: FromPath[int], payload: Body[StatusChoice], leads: Leads, user: User
     ) -> Answer[Lead]:
         lead = await leads.update(lead_id, {"status": payload.status}, "status_changed", user)
         return Answer(lead, "Lead status updated successfully.")
@@ -122,7 +119,7 @@ class LeadController(Controller):
         responses=failures(404),
     )
     async def set_assigned(
-        self, lead_id: FromPath[int], payload: NamedDependency[Assignees], leads: Leads, user: User
+        self, lead_id: FromPath[int], payload: Body[Assignees], leads: Leads, user: User
     ) -> Answer[Lead]:
         distinct = list(dict.fromkeys(payload.assigned))
         lead = await leads.update(lead_id, {"assigned": distinct}, "assigned", user)
@@ -134,9 +131,7 @@ class LeadController(Controller):
         description="Replaces all of them; an empty array clears.",
         responses=failures(404),
     )
-    async def set_tags(
-        self, lead_id: FromPath[int], payload: NamedDependency[Tags], leads: Leads, user: User
-    ) -> Answer[Lead]:
+    async def set_tags(self, lead_id: FromPath[int], payload: Body[Tags], leads: Leads, user: User) -> Answer[Lead]:
         return Answer(await leads.set_tags(lead_id, payload.tags, user), "Lead tags updated successfully.")
 
     @put(
@@ -172,8 +167,8 @@ class LeadController(Controller):
     async def convert(
         self,
         lead_id: FromPath[int],
-        payload: NamedDependency[ConvertInput],
-        convert_lead: NamedDependency[ConvertLead],
+        payload: Body[ConvertInput],
+        convert_lead: Part[ConvertLead],
         user: User,
     ) -> Response[Answer[Client]]:
         client = await convert_lead(lead_id, payload, user)
@@ -192,8 +187,8 @@ class LeadController(Controller):
     async def clone(
         self,
         lead_id: FromPath[int],
-        payload: NamedDependency[CloneInput],
-        clone_lead: NamedDependency[CloneLead],
+        payload: Body[CloneInput],
+        clone_lead: Part[CloneLead],
         user: User,
     ) -> Response[Answer[Lead]]:
         lead = await clone_lead(lead_id, payload, user)
@@ -208,9 +203,9 @@ class LeadController(Controller):
     async def comments(
         self,
         lead_id: FromPath[int],
-        params: NamedDependency[CommentQuery],
+        params: Query[CommentQuery],
         lead_comments: Comments,
-        default_limit: NamedDependency[int],
+        default_limit: Part[int],
     ) -> Listing[Comment]:
         paging = None
         if params.page is not None or params.limit is not None:
@@ -223,7 +218,7 @@ class LeadController(Controller):
     async def add_comment(
         self,
         lead_id: FromPath[int],
-        payload: NamedDependency[CommentInput],
+        payload: Body[CommentInput],
         lead_comments: Comments,
         user: User,
     ) -> Response[Answer[Comment]]:

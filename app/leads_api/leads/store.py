@@ -10,7 +10,7 @@ from pymongo import ReturnDocument
 
 from leads_api.catalog.cache import Catalog, Snapshot
 from leads_api.catalog.model import CONVERTED
-from leads_api.clock import now
+from leads_api.clock import now, plain_time
 from leads_api.errors import NotFound, Unavailable
 from leads_api.leads import counts, listing
 from leads_api.leads.model import SEARCHED, Lead, assignments, lead_of, new_document
@@ -32,6 +32,8 @@ INDEXES = {
 
 WHOLE = {"comments": 0, "search": 0, "folded": 0, "change": 0}
 """What a lead is shown from: all but its comments and what only queries look at."""
+
+_encode = msgspec.json.Encoder(enc_hook=plain_time).encode
 
 
 class LeadNotFound(NotFound):
@@ -82,7 +84,7 @@ class LeadStore:
 
     async def page(self, query: LeadQuery) -> tuple[list[Lead], int]:
         """Return a page of the list, and how many leads the filters find."""
-        return await self._pages(msgspec.json.encode(query), query)
+        return await self._pages(_encode(query), query)
 
     async def _page(self, query: LeadQuery) -> tuple[list[Lead], int]:
         if query.assigned_user_id is not None and await self._is_leaving(query.assigned_user_id):

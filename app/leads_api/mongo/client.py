@@ -112,8 +112,11 @@ def deadline(seconds: float | None) -> AbstractContextManager[None]:
 
 
 def is_mongomock(client: object) -> bool:
-    """Tell whether a client is the in-process stand-in, which has neither sessions nor transactions."""
-    return type(client) not in {AsyncIOMotorClient, AsyncMongoClient}  # of which it claims to be an instance
+    """Tell whether a client is the in-process stand-in, which has neither sessions nor transactions.
+
+    Only what is certainly mongomock's is: whatever else is handed in works with transactions, or fails.
+    """
+    return any(kind.__module__.partition(".")[0] == "mongomock_motor" for kind in type(client).__mro__)
 
 
 async def refuse_standalone(client: Client) -> None:

@@ -25,8 +25,8 @@ from leads_api.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
+from leads_api.http.endpoint import asked_for
 from leads_api.http.envelope import ErrorBody, InvalidBody
-from leads_api.http.router import asked_for
 from leads_api.validation.bodies import FORM, JSON
 from leads_api.validation.inputs import Changes
 from leads_api.validation.values import BOOLEANS, INT64_MAX
@@ -98,7 +98,7 @@ class _Schemas:
         taken: list[Any] = []
         given: list[Any] = [ErrorBody, InvalidBody]
         for handler in handlers:
-            query, payload = asked_for(handler)
+            query, payload, _ = asked_for(handler)
             taken += [kind for kind in (query, _struct(payload)) if kind is not None]
             given += _variants(_given(handler))
         types = list(dict.fromkeys(taken + given))
@@ -156,7 +156,7 @@ def _variants(kind: Any) -> tuple[Any, ...]:
 def _operation(
     route: HTTPRoute, handler: HTTPRouteHandler, schemas: _Schemas, examples: Mapping[str, Any]
 ) -> dict[str, Any]:
-    query, payload = asked_for(handler)
+    query, payload, _ = asked_for(handler)
     secured = route.path_format.startswith("/api/")
     statuses = set(handler.responses or {})
     if secured:

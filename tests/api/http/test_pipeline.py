@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from leads_api.catalog.cache import Catalog
-from leads_api.http import pipeline as shell
+from leads_api.http import pipeline
 from leads_api.leads.store import LeadStore
 from leads_api.settings import RateLimit
 from tests.api.endpoints import ENDPOINTS
@@ -155,7 +155,7 @@ async def test_beyond_what_can_be_under_way_at_once_callers_are_asked_to_come_ag
         return await page(*given)
 
     monkeypatch.setattr(LeadStore, "page", waiting)
-    monkeypatch.setattr(shell, "MAX_AT_ONCE", 1)
+    monkeypatch.setattr(pipeline, "MAX_AT_ONCE", 1)
     async with serve() as api:
         first = asyncio.create_task(api.get("/api/leads"))
         await asyncio.wait_for(hanging.wait(), 10)

@@ -71,7 +71,7 @@ async def test_the_start_shows_the_document_of_this_service_and_asks_no_foreign_
     text = (await shared.http.get("/docs/start.js")).text
 
     assert EXTERNAL.findall(text) == []
-    assert 'url: "/openapi.json"' in text
+    assert "dataset.document" in text
     assert "validatorUrl: null" in text
     assert (await shared.http.get("/openapi.json")).status_code == 200
 

@@ -2,16 +2,19 @@
 
 from typing import Any
 
+import litestar.router as routing
 import pytest
-from litestar import Litestar, Request, Router, get, post
+from litestar import Litestar, Request, get, post
+from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
 from litestar.middleware import ASGIMiddleware
 from litestar.params import FromPath
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from leads_api.errors import MethodNotAllowed, NotFound, Unauthorized
+from leads_api.http.endpoint import Part
 from leads_api.http.exchange import Exchange
-from leads_api.http.router import Endpoints
+from leads_api.http.router import Router
 from leads_api.validation.inputs import Inputs
 
 
@@ -28,12 +31,12 @@ async def guard(*_: Any) -> None:
     raise AssertionError
 
 
-def endpoints(*handlers: HTTPRouteHandler | Router) -> Endpoints:
+def router(*handlers: HTTPRouteHandler | routing.Router) -> Router:
     inputs = Inputs(max_body_bytes=1000, defaults={}, lookups={}, dynamic={})
-    return Endpoints(Litestar(handlers, openapi_config=None).routes, {}, inputs)
+    return Router(Litestar(handlers, openapi_config=None).routes, {}, inputs)
 
 
-def things() -> Endpoints:
+def things() -> Router:
     @get("/")
     async def about() -> str:
         return ""
@@ -54,7 +57,7 @@ def things() -> Endpoints:
     async def latest() -> str:
         return ""
 
-    return endpoints(about, index, create, part, latest)
+    return router(about, index, create, part, latest)
 
 
 @pytest.mark.parametrize(
@@ -111,13 +114,29 @@ def test_a_path_tells_its_methods() -> None:
         {"after_request": hook},
         {"after_response": hook},
         {"middleware": [Nothing()]},
+        {"dependencies": {"stock": Provide(hook)}},
     ],
     ids=lambda options: next(iter(options)),
 )
 def test_a_handler_that_relies_on_what_would_not_run_is_refused(relied_on: dict[str, Any]) -> None:
-    async def show(request: Request[Any, Any, Any]) -> str:
+    async def show() -> str:
         return ""
 
-    for handler in (get("/things", **relied_on)(show), Router("/api", route_handlers=[get("/x")(show)], **relied_on)):
+    below = routing.Router("/api", route_handlers=[get("/x")(show)], **relied_on)
+    for handler in (get("/things", **relied_on)(show), below):
         with pytest.raises(TypeError, match=next(iter(relied_on))):
-            endpoints(handler)
+            router(handler)
+
+
+async def test_a_handler_that_asks_for_what_it_would_not_be_given_is_refused() -> None:
+    @get("/things")
+    async def of_the_framework(request: Request[Any, Any, Any]) -> str:
+        return ""
+
+    @get("/things")
+    async def unknown(stock: Part[object]) -> str:
+        return ""
+
+    for handler, name in ((of_the_framework, "request"), (unknown, "stock")):
+        with pytest.raises(TypeError, match=name):
+            router(handler)

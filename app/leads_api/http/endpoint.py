@@ -1,0 +1,159 @@
+"""One endpoint: the handler of a controller, called with what its signature asks for.
+
+The controllers are the framework's, and so is the application that they are registered with. Their handlers are called
+from here, for speed: what the framework does between route and handler costs more than the rest of a GET does
+(docs/decisions/0009-endpoints-called-by-the-pipeline.md). Each parameter of a handler says by its annotation where its
+value comes from: `Query`, `Body`, `User`, `RootPath`, `Part`, or the framework's own `FromPath` for an id in the path.
+"""
+
+import re
+from collections.abc import Mapping
+from enum import Enum, auto
+from functools import partial
+from inspect import signature
+from typing import Annotated, Any, NamedTuple, TypeVar, get_origin, get_type_hints
+from urllib.parse import parse_qsl, urlencode
+
+import msgspec
+from litestar import Response
+from litestar.handlers import HTTPRouteHandler
+from litestar.routes import HTTPRoute
+
+from leads_api.errors import Unauthorized
+from leads_api.http.exchange import Exchange
+from leads_api.validation.bodies import JSON
+from leads_api.validation.inputs import Input, Inputs
+from leads_api.validation.paging import CursorMeta, PageMeta
+
+T = TypeVar("T")
+
+API = "/api/"
+PARAMETER = re.compile(r"\{([^}]*)\}")
+_JSON_HEADERS = {"Content-Type": JSON}
+
+
+class _Source(Enum):
+    QUERY = auto()
+    BODY = auto()
+    USER = auto()
+    ROOT_PATH = auto()
+    PART = auto()
+
+
+Query = Annotated[T, _Source.QUERY]
+"""The checked query of the request; its struct declares the parameters."""
+Body = Annotated[T, _Source.BODY]
+"""The checked body of the request; its struct declares the fields."""
+User = Annotated[int, _Source.USER]
+"""The id of the team user whose key the request carries."""
+RootPath = Annotated[str, _Source.ROOT_PATH]
+"""The path below which callers see the service; empty, or like `/crm`."""
+Part = Annotated[T, _Source.PART]
+"""The part of the service that has the parameter's name (services.py)."""
+
+
+class Asked(NamedTuple):
+    """What a handler asks for: the types of query and body, and the names of its parameters by their source."""
+
+    query: Any
+    body: Any
+    names: Mapping[_Source, list[str]]
+
+
+def asked_for(handler: HTTPRouteHandler) -> Asked:
+    """Return what a handler asks for. Raises TypeError if a parameter does not say where its value comes from."""
+    hints = get_type_hints(handler.fn, include_extras=True)
+    names: dict[_Source, list[str]] = {source: [] for source in _Source}
+    types: dict[_Source, Any] = {}
+    for name in signature(handler.fn).parameters:
+        hint: Any = hints.get(name)
+        if name == "self":
+            continue
+        metadata = hint.__metadata__ if get_origin(hint) is Annotated else ()
+        if (source := next((entry for entry in metadata if isinstance(entry, _Source)), None)) is not None:
+            names[source].append(name)
+            types[source] = hint.__origin__
+        elif not metadata:
+            raise TypeError(f"{handler}: the parameter {name} does not say where its value comes from")
+    return Asked(types.get(_Source.QUERY), types.get(_Source.BODY), names)
+
+
+def _plain(value: object) -> int:
+    if isinstance(value, int):  # the driver has a class of its own for those of 64 bits
+        return int(value)
+    raise TypeError(f"{type(value)} has no form in JSON")
+
+
+_encode = msgspec.json.Encoder(enc_hook=_plain).encode
+
+
+class Endpoint:
+    """One handler, with the parts that it asks for."""
+
+    def __init__(self, route: HTTPRoute, handler: HTTPRouteHandler, parts: Mapping[str, Any], inputs: Inputs) -> None:
+        """Raises TypeError if the handler asks for what it cannot be given."""
+        _refuse_hooks(handler)
+        asked = asked_for(handler)
+        if unknown := [name for name in asked.names[_Source.PART] if name not in parts]:
+            raise TypeError(f"{handler}: there is no part {', '.join(unknown)}")
+        self._handler = partial(handler.fn, **{name: parts[name] for name in asked.names[_Source.PART]})
+        self._path_parameters = PARAMETER.findall(route.path_format)
+        self._max_body_bytes = inputs.max_body_bytes
+        self._takes_body = handler.http_methods != {"GET"}
+        self._input: Input | None = inputs.of(asked.query, asked.body) if route.path_format.startswith(API) else None
+        self._query_names = asked.names[_Source.QUERY]
+        self._body_names = asked.names[_Source.BODY]
+        self._user_names = asked.names[_Source.USER]
+        self._root_path_names = asked.names[_Source.ROOT_PATH]
+        self._status = handler.status_code
+
+    async def __call__(self, exchange: Exchange, ids: list[int]) -> None:
+        """Answer. Raises what is wrong with the input, and what the handler raises."""
+        given: dict[str, Any] = dict(zip(self._path_parameters, ids, strict=True))
+        if self._input is not None:
+            if exchange.user is None:  # nothing below /api is answered to someone unknown, however it was found
+                raise Unauthorized
+            raw = await exchange.body(self._max_body_bytes) if self._takes_body else b""
+            content_type = exchange.headers.get(b"content-type", b"").decode("latin-1")
+            query, body = await self._input.read(exchange.query_string, content_type, raw)
+            for name in self._query_names:
+                given[name] = query
+            for name in self._body_names:
+                given[name] = body
+            for name in self._user_names:
+                given[name] = exchange.user
+        for name in self._root_path_names:
+            given[name] = exchange.root_path
+        answer = await self._handler(**given)
+        if isinstance(answer, Response):
+            content, status, headers = answer.content, answer.status_code or self._status, answer.headers
+            headers = {"Content-Type": answer.media_type or JSON, **headers}
+            if exchange.root_path and "Location" in headers:
+                headers["Location"] = exchange.root_path + headers["Location"]
+        else:
+            content, status, headers = answer, self._status, _JSON_HEADERS
+        meta = getattr(content, "meta", None)
+        if isinstance(meta, PageMeta | CursorMeta) and (following := meta.next_page()) is not None:
+            headers = headers | {"Link": _next_page(exchange, following)}
+        await exchange.reply(status, headers, content if isinstance(content, bytes) else _encode(content))
+
+
+def _next_page(exchange: Exchange, following: Mapping[str, str]) -> str:
+    """Return the link to the next page (RFC 8288), relative: the host in front of the service is not known here."""
+    query = exchange.query_string.decode("latin-1")
+    parameters = dict(parse_qsl(query, keep_blank_values=True)) | dict(following)
+    return f'<{exchange.root_path}{exchange.path}?{urlencode(parameters)}>; rel="next"'
+
+
+def _refuse_hooks(handler: HTTPRouteHandler) -> None:
+    """Raise TypeError if a handler relies on something of the framework that is not run here."""
+    ignored = {
+        "guards": handler.resolve_guards(),
+        "dependencies": handler.resolve_dependencies(),
+        "before_request": handler.resolve_before_request(),
+        "after_response": handler.resolve_after_response(),
+        "middleware": handler.resolve_middleware(),
+        "after_request": [layer.after_request for layer in handler.ownership_layers if layer.after_request],
+    }
+    if used := [name for name, hook in ignored.items() if hook]:
+        raise TypeError(f"{handler}: {', '.join(used)} would not run; see app/leads_api/http/endpoint.py")
