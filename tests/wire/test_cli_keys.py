@@ -23,8 +23,11 @@ async def database(wire_client: Client) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def given(server_uri: str, database: Database) -> dict[str, str]:
-    return {"LEADS_MONGODB_URI": server_uri, "LEADS_MONGODB_DATABASE": database.name}
+async def given(server_uri: str, database: Database) -> dict[str, str]:
+    """Settings that lead to a database that is set up."""
+    settings = {"LEADS_MONGODB_URI": server_uri, "LEADS_MONGODB_DATABASE": database.name}
+    await leads("seed", **settings)
+    return settings
 
 
 @pytest.fixture
@@ -192,7 +195,6 @@ async def test_only_an_active_team_user_is_given_a_key(service: Service, given: 
         (["revoke"], "ID"),
         (["revoke", "lk_1"], "ID"),
         (["revoke", "99"], "99"),
-        ([], "ACTION"),
     ],
 )
 async def test_what_cannot_be_done_is_refused_and_named(
@@ -220,6 +222,8 @@ async def test_keys_of_the_embedded_store_are_managed_with_and_without_a_service
     tmp_path: Path, data_dir: Path
 ) -> None:
     folder = {"LEADS_DATA_DIR": str(data_dir)}
+    async with running(tmp_path, given=folder):
+        pass
     before = await create(**folder)
     assert await no_process_of(data_dir)
 
@@ -232,3 +236,51 @@ async def test_keys_of_the_embedded_store_are_managed_with_and_without_a_service
 
     assert await no_process_of(data_dir)
     assert len(await listed(**folder)) == 3
+
+
+async def test_a_command_makes_no_database_and_says_where_it_looked(data_dir: Path) -> None:
+    for command in (["keys", "list"], ["keys", "create", "--name", "Website"], ["seed"], ["indexes"]):
+        done = await leads(*command, LEADS_DATA_DIR=str(data_dir))
+
+        assert done.returncode == 1
+        assert done.stdout == ""
+        assert done.stderr.startswith(f"leads: there is no database in {data_dir}.")
+        assert done.stderr.count("\n") == 1
+    assert not data_dir.exists()  # noqa: ASYNC240 - nothing else runs here
+
+
+async def test_a_command_says_which_database_it_used(
+    given: dict[str, str], database: Database, tmp_path: Path, data_dir: Path
+) -> None:
+    host = given["LEADS_MONGODB_URI"].partition("/?")[0]
+    uri = given["LEADS_MONGODB_URI"].replace("mongodb://", "mongodb://crm:very-secret@")
+    named = await leads("keys", "list", **given)
+    refused = await leads("keys", "list", **given | {"LEADS_MONGODB_URI": uri})
+    async with running(tmp_path, LEADS_DATA_DIR=str(data_dir)):
+        embedded = await leads("keys", "list", LEADS_DATA_DIR=str(data_dir))
+
+    assert named.stderr == f"Database: {database.name} on {host}\n"
+    assert f"Database: {database.name} on {host}\n" in refused.stderr
+    assert "very-secret" not in refused.stderr
+    assert embedded.stderr == f"Database: the embedded one in {data_dir}\n"
+
+
+async def test_a_database_that_is_not_set_up_is_named_as_such(server_uri: str, database: Database) -> None:
+    settings = {"LEADS_MONGODB_URI": server_uri, "LEADS_MONGODB_DATABASE": database.name}
+
+    done = await leads("keys", "create", "--name", "Website", **settings)
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "leads: the database is not set up. Start the service once, or run `leads seed`."
+    )
+    assert await database.list_collection_names() == []
+
+
+@pytest.mark.parametrize("command", [[], ["keys"]])
+async def test_a_group_of_commands_alone_prints_its_help(command: list[str]) -> None:
+    done = await leads(*command)
+
+    assert done.returncode == 0
+    assert done.stdout.startswith("usage: leads")
+    assert done.stderr == ""

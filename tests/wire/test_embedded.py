@@ -1,21 +1,40 @@
 """`leads serve` on the embedded server (contract, section 6, "make run" and LEADS_DATA_DIR)."""
 
 import asyncio
+import os
 import re
 import signal
+import socket
 import stat
+import subprocess
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.client import KEY
 from tests.wire.process import Service, no_process_of, processes_of, running, started, until
 
 
-def printed_key(service: Service) -> str:
+async def printed_key(service: Service) -> str:
+    """Return the key of the greeting, which comes a moment after the service is ready."""
+
+    async def greeted() -> bool:
+        return "Documentation" in service.out
+
+    await until(greeted, "the greeting")
     match = re.search(r"^API key: (\S+)$", service.out, re.MULTILINE)
     assert match, service.out
     return match[1]
+
+
+def embedded_servers(folder: Path) -> list[int]:
+    """Return the processes that have a data folder's database open."""
+    table = subprocess.run(
+        ["ps", "-A", "-ww", "-o", "pid=,command="], capture_output=True, text=True, check=True
+    ).stdout
+    rows = [line.split(maxsplit=1) for line in table.splitlines()]
+    return [int(process) for process, command in rows if str(folder) in command and not command.startswith("/bin/sh")]
 
 
 def files_with(text: str, folder: Path) -> list[Path]:
@@ -26,9 +45,66 @@ def mode(file: Path) -> int:
     return stat.S_IMODE(file.stat().st_mode)
 
 
+async def test_nothing_is_printed_before_the_port_is_had(tmp_path: Path, data_dir: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        async with started(tmp_path, port=taken.getsockname()[1], LEADS_DATA_DIR=str(data_dir)) as service:
+            status = await service.ended()
+
+    assert status == 1
+    assert service.out == ""
+    assert "cannot listen" in service.log
+    assert not data_dir.exists()  # noqa: ASYNC240 - nothing else runs here
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_any_free_port_is_printed_as_the_one_that_it_is(tmp_path: Path, data_dir: Path, workers: str) -> None:
+    async with started(tmp_path, "--port", "0", "--workers", workers, LEADS_DATA_DIR=str(data_dir)) as service:
+
+        async def greeted() -> bool:
+            return "Documentation" in service.out
+
+        await until(greeted, "the greeting")
+        url = re.findall(r"http://127\.0\.0\.1:[1-9][0-9]*", service.out)[0]
+        async with httpx.AsyncClient() as http:
+            assert (await http.get(f"{url}/health/ready")).status_code == 200
+
+
+async def test_an_address_of_ipv6_is_printed_in_brackets(tmp_path: Path, data_dir: Path) -> None:
+    async with started(tmp_path, "--host", "::1", LEADS_DATA_DIR=str(data_dir)) as service:
+
+        async def greeted() -> bool:
+            return f"http://[::1]:{service.port}/docs" in service.out
+
+        await until(greeted, "the greeting")
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_an_embedded_server_that_is_killed_is_started_again(tmp_path: Path, data_dir: Path, workers: str) -> None:
+    async with running(tmp_path, "--workers", workers, LEADS_DATA_DIR=str(data_dir)) as service:
+        made = await service.api.lead()
+        for _ in range(2):
+            for process in embedded_servers(data_dir):
+                os.kill(process, signal.SIGKILL)
+
+            async def answers_again() -> bool:
+                answer = await service.api.get(f"/api/leads/{made['id']}")
+                assert answer.status_code in {200, 503}
+                return answer.status_code == 200
+
+            await until(answers_again, "the database is there again")
+            assert await service.api.shown(made["id"]) == made
+            assert await service.api.lead()
+
+        assert await service.end() == 0
+        assert processes_of(data_dir) == []
+    assert any(line["level"] == "error" and "started again" in line["message"] for line in service.lines)
+
+
 async def test_the_printed_key_works_and_its_file_is_for_the_owner_only(tmp_path: Path, data_dir: Path) -> None:
     async with running(tmp_path, LEADS_DATA_DIR=str(data_dir), LEADS_API_KEY="") as service:
-        key = printed_key(service)
+        key = await printed_key(service)
 
         answer = await service.http.get("/api/leads", headers={"Authorization": f"Bearer {key}"})
 
@@ -41,15 +117,15 @@ async def test_the_printed_key_works_and_its_file_is_for_the_owner_only(tmp_path
 
 async def test_the_same_key_is_printed_again_and_the_data_is_kept(tmp_path: Path, data_dir: Path) -> None:
     async with running(tmp_path / "1", LEADS_DATA_DIR=str(data_dir), LEADS_API_KEY="") as first:
-        key = printed_key(first)
+        key = await printed_key(first)
         by_key = {"Authorization": f"Bearer {key}"}
         body = {"lead_title": "Kept", "lead_status": 1, "lead_categoryid": 3}
         made = await first.http.post("/api/leads", json=body, headers=by_key)
 
     async with running(tmp_path / "2", LEADS_DATA_DIR=str(data_dir), LEADS_API_KEY="") as second:
         kept = await second.http.get(made.headers["Location"], headers=by_key)
+        assert await printed_key(second) == key
 
-    assert printed_key(second) == key
     assert made.status_code == 201
     assert kept.status_code == 200
     assert kept.json()["data"] == made.json()["data"]
@@ -57,7 +133,7 @@ async def test_the_same_key_is_printed_again_and_the_data_is_kept(tmp_path: Path
 
 async def test_the_data_folder_is_data_where_it_was_started_unless_set(tmp_path: Path) -> None:
     async with running(tmp_path, LEADS_API_KEY="") as service:
-        printed = printed_key(service)
+        printed = await printed_key(service)
 
     assert files_with(printed, tmp_path / "data")
 

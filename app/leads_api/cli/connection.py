@@ -1,14 +1,14 @@
 """The database that a command works on."""
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from leads_api.mongo.client import Database, close, connect, refuse_standalone
-from leads_api.server.embedded import attached
+from leads_api.mongo.client import Database, close, connect, refuse_standalone, without_secrets
+from leads_api.server.embedded import attached, has_data
 from leads_api.settings import Settings
-from leads_api.setup import set_up
 
 T = TypeVar("T")
 
@@ -32,7 +32,6 @@ async def on_database_at(uri: str, settings: Settings, work: Callable[[Database]
         async with asyncio.timeout(_COMMAND_SECONDS):
             await refuse_standalone(client)
             database = client[settings.mongodb_database]
-            await set_up(database)
             return await work(database)
     finally:
         await close(client)
@@ -41,7 +40,15 @@ async def on_database_at(uri: str, settings: Settings, work: Callable[[Database]
 @contextmanager
 def _uri(settings: Settings) -> Iterator[str]:
     if settings.mongodb_uri is not None:
+        sys.stderr.write(f"Database: {settings.mongodb_database} on {without_secrets(settings.mongodb_uri)}\n")
         yield settings.mongodb_uri
         return
-    with attached(settings.data_dir) as uri:
+    folder = settings.data_dir.resolve()
+    if not has_data(folder):
+        raise Refused(
+            f"there is no database in {folder}. Run this where `leads serve` was started, or set LEADS_DATA_DIR or"
+            " LEADS_MONGODB_URI."
+        )
+    sys.stderr.write(f"Database: the embedded one in {folder}\n")
+    with attached(folder) as uri:
         yield uri

@@ -7,6 +7,7 @@ from typing import Any
 from leads_api.cli.connection import on_database
 from leads_api.mongo.client import Database
 from leads_api.settings import Settings
+from leads_api.setup import set_up
 
 
 def add_to(commands: Any) -> None:
@@ -18,8 +19,8 @@ def add_to(commands: Any) -> None:
 
 
 def _set_up(settings: Settings, _options: argparse.Namespace) -> None:
-    async def work(_database: Database) -> None:
-        return None
+    async def work(database: Database) -> None:
+        await set_up(database)
 
     on_database(settings, work)
     sys.stdout.write("The database has its indexes and the shipped settings.\n")
@@ -27,6 +28,7 @@ def _set_up(settings: Settings, _options: argparse.Namespace) -> None:
 
 def _indexes(settings: Settings, _options: argparse.Namespace) -> None:
     async def work(database: Database) -> list[str]:
+        await set_up(database)
         return [
             f"{collection}.{name}: {', '.join(field for field, _ in index['key'])}"
             for collection in sorted(await database.list_collection_names())

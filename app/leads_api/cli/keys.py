@@ -17,7 +17,9 @@ from leads_api.settings import Settings
 
 def add_to(commands: Any) -> None:
     """Declare the commands."""
-    keys = commands.add_parser("keys", help="manage API keys").add_subparsers(required=True, metavar="ACTION")
+    group = commands.add_parser("keys", help="manage API keys")
+    group.set_defaults(help=group.print_help)
+    keys = group.add_subparsers(metavar="ACTION")
     create = keys.add_parser("create", help="make a key, and show it once")
     create.add_argument("--name", required=True, help="what the key is for")
     create.add_argument(

@@ -7,21 +7,29 @@ from collections.abc import Callable, Sequence
 
 from leads_api.cli import database, keys, openapi, serve
 from leads_api.cli.connection import Refused
-from leads_api.mongo.client import Standalone, UnusableUri
+from leads_api.mongo.client import NotSetUp, Standalone, UnusableUri
 from leads_api.mongo.faults import DatabaseError
 from leads_api.server.embedded import CannotStart
+from leads_api.server.http import CannotListen
 from leads_api.settings import BadSetting, Settings, from_environment
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if "run" not in options:
+        options.help()
+        return 0
     try:
         settings = from_environment(os.environ)
         run: Callable[[Settings, argparse.Namespace], None] = options.run
         run(settings, options)
-    except (BadSetting, CannotStart, Refused, Standalone, UnusableUri) as error:
+    except (BadSetting, CannotListen, CannotStart, Refused, Standalone, UnusableUri) as error:
         sys.stderr.write(f"leads: {error}\n")
+        return 1
+    except NotSetUp:
+        sys.stderr.write("leads: the database is not set up. Start the service once, or run `leads seed`.\n")
         return 1
     except DatabaseError as error:
         sys.stderr.write(f"leads: the database cannot be used: {type(error).__name__}. Is it running?\n")
@@ -33,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="leads", description="The Leads API of a CRM as a microservice of its own.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    parser.set_defaults(help=parser.print_help)
+    commands = parser.add_subparsers(metavar="COMMAND")
     for group in (serve, keys, database, openapi):
         group.add_to(commands)
     return parser

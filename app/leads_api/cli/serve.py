@@ -5,6 +5,7 @@ import asyncio
 import os
 import secrets
 import signal
+import socket
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ from leads_api.mongo.ids import Ids
 from leads_api.server import http
 from leads_api.server.embedded import Embedded
 from leads_api.settings import PREFIX, Settings, described
+from leads_api.setup import set_up
 from leads_api.telemetry import logs
 
 _KEY_FILE = "api-key"
@@ -51,37 +53,40 @@ def _environment_help() -> str:
 
 
 def _serve(settings: Settings, options: argparse.Namespace) -> None:
-    if settings.mongodb_uri is not None:
-        asyncio.run(_refuse_unusable(settings.mongodb_uri, settings))
-        _run_server(settings, options)
-        return
-    # The server hands a SIGTERM on when it has ended in order; the embedded one must end in order, too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with Embedded(settings.data_dir) as server:
-        os.environ[f"{PREFIX}MONGODB_URI"] = server.uri  # for the workers
-        key = settings.api_key or asyncio.run(_kept_key(server.uri, settings))
-        sys.stdout.write(
-            f"\nLeads is starting on http://{options.host}:{options.port}, with an embedded database in"
-            f" {settings.data_dir.resolve()}\n\nAPI key: {key}\n\nTry:\n"
-            f"  curl -s -H 'Authorization: Bearer {key}' http://{options.host}:{options.port}/api/lead-statuses\n\n"
-            f"Documentation: http://{options.host}:{options.port}/docs    Stop with Ctrl-C.\n\n"
-        )
-        sys.stdout.flush()
-        _run_server(settings, options)
-        signal.signal(
-            signal.SIGINT, signal.SIG_IGN
-        )  # an impatient second Ctrl-C must not keep the data from being written
+    with http.listen(options.host, options.port) as listener:
+        if settings.mongodb_uri is not None:
+            asyncio.run(_refuse_unusable(settings.mongodb_uri, settings))
+            _run(settings, listener, options.workers)
+            return
+        # The server hands a SIGTERM on when it has ended in order; the embedded one must end in order, too.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        with Embedded(settings.data_dir) as server:
+            server.keep_running()
+            os.environ[f"{PREFIX}MONGODB_URI"] = server.uri  # for the workers
+            key = settings.api_key or asyncio.run(_kept_key(server.uri, settings))
+            http.when_ready(listener, lambda: _greet(http.url_of(listener), key, settings.data_dir))
+            _run(settings, listener, options.workers)
+            # An impatient second Ctrl-C must not keep the data from being written.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _run_server(settings: Settings, options: argparse.Namespace) -> None:
-    if options.workers > 1:  # once, and not in every worker
+def _greet(url: str, key: str, folder: Path) -> None:
+    sys.stdout.write(
+        f"\nThe Leads API is running on {url}, with an embedded database in {folder.resolve()}\n\n"
+        f"API key: {key}\n\nTry:\n  curl -s -H 'Authorization: Bearer {key}' {url}/api/lead-statuses\n\n"
+        f"Documentation: {url}/docs    Stop with Ctrl-C.\n\n"
+    )
+    sys.stdout.flush()
+
+
+def _run(settings: Settings, listener: socket.socket, workers: int) -> None:
+    if workers > 1:  # once, and not in every worker
         logs.configure(settings.log_level)
         asgi.warn_of_unknown_variables()
     http.run(
         "leads_api.asgi:application",
-        host=options.host,
-        port=options.port,
-        workers=options.workers,
+        listener,
+        workers=workers,
         grace_seconds=round(settings.request_timeout) + 1,
     )
 
@@ -101,6 +106,7 @@ async def _kept_key(uri: str, settings: Settings) -> str:
     file = settings.data_dir / _KEY_FILE
 
     async def work(database: Database) -> str:
+        await set_up(database)
         keys = KeyStore(database, Ids(database))
         text = file.read_text().strip() if file.exists() else ""
         known = await keys.of_text(text)

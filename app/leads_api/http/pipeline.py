@@ -68,11 +68,14 @@ class Pipeline:
         finally:
             if self._access_log:
                 access_logger.info(
-                    "%s %s %s",
-                    exchange.method,
-                    exchange.path,
-                    exchange.status,
-                    extra={"ms": round((perf_counter() - began) * 1000, 2), "user": exchange.user},
+                    "request",
+                    extra={
+                        "method": exchange.method,
+                        "path": exchange.path,
+                        "status": exchange.status,
+                        "ms": round((perf_counter() - began) * 1000, 2),
+                        "user": exchange.user,
+                    },
                 )
             request_id.reset(token)
 

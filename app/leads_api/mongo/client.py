@@ -58,6 +58,12 @@ class UnusableUri(Exception):  # noqa: N818 - named as the failures are
         )
 
 
+def without_secrets(uri: str) -> str:
+    """Return where an address leads, without user, password and options."""
+    scheme, _, rest = uri.partition("?")[0].partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2].partition('/')[0]}"
+
+
 def connect(uri: str, *, driver: Driver = "motor", request_timeout: float) -> Client:
     """Make a client. It connects when it is first used; every wait of it ends within the timeout (seconds).
 

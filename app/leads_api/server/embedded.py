@@ -4,8 +4,10 @@ It speaks MongoDB's wire protocol and has transactions; it is for a first look, 
 """
 
 import json
+import logging
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -13,12 +15,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, Thread
 from types import TracebackType
 from typing import Self
 
 START_SECONDS = 30.0
 STOP_SECONDS = 30.0
 _RECORD = "embedded.json"
+_STORE = "store"
+
+_log = logging.getLogger("leads.embedded")
 
 
 class CannotStart(Exception):  # noqa: N818 - named as the failures are
@@ -90,6 +96,28 @@ class Embedded:
             self._end()  # the record stays: it is another server's
             raise
         self._record.write_text(json.dumps({"port": self.port, "owner": os.getpid()}))
+        self._stopping = Event()
+        self._watch: Thread | None = None
+
+    def keep_running(self) -> None:
+        """From now on, start the server again when it ends by itself; end this process if that cannot be done."""
+        self._watch = Thread(target=self._restart, daemon=True)
+        self._watch.start()
+
+    def _restart(self) -> None:
+        while True:
+            status = self._process.wait()
+            if self._stopping.is_set():
+                return
+            _log.error("the embedded database has ended with status %s; it is started again", status)
+            self._ended()  # which closes the pipe to it
+            self._process = self._spawn()
+            try:
+                self._wait()
+            except CannotStart as error:
+                _log.error("%s The service ends.", error)
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
 
     def _wait(self) -> None:
         until = time.monotonic() + START_SECONDS
@@ -105,7 +133,7 @@ class Embedded:
     def _spawn(self) -> subprocess.Popen[bytes]:
         arguments = [
             self._command, "--host", "127.0.0.1", "--port", str(self.port), "--storage-path",
-            str(self._folder / "store"), "--sync-on-commit", "--log-level", "WARNING",
+            str(self._folder / _STORE), "--sync-on-commit", "--log-level", "WARNING",
         ]  # fmt: skip
         # A pipe that closes with this process, even when that is killed, ends the server: no orphan keeps the files.
         watch = (
@@ -134,8 +162,12 @@ class Embedded:
 
     def stop(self) -> None:
         """End the server in order and wait until it has written everything."""
+        self._stopping.set()
         self._record.unlink(missing_ok=True)
         self._end()
+        if self._watch is not None:
+            self._watch.join(START_SECONDS)
+            self._end()  # it may just have been started again
 
     def _end(self) -> None:
         if self._process.stdin is not None:
@@ -153,6 +185,11 @@ class Embedded:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def has_data(folder: Path) -> bool:
+    """Tell whether a folder holds the files of an embedded server."""
+    return (folder / _STORE).is_dir()
 
 
 @contextmanager

@@ -1,21 +1,87 @@
-"""How uvicorn serves the application."""
+"""How uvicorn serves the application: the port, the processes, and the moment when it answers."""
+
+import http.client
+import logging
+import socket
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from threading import Thread
 
 import uvicorn
+from uvicorn.supervisors import Multiprocess
 
 from leads_api.server.protocol import GatheringProtocol
 
 KEEP_ALIVE_SECONDS = 75
 """Longer than what gateways keep idle connections for, so that it is never this side that closes one in use."""
 
+_BACKLOG = 2048
+_PAUSE_SECONDS = 0.05
+_PROBE_SECONDS = 5.0
 
-def run(application: str, *, host: str, port: int, workers: int, grace_seconds: int) -> None:
+
+class CannotListen(Exception):  # noqa: N818 - named as the failures are
+    """The address cannot be had; the text says why."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; port 0 is any free one. Raises CannotListen."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(_BACKLOG)
+        except BaseException:
+            listener.close()
+            raise
+    except OSError as error:
+        raise CannotListen(
+            f"cannot listen on {host}, port {port}: {error.strerror}. Choose another one with --host and --port."
+        ) from None
+    listener.set_inheritable(True)
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """Return an address under which this machine reaches a socket."""
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not listened on
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def when_ready(listener: socket.socket, do: Callable[[], None]) -> None:
+    """Do something, in the background, as soon as the service says that it is ready."""
+
+    def wait() -> None:
+        while not _is_ready(listener):
+            time.sleep(_PAUSE_SECONDS)
+        do()
+
+    Thread(target=wait, daemon=True).start()
+
+
+def _is_ready(listener: socket.socket) -> bool:
+    connection = http.client.HTTPConnection(url_of(listener).removeprefix("http://"), timeout=_PROBE_SECONDS)
+    try:
+        connection.request("GET", "/health/ready")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def run(application: str, listener: socket.socket, *, workers: int, grace_seconds: int) -> None:
     """Serve what an application factory, named like `package.module:function`, makes; return when it has ended."""
-    uvicorn.run(
+    config = uvicorn.Config(
         application,
         factory=True,
-        host=host,
-        port=port,
         workers=workers,
+        backlog=_BACKLOG,
         loop="uvloop",
         http=GatheringProtocol,
         ws="none",
@@ -27,3 +93,19 @@ def run(application: str, *, host: str, port: int, workers: int, grace_seconds: 
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=grace_seconds,
     )
+    if workers > 1:
+        logging.getLogger("uvicorn.error").addFilter(_name_deaths)
+        Multiprocess(config, sockets=[listener]).run()
+        return
+    server = uvicorn.Server(config)
+    with suppress(KeyboardInterrupt):  # which it hands on when it has ended in order
+        server.run(sockets=[listener])
+    if not server.started:
+        sys.exit(1)
+
+
+def _name_deaths(record: logging.LogRecord) -> bool:
+    """Make an error of what uvicorn calls an information: a process that has died."""
+    if record.getMessage().startswith("Child process") and record.getMessage().endswith("died"):
+        record.levelno, record.levelname = logging.ERROR, "ERROR"
+    return True

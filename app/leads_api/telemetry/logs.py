@@ -9,7 +9,7 @@ import msgspec
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 access_logger = logging.getLogger("leads.access")
 
-_EXTRA = ("ms", "user")
+_EXTRA = ("method", "path", "status", "ms", "user")
 
 
 class Lines(logging.Formatter):

@@ -18,7 +18,7 @@ class TracedPyMongo(AsyncMongoClient[dict[str, Any]]):
     """As libraries for tracing make one."""
 
 
-class PreparedMock(AsyncMongoMockClient):
+class PreparedMock(AsyncMongoMockClient):  # type: ignore[type-arg]  # it is what it stands in for, to mypy
     """As a test's helper makes one."""
 
 
