@@ -7,7 +7,8 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from threading import Thread
+from threading import Event, Thread
+from typing import Any
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess
@@ -75,24 +76,29 @@ def _is_ready(listener: socket.socket) -> bool:
         connection.close()
 
 
+class Server(uvicorn.Server):
+    """A server inside another program: on the socket that it is given, without processes and signals of its own."""
+
+    def __init__(self, application: object, listener: socket.socket) -> None:
+        """The application is an ASGI one."""
+        super().__init__(_config(application))
+        self._listener = listener
+        self.answering = Event()
+        """Set when it answers."""
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until `should_exit` is set."""
+        await super().serve(sockets or [self._listener])
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Tell that it answers, if it does."""
+        await super().startup(sockets)
+        self.answering.set()
+
+
 def run(application: str, listener: socket.socket, *, workers: int, grace_seconds: int) -> None:
     """Serve what an application factory, named like `package.module:function`, makes; return when it has ended."""
-    config = uvicorn.Config(
-        application,
-        factory=True,
-        workers=workers,
-        backlog=_BACKLOG,
-        loop="uvloop",
-        http=GatheringProtocol,
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=grace_seconds,
-    )
+    config = _config(application, factory=True, loop="uvloop", workers=workers, timeout_graceful_shutdown=grace_seconds)
     if workers > 1:
         logging.getLogger("uvicorn.error").addFilter(_name_deaths)
         Multiprocess(config, sockets=[listener]).run()
@@ -102,6 +108,22 @@ def run(application: str, listener: socket.socket, *, workers: int, grace_second
         server.run(sockets=[listener])
     if not server.started:
         sys.exit(1)
+
+
+def _config(application: Any, **options: Any) -> uvicorn.Config:
+    return uvicorn.Config(
+        application,
+        backlog=_BACKLOG,
+        http=GatheringProtocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        **options,
+    )
 
 
 def _name_deaths(record: logging.LogRecord) -> bool:
