@@ -38,6 +38,24 @@ _CONTROLS = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f"
 _TEXT = f"^[^{_CONTROLS}]*$"
 _FILLED = rf"^[^{_CONTROLS}]*[^{_CONTROLS}\s][^{_CONTROLS}]*$"
 
+# RFC 9110's names, written out: Python's own differ from version to version, and the document must not.
+_PHRASES = {
+    200: "OK",
+    201: "Created",
+    400: "Bad Request",
+    401: "Unauthorized",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    408: "Request Timeout",
+    409: "Conflict",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+    422: "Unprocessable Content",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
+
 _EXAMPLES: dict[int, Failure] = {
     400: BadRequest("The request body is not valid JSON in UTF-8."),
     401: Unauthorized(),
@@ -56,9 +74,7 @@ _EXAMPLES: dict[int, Failure] = {
 
 def failures(*statuses: int) -> Mapping[int, ResponseSpec]:
     """Declare what a route answers besides what all routes do; for a handler's `responses`."""
-    return {
-        status: ResponseSpec(data_container=ErrorBody, description=HTTPStatus(status).phrase) for status in statuses
-    }
+    return {status: ResponseSpec(data_container=ErrorBody, description=_PHRASES[status]) for status in statuses}
 
 
 def document(
@@ -247,7 +263,7 @@ def _form_schema(struct: dict[str, Any]) -> dict[str, Any]:
 
 
 def _success(handler: HTTPRouteHandler, schemas: _Schemas, examples: Mapping[str, Any]) -> dict[str, Any]:
-    response: dict[str, Any] = {"description": HTTPStatus(handler.status_code).phrase, "headers": _REQUEST_ID}
+    response: dict[str, Any] = {"description": _PHRASES[handler.status_code], "headers": _REQUEST_ID}
     given = _given(handler)
     content: dict[str, Any] = {"schema": schemas.of(given)}
     if (example := examples.get(getattr(given, "__name__", ""))) is not None:
@@ -291,7 +307,7 @@ def _failure(status: int) -> dict[str, Any]:
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         headers["Retry-After"] = {"schema": {"type": "string"}}
     return {
-        "description": HTTPStatus(status).phrase,
+        "description": _PHRASES[status],
         "headers": {**_REQUEST_ID, **headers},
         "content": {JSON: {"schema": {"$ref": schema}, "example": {"message": failure.message} | failure.members}},
     }
