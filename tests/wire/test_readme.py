@@ -58,4 +58,5 @@ async def test_the_examples_meet_every_endpoint_of_leads() -> None:
 async def test_the_example_for_tests_of_other_programs_runs(tmp_path: Path) -> None:
     (example,) = PYTHON
 
-    await run(sys.executable, "-W", "error", "-c", example, cwd=tmp_path)
+    others = "ignore:datetime.datetime.utcnow() is deprecated:DeprecationWarning:mongomock.helpers"  # as in pyproject
+    await run(sys.executable, "-W", "error", "-W", others, "-c", example, cwd=tmp_path)
