@@ -1,66 +1,74 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit test-mock test-wire test-faults lint types format bench openapi image check clean
+.PHONY: help run test test-unit test-mock test-wire test-faults test-other-python lint types format bench openapi image \
+	check clean for-run for-dev
 
-PYTHON ?= python3
-BIN := .venv/bin
+# make run PYTHON=python3.13 takes that one; else a fitting one is found.
+PYTHON ?=
+VENV ?= .venv
+BIN := $(VENV)/bin
+PORT ?=
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-.venv/installed: pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[embedded,dev]'
-	@touch $@
+for-run:
+	@scripts/set-up "$(VENV)" run "$(PYTHON)"
 
-run: .venv/installed ## Serve on http://127.0.0.1:8000 with an embedded database, and print an API key
-	@exec $(BIN)/leads serve
+for-dev:
+	@scripts/set-up "$(VENV)" dev "$(PYTHON)"
+
+run: for-run ## Serve on http://127.0.0.1:8000 (or PORT=) with an embedded database, and print an API key
+	@exec $(BIN)/leads serve $(if $(PORT),--port $(PORT))
 
 # Half of what the tests do is waiting, so more processes than cores pay.
-TOGETHER := --numprocesses 4 --dist worksteal
+export TOGETHER := --numprocesses 4 --dist worksteal
 
-# Kills leave transactions open, which the embedded server is slow with; on a busy machine its answers come too late.
-KILLS := tests/wire/test_kill.py
+# The parts of the tests; all run, also if one fails. PARTS="main kills" runs some.
+PARTS ?= main kills pymongo
 
-test: .venv/installed ## Run every test, those of the real server on both drivers
-	$(BIN)/pytest $(TOGETHER) --ignore $(KILLS)
-	$(BIN)/pytest --numprocesses 2 $(KILLS)
-	$(BIN)/pytest $(TOGETHER) tests/wire/leads tests/wire/catalog tests/wire/files tests/wire/mail tests/faults \
-		tests/wire/test_shutdown_of_batches.py --driver pymongo
+test: for-dev ## Run every test, those of the real server on both drivers
+	@scripts/test "$(BIN)" $(PARTS)
 
-test-unit: .venv/installed ## Run the tests that need no store
+OTHER_PYTHON ?= 3.13
+
+test-other-python: ## Run the tests once under Python 3.13 (or OTHER_PYTHON=)
+	@python=$$(scripts/find-python $(OTHER_PYTHON)) || { echo "Python $(OTHER_PYTHON) was not found: install it." >&2; exit 1; }; \
+	$(MAKE) test PARTS="main kills" VENV=.venv-$(OTHER_PYTHON) PYTHON="$$python"
+
+test-unit: for-dev ## Run the tests that need no store
 	$(BIN)/pytest tests/unit
 
-test-mock: .venv/installed ## Run the API tests in process, on mongomock
+test-mock: for-dev ## Run the API tests in process, on mongomock
 	$(BIN)/pytest $(TOGETHER) tests/api --store mock
 
-test-wire: .venv/installed ## Run the API tests, races and crashes on a real server
+test-wire: for-dev ## Run the API tests, races and crashes on a real server
 	$(BIN)/pytest $(TOGETHER) tests/api tests/wire --store wire
 
-test-faults: .venv/installed ## Run the tests that take the database away
+test-faults: for-dev ## Run the tests that take the database away
 	$(BIN)/pytest tests/faults
 
-lint: .venv/installed ## Check style, import directions and configuration files
+lint: for-dev ## Check style, import directions and configuration files
 	$(BIN)/ruff check app tests bench
 	$(BIN)/ruff format --check app tests bench
 	$(BIN)/lint-imports
 
-types: .venv/installed ## Check types
+types: for-dev ## Check types
 	$(BIN)/mypy
 
-format: .venv/installed ## Format the code
+format: for-dev ## Format the code
 	$(BIN)/ruff check --fix app tests bench
 	$(BIN)/ruff format app tests bench
 
-bench: .venv/installed ## Measure the service beside its peers; options in BENCH="--operations get ..."
+bench: for-dev ## Measure the service beside its peers; options in BENCH="--operations get ..."
 	$(BIN)/python -m bench.run $(BENCH)
 
-openapi: .venv/installed ## Write docs/openapi.json anew
+openapi: for-run ## Write docs/openapi.json anew
 	$(BIN)/leads openapi > docs/openapi.json
 
 image: ## Build the container image
 	docker build --file deploy/Dockerfile --build-arg REVISION=$$(git rev-parse HEAD) --tag leads .
 
-check: test lint types ## Run all that CI runs
+check: test lint types test-other-python ## Run all that CI runs
 
 clean: ## Remove what can be made again; not the data
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info
+	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache app/*.egg-info

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from leads_api.mongo.client import Client, Database, close, connect, deadline
 from leads_api.server.embedded import Embedded
 from leads_api.settings import Settings
 from tests.client import KEY, Api
+from tests.programs import told_once
 
 _NAME = f"test_{os.getpid()}"
 
@@ -37,6 +38,13 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["LEADS_TEST_MONGODB_DRIVER"] = config.getoption("--driver")  # for the processes that tests start
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a shell; those processes inherit it
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    told_once(report, call.excinfo and call.excinfo.value)
+    return report
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -3,15 +3,14 @@
 import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
-from email.errors import HeaderParseError
-from email.headerregistry import Address
-from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
+
+from leads_api.mail.addresses import sender
 
 PREFIX = "LEADS_"
 
@@ -107,11 +106,10 @@ def _check(settings: Settings) -> None:
 
 def _is_sender(text: str) -> bool:
     try:
-        address = Address(addr_spec=parseaddr(text)[1])
-        address.domain.encode("idna")
-    except (ValueError, HeaderParseError):
+        sender(text)
+    except ValueError:
         return False
-    return bool(address.username and address.domain) and text.isprintable()
+    return True
 
 
 def _check_smtp(settings: Settings) -> None:

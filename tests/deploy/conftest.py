@@ -20,6 +20,7 @@ import yaml
 
 from leads_api.mongo.client import Client
 from tests.client import KEY, Api
+from tests.programs import program
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 DEADLINE = 30.0
@@ -70,8 +71,7 @@ def running(command: list[str], port: int, log: Path, environment: dict[str, str
 
 @pytest.fixture(scope="session")
 def open_gateway(tmp_path_factory: pytest.TempPathFactory) -> OpenGateway:
-    nginx = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
-    assert nginx, "nginx is not installed: these tests run the shipped configuration in it"
+    nginx = program("nginx")
 
     @contextmanager
     def opened(upstream: int, **changes: str) -> Iterator[int]:

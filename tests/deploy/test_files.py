@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,15 @@ def test_the_image_runs_as_a_user_by_number_without_the_embedded_server() -> Non
     assert re.search(r"^USER [1-9]\d*:[1-9]\d*$", last_stage, re.MULTILINE)
     assert re.search(r'^CMD \["serve", "--host", "0\.0\.0\.0"\]$', last_stage, re.MULTILINE)
     assert not re.search(r"\[[a-z,]*embedded", dockerfile)
+
+
+def test_the_license_is_the_same_in_the_file_the_metadata_and_the_label_of_the_image() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = project["license"]
+
+    assert project["license-files"] == ["LICENSE"]
+    assert (ROOT / "LICENSE").read_text().startswith(f"{named} License\n")
+    assert f'org.opencontainers.image.licenses="{named}"' in (DEPLOY / "Dockerfile").read_text()
 
 
 @pytest.mark.parametrize(("alive", "status"), [(True, 0), (False, 1)])

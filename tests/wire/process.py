@@ -17,6 +17,7 @@ import httpx
 
 import leads_api
 from tests.client import KEY, Api
+from tests.programs import program
 
 SECONDS = 60.0
 """More than anything here takes on a busy machine: whoever waits longer waits for nothing."""
@@ -70,7 +71,9 @@ def came_to_nothing(outcome: httpx.Response | BaseException) -> bool:
 
 def processes_of(folder: Path) -> list[str]:
     """Return the command lines that name a folder: the embedded server of a data folder, all parts of it."""
-    lines = subprocess.run(["ps", "-A", "-ww", "-o", "command="], capture_output=True, text=True, check=True).stdout
+    lines = subprocess.run(
+        [program("ps"), "-A", "-ww", "-o", "command="], capture_output=True, text=True, check=True
+    ).stdout
     return [line for line in lines.splitlines() if str(folder) in line]
 
 
@@ -82,6 +85,7 @@ async def no_process_of(folder: Path) -> bool:
 @contextmanager
 def hanging(group: int) -> Iterator[None]:
     """Stop a group of processes for the length of the block: they keep their connections, and do not answer."""
+    program("ps")  # before anything is stopped
     os.killpg(group, signal.SIGSTOP)
     try:
         end = monotonic() + SECONDS
@@ -94,7 +98,9 @@ def hanging(group: int) -> Iterator[None]:
 
 def _stopped(group: int) -> bool:
     """Tell whether every process of a group is stopped."""
-    table = subprocess.run(["ps", "-A", "-o", "pgid=,stat="], capture_output=True, text=True, check=True).stdout
+    table = subprocess.run(
+        [program("ps"), "-A", "-o", "pgid=,stat="], capture_output=True, text=True, check=True
+    ).stdout
     rows = [line.split() for line in table.splitlines()]
     return all(state[0] in "TZ" for of, state in rows if int(of) == group)
 
@@ -135,7 +141,7 @@ class Service:
     def children(self) -> list[int]:
         """Return the ids of its child processes of its own group: the workers, if there are several."""
         table = subprocess.run(
-            ["ps", "-A", "-o", "pid=,ppid=,pgid="], capture_output=True, text=True, check=True
+            [program("ps"), "-A", "-o", "pid=,ppid=,pgid="], capture_output=True, text=True, check=True
         ).stdout
         rows = [[int(word) for word in line.split()] for line in table.splitlines()]
         return [process for process, parent, group in rows if parent == group == self.process.pid]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.programs import program
 from tests.wire.process import running
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
@@ -29,6 +30,7 @@ async def run(*command: str, cwd: Path) -> str:
 
 
 async def test_every_curl_line_answers_as_printed(tmp_path: Path) -> None:
+    program("curl")
     async with running(tmp_path, LEADS_API_KEY="") as service:
         script = f"\necho; echo '{BETWEEN}'\n".join(command for command, _ in EXAMPLES)
         output = await run("bash", "-ec", script.replace("http://127.0.0.1:8000", service.url), cwd=tmp_path)
@@ -58,4 +60,5 @@ async def test_the_examples_meet_every_endpoint_of_leads() -> None:
 async def test_the_example_for_tests_of_other_programs_runs(tmp_path: Path) -> None:
     (example,) = PYTHON
 
-    await run(sys.executable, "-W", "error", "-c", example, cwd=tmp_path)
+    others = "ignore:datetime.datetime.utcnow() is deprecated:DeprecationWarning:mongomock.helpers"  # as in pyproject
+    await run(sys.executable, "-W", "error", "-W", others, "-c", example, cwd=tmp_path)

@@ -17,6 +17,10 @@ Used = Callable[[int], Awaitable[bool]]
 Clear = Callable[[int, int], Awaitable[None]]
 """Removes from all leads what belongs to an id; the second is the user who deleted it. Safe to repeat."""
 
+STATUS_IN_USE = "This lead status is in use and cannot be deleted. Give its leads another one first."
+CATEGORY_IN_USE = "This category is in use and cannot be deleted. Give its leads another one first."
+FIRST_MEMBER = "The first team member cannot be deleted."
+
 _log = logging.getLogger("leads.catalog")
 
 
@@ -51,7 +55,7 @@ class CatalogDeletion:
             if status["is_system"]:
                 return "This lead status belongs to the system and cannot be deleted."
             if await self._status_used(status_id):
-                return "This lead status is in use and cannot be deleted. Give its leads another one first."
+                return STATUS_IN_USE
             return None
 
         await self._statuses.soft_delete(status_id, refusal)
@@ -63,7 +67,7 @@ class CatalogDeletion:
             if category["is_default"]:
                 return "This category is a default and cannot be deleted."
             if await self._category_used(category_id):
-                return "This category is in use and cannot be deleted. Give its leads another one first."
+                return CATEGORY_IN_USE
             return None
 
         await self._categories.soft_delete(category_id, refusal)
@@ -72,7 +76,7 @@ class CatalogDeletion:
         """Delete a team user, and take them from every lead."""
 
         async def refusal(member: Document) -> str | None:
-            return "The first team member cannot be deleted." if member["_id"] == ADMIN else None
+            return FIRST_MEMBER if member["_id"] == ADMIN else None
 
         await self._team.soft_delete(member_id, refusal, cleanup_by=by)
         await self._try(self._clear_member, member_id, by)

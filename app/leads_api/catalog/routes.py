@@ -4,8 +4,17 @@ from litestar import Controller, Response, delete, get, patch, post
 from litestar.params import FromPath
 from msgspec.structs import asdict
 
-from leads_api.catalog.delete import CatalogDeletion
-from leads_api.catalog.model import Category, CustomField, LeadStatus, TeamMember
+from leads_api.catalog.delete import CATEGORY_IN_USE, FIRST_MEMBER, STATUS_IN_USE, CatalogDeletion
+from leads_api.catalog.model import (
+    CATEGORIES,
+    CUSTOM_FIELDS,
+    STATUSES,
+    TEAM,
+    Category,
+    CustomField,
+    LeadStatus,
+    TeamMember,
+)
 from leads_api.catalog.schemas import (
     CategoryChanges,
     CategoryInput,
@@ -15,8 +24,8 @@ from leads_api.catalog.schemas import (
     MemberInput,
     StatusInput,
 )
-from leads_api.catalog.store import CatalogStore
-from leads_api.errors import Invalid
+from leads_api.catalog.store import CatalogStore, RecordNotFound
+from leads_api.errors import Conflict, Invalid
 from leads_api.http.endpoint import Body, Part, Query, User
 from leads_api.http.envelope import Answer, Deleted, Page, created, failures
 from leads_api.validation.inputs import Changes
@@ -46,7 +55,7 @@ class StatusController(Controller):
         status = await statuses.create(asdict(payload) | {"is_system": False})
         return created(status, "Lead status created successfully.", f"/api/lead-statuses/{status.id}")
 
-    @get("/{record_id:int}", summary="Get a lead status", responses=failures(404))
+    @get("/{record_id:int}", summary="Get a lead status", responses=failures(RecordNotFound(STATUSES)))
     async def show(self, record_id: FromPath[int], statuses: Statuses) -> Answer[LeadStatus]:
         return Answer(await statuses.get(record_id), "Lead status retrieved successfully.")
 
@@ -54,7 +63,7 @@ class StatusController(Controller):
         "/{record_id:int}",
         summary="Change a lead status",
         description="Any of the fields. A new title shows in every lead at once, in other processes within 2 seconds.",
-        responses=failures(404),
+        responses=failures(RecordNotFound(STATUSES)),
     )
     async def change(
         self, record_id: FromPath[int], payload: Body[Changes[StatusInput]], statuses: Statuses
@@ -66,7 +75,7 @@ class StatusController(Controller):
         summary="Delete a lead status",
         description="One of the system, or one that a lead has, cannot be deleted: 409.",
         status_code=200,
-        responses=failures(404, 409),
+        responses=failures(RecordNotFound(STATUSES), Conflict(STATUS_IN_USE)),
     )
     async def destroy(self, record_id: FromPath[int], deletion: Deletion) -> Answer[Deleted]:
         await deletion.status(record_id)
@@ -89,7 +98,7 @@ class CategoryController(Controller):
         category = await categories.create(asdict(payload) | {"is_default": False})
         return created(category, "Category created successfully.", f"/api/categories/{category.id}")
 
-    @get("/{record_id:int}", summary="Get a category", responses=failures(404))
+    @get("/{record_id:int}", summary="Get a category", responses=failures(RecordNotFound(CATEGORIES)))
     async def show(self, record_id: FromPath[int], categories: Categories) -> Answer[Category]:
         return Answer(await categories.get(record_id), "Category retrieved successfully.")
 
@@ -97,7 +106,7 @@ class CategoryController(Controller):
         "/{record_id:int}",
         summary="Rename a category",
         description="The new name shows in every lead at once, in other processes within 2 seconds.",
-        responses=failures(404),
+        responses=failures(RecordNotFound(CATEGORIES)),
     )
     async def change(
         self, record_id: FromPath[int], payload: Body[Changes[CategoryChanges]], categories: Categories
@@ -109,7 +118,7 @@ class CategoryController(Controller):
         summary="Delete a category",
         description="A default one, or one that a lead or client has, cannot be deleted: 409.",
         status_code=200,
-        responses=failures(404, 409),
+        responses=failures(RecordNotFound(CATEGORIES), Conflict(CATEGORY_IN_USE)),
     )
     async def destroy(self, record_id: FromPath[int], deletion: Deletion) -> Answer[Deleted]:
         await deletion.category(record_id)
@@ -132,7 +141,7 @@ class TeamController(Controller):
         member = await team.create(asdict(payload))
         return created(member, "Team member created successfully.", f"/api/team/{member.id}")
 
-    @get("/{record_id:int}", summary="Get a team member", responses=failures(404))
+    @get("/{record_id:int}", summary="Get a team member", responses=failures(RecordNotFound(TEAM)))
     async def show(self, record_id: FromPath[int], team: Team) -> Answer[TeamMember]:
         return Answer(await team.get(record_id), "Team member retrieved successfully.")
 
@@ -143,7 +152,7 @@ class TeamController(Controller):
             "Any of the fields. A new name shows in every lead at once, in other processes within 2 seconds."
             " The API keys of a suspended one answer 401."
         ),
-        responses=failures(404),
+        responses=failures(RecordNotFound(TEAM)),
     )
     async def change(
         self, record_id: FromPath[int], payload: Body[Changes[MemberInput]], team: Team
@@ -158,7 +167,7 @@ class TeamController(Controller):
             " Their API keys answer 401. Member 1 cannot be deleted: 409."
         ),
         status_code=200,
-        responses=failures(404, 409),
+        responses=failures(RecordNotFound(TEAM), Conflict(FIRST_MEMBER)),
     )
     async def destroy(self, record_id: FromPath[int], deletion: Deletion, user: User) -> Answer[Deleted]:
         await deletion.member(record_id, user)
@@ -183,7 +192,7 @@ class CustomFieldController(Controller):
         field = await custom_fields.create(asdict(payload))
         return created(field, "Custom field created successfully.", f"/api/custom-fields/{field.id}")
 
-    @get("/{record_id:int}", summary="Get a custom field", responses=failures(404))
+    @get("/{record_id:int}", summary="Get a custom field", responses=failures(RecordNotFound(CUSTOM_FIELDS)))
     async def show(self, record_id: FromPath[int], custom_fields: CustomFields) -> Answer[CustomField]:
         return Answer(await custom_fields.get(record_id), "Custom field retrieved successfully.")
 
@@ -194,7 +203,7 @@ class CustomFieldController(Controller):
             "Any of the fields. A disabled field is hidden from leads and keeps its values;"
             " an option that is taken away stays where it was chosen."
         ),
-        responses=failures(404),
+        responses=failures(RecordNotFound(CUSTOM_FIELDS)),
     )
     async def change(
         self,
@@ -213,7 +222,7 @@ class CustomFieldController(Controller):
         summary="Delete a custom field",
         description="Takes its values with it, from every lead.",
         status_code=200,
-        responses=failures(404),
+        responses=failures(RecordNotFound(CUSTOM_FIELDS)),
     )
     async def destroy(self, record_id: FromPath[int], deletion: Deletion, user: User) -> Answer[Deleted]:
         await deletion.custom_field(record_id, user)

@@ -14,9 +14,9 @@ from leads_api.checklists.model import (
     Positions,
     progress_of,
 )
-from leads_api.checklists.store import ChecklistStore
+from leads_api.checklists.store import ChecklistNotFound, ChecklistStore
 from leads_api.comments.model import Comment, CommentInput
-from leads_api.comments.store import CommentStore
+from leads_api.comments.store import CommentNotFound, CommentStore
 from leads_api.http.endpoint import Body, Part, Query, User
 from leads_api.http.envelope import Answer, Deleted, Listing, Page, created, failures
 from leads_api.validation.inputs import Changes
@@ -56,23 +56,27 @@ class ChecklistController(Controller):
         items = await checklists.reorder(payload.checklist_ids)
         return Listing(data=items, message="Checklist positions updated successfully.")
 
-    @get("/{item_id:int}", summary="Get a checklist item", responses=failures(404))
+    @get("/{item_id:int}", summary="Get a checklist item", responses=failures(ChecklistNotFound()))
     async def show(self, item_id: FromPath[int], checklists: Checklists) -> Answer[ChecklistItem]:
         return Answer(await checklists.get(item_id), "Checklist retrieved successfully.")
 
-    @patch("/{item_id:int}", summary="Change a checklist item", responses=failures(404))
+    @patch("/{item_id:int}", summary="Change a checklist item", responses=failures(ChecklistNotFound()))
     async def change(
         self, item_id: FromPath[int], payload: Body[Changes[ItemChanges]], checklists: Checklists
     ) -> Answer[ChecklistItem]:
         item = await checklists.change(item_id, {"text": payload.given["checklist_text"]})
         return Answer(item, "Checklist updated successfully.")
 
-    @delete("/{item_id:int}", summary="Delete a checklist item", status_code=200, responses=failures(404))
+    @delete(
+        "/{item_id:int}", summary="Delete a checklist item", status_code=200, responses=failures(ChecklistNotFound())
+    )
     async def destroy(self, item_id: FromPath[int], checklists: Checklists) -> Answer[Deleted]:
         await checklists.delete(item_id)
         return Answer(Deleted(item_id), "Checklist deleted successfully.")
 
-    @put("/{item_id:int}/status", summary="Complete or reopen a checklist item", responses=failures(404))
+    @put(
+        "/{item_id:int}/status", summary="Complete or reopen a checklist item", responses=failures(ChecklistNotFound())
+    )
     async def set_status(
         self, item_id: FromPath[int], payload: Body[ItemStatusInput], checklists: Checklists
     ) -> Answer[ChecklistItem]:
@@ -83,7 +87,7 @@ class ChecklistController(Controller):
         "/{item_id:int}/comments",
         summary="List a checklist item's comments",
         description="Newest first.",
-        responses=failures(404),
+        responses=failures(ChecklistNotFound()),
     )
     async def comments(
         self, item_id: FromPath[int], params: Query[Paging], checklist_comments: Comments
@@ -91,7 +95,7 @@ class ChecklistController(Controller):
         found, total = await checklist_comments.page(item_id, params)
         return Page(found, params.meta(total), "Checklist comments retrieved successfully.")
 
-    @post("/{item_id:int}/comments", summary="Comment on a checklist item", responses=failures(404))
+    @post("/{item_id:int}/comments", summary="Comment on a checklist item", responses=failures(ChecklistNotFound()))
     async def add_comment(
         self,
         item_id: FromPath[int],
@@ -106,7 +110,7 @@ class ChecklistController(Controller):
         "/{item_id:int}/comments/{comment_id:int}",
         summary="Delete a checklist item's comment",
         status_code=200,
-        responses=failures(404),
+        responses=failures(CommentNotFound()),
     )
     async def delete_comment(
         self,

@@ -7,7 +7,7 @@ from litestar.params import FromPath
 from msgspec import Meta
 
 from leads_api.clients.model import Client
-from leads_api.clients.store import ClientStore
+from leads_api.clients.store import ClientNotFound, ClientStore
 from leads_api.http.endpoint import Part, Query
 from leads_api.http.envelope import Answer, Page, failures
 from leads_api.validation.fields import Words
@@ -32,6 +32,6 @@ class ClientController(Controller):
         found, total = await clients.page(params, email=params.email, search=params.search)
         return Page(found, params.meta(total), "Clients retrieved successfully.")
 
-    @get("/{client_id:int}", summary="Get a client", responses=failures(404))
+    @get("/{client_id:int}", summary="Get a client", responses=failures(ClientNotFound()))
     async def show(self, client_id: FromPath[int], clients: Part[ClientStore]) -> Answer[Client]:
         return Answer(await clients.get(client_id), "Client retrieved successfully.")

@@ -1,18 +1,37 @@
 """The one shape of answers (contract, section 1, "Success" and "Errors")."""
 
 from collections.abc import Mapping, Sequence
-from http import HTTPStatus
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 from litestar import Response
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import Example
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from leads_api.errors import Failure
 from leads_api.validation.paging import CursorMeta, PageMeta
 
 T = TypeVar("T")
+
+
+# RFC 9110's names, written out: Python's own differ from version to version, and the document must not.
+PHRASES = {
+    200: "OK",
+    201: "Created",
+    400: "Bad Request",
+    401: "Unauthorized",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    408: "Request Timeout",
+    409: "Conflict",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+    422: "Unprocessable Content",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
 
 
 class Answer(Struct, Generic[T], frozen=True, gc=False):
@@ -72,13 +91,21 @@ def created(data: T, message: str, location: str) -> Response[Answer[T]]:
     return Response(Answer(data, message), status_code=201, headers={"Location": location})
 
 
-def failures(*statuses: int) -> Mapping[int, ResponseSpec]:
+def failures(*failures: Failure) -> Mapping[int, ResponseSpec]:
     """Declare what a route answers besides what all routes do; for a handler's `responses`."""
     return {
-        status: ResponseSpec(data_container=ErrorBody, description=HTTPStatus(status).phrase) for status in statuses
+        failure.status: ResponseSpec(
+            data_container=ErrorBody, description=PHRASES[failure.status], examples=[Example(value=body_of(failure))]
+        )
+        for failure in failures
     }
+
+
+def body_of(failure: Failure) -> dict[str, Any]:
+    """Return what a failure says in the envelope."""
+    return {"message": failure.message} | failure.members
 
 
 def failure_body(failure: Failure) -> bytes:
     """Return a failure as JSON in the envelope."""
-    return msgspec.json.encode({"message": failure.message} | failure.members)
+    return msgspec.json.encode(body_of(failure))

@@ -72,7 +72,7 @@ async def live() -> Health:
     tags=["Service"],
     summary="Whether requests may be sent here",
     description="503 while the database is away or the service is draining.",
-    responses=failures(503),
+    responses=failures(Unavailable()),
 )
 async def ready(readiness: Part[Readiness]) -> Health:
     """Answer 200 if requests may come."""

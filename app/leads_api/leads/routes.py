@@ -7,11 +7,11 @@ from msgspec.structs import asdict
 
 from leads_api.clients.model import Client
 from leads_api.comments.model import Comment, CommentInput, CommentQuery
-from leads_api.comments.store import CommentStore
+from leads_api.comments.store import CommentNotFound, CommentStore
 from leads_api.http.endpoint import Body, Part, Query, User
 from leads_api.http.envelope import Answer, CursorPage, Deleted, Listing, Page, created, failures
 from leads_api.leads.clone import CloneLead
-from leads_api.leads.convert import ConvertLead
+from leads_api.leads.convert import AlreadyConverted, ConvertLead
 from leads_api.leads.delete import DeleteLead
 from leads_api.leads.model import Lead
 from leads_api.leads.schemas import (
@@ -23,7 +23,7 @@ from leads_api.leads.schemas import (
     StatusChoice,
     Tags,
 )
-from leads_api.leads.store import LeadStore
+from leads_api.leads.store import LeadNotFound, LeadStore
 from leads_api.validation.inputs import Changes
 from leads_api.validation.paging import CursorMeta, Paging
 
@@ -62,7 +62,7 @@ class LeadController(Controller):
         lead = await leads.create(asdict(payload), user)
         return created(lead, "Lead created successfully.", f"/api/leads/{lead.id}")
 
-    @get("/{lead_id:int}", summary="Get a lead", responses=failures(404))
+    @get("/{lead_id:int}", summary="Get a lead", responses=failures(LeadNotFound()))
     async def show(self, lead_id: FromPath[int], leads: Leads) -> Answer[Lead]:
         return Answer(await leads.get(lead_id), "Lead retrieved successfully.")
 
@@ -73,7 +73,7 @@ class LeadController(Controller):
             "An omitted optional field becomes null. Tags, assignees, comments, the archived and the converted state"
             " stay as they are."
         ),
-        responses=failures(404),
+        responses=failures(LeadNotFound()),
     )
     async def replace(self, lead_id: FromPath[int], payload: Body[LeadInput], leads: Leads, user: User) -> Answer[Lead]:
         return Answer(await leads.change(lead_id, asdict(payload), user), "Lead updated successfully.")
@@ -82,7 +82,7 @@ class LeadController(Controller):
         "/{lead_id:int}",
         summary="Change a lead",
         description="Any of the fields: an omitted one keeps its value, null clears it.",
-        responses=failures(404),
+        responses=failures(LeadNotFound()),
     )
     async def change(
         self, lead_id: FromPath[int], payload: Body[Changes[LeadInput]], leads: Leads, user: User
@@ -94,7 +94,7 @@ class LeadController(Controller):
         summary="Delete a lead",
         description="For good, with its comments, checklist items and files. A client made from it stays.",
         status_code=200,
-        responses=failures(404),
+        responses=failures(LeadNotFound()),
     )
     async def destroy(self, lead_id: FromPath[int], delete_lead: Part[DeleteLead]) -> Answer[Deleted]:
         await delete_lead(lead_id)
@@ -104,7 +104,7 @@ class LeadController(Controller):
         "/{lead_id:int}/status",
         summary="Set a lead's status",
         description='Setting "Converted" by hand does not convert.',
-        responses=failures(404),
+        responses=failures(LeadNotFound()),
     )
     async def set_status(
         self, lead_id: FromPath[int], payload: Body[StatusChoice], leads: Leads, user: User
@@ -116,7 +116,7 @@ class LeadController(Controller):
         "/{lead_id:int}/assigned",
         summary="Set a lead's assignees",
         description="Replaces all of them; an empty array clears.",
-        responses=failures(404),
+        responses=failures(LeadNotFound()),
     )
     async def set_assigned(
         self, lead_id: FromPath[int], payload: Body[Assignees], leads: Leads, user: User
@@ -129,7 +129,7 @@ class LeadController(Controller):
         "/{lead_id:int}/tags",
         summary="Set a lead's tags",
         description="Replaces all of them; an empty array clears.",
-        responses=failures(404),
+        responses=failures(LeadNotFound()),
     )
     async def set_tags(self, lead_id: FromPath[int], payload: Body[Tags], leads: Leads, user: User) -> Answer[Lead]:
         return Answer(await leads.set_tags(lead_id, payload.tags, user), "Lead tags updated successfully.")
@@ -138,7 +138,7 @@ class LeadController(Controller):
         "/{lead_id:int}/archive",
         summary="Archive a lead",
         description="Takes no body. May be repeated.",
-        responses=failures(404),
+        responses=failures(LeadNotFound()),
     )
     async def archive(self, lead_id: FromPath[int], leads: Leads, user: User) -> Answer[Lead]:
         lead = await leads.update(lead_id, {"active_state": "archived"}, "archived", user)
@@ -148,7 +148,7 @@ class LeadController(Controller):
         "/{lead_id:int}/activate",
         summary="Activate an archived lead",
         description="Takes no body. May be repeated.",
-        responses=failures(404),
+        responses=failures(LeadNotFound()),
     )
     async def activate(self, lead_id: FromPath[int], leads: Leads, user: User) -> Answer[Lead]:
         lead = await leads.update(lead_id, {"active_state": "active"}, "activated", user)
@@ -162,7 +162,7 @@ class LeadController(Controller):
             " its first user are written, and the welcome mail, if asked for, is queued. Of concurrent conversions of"
             " one lead, or onto one e-mail, exactly one wins. A 409 carries the `client_id`."
         ),
-        responses=failures(404, 409),
+        responses=failures(LeadNotFound(), AlreadyConverted(12)),
     )
     async def convert(
         self,
@@ -182,7 +182,7 @@ class LeadController(Controller):
             " archive, last contact, tags, assignees, comments. An optional field that is absent keeps the source's"
             " value; null clears it."
         ),
-        responses=failures(404),
+        responses=failures(LeadNotFound()),
     )
     async def clone(
         self,
@@ -198,7 +198,7 @@ class LeadController(Controller):
         "/{lead_id:int}/comments",
         summary="List a lead's comments",
         description="Newest first; all of them, without `meta`, unless `page` or `limit` is given.",
-        responses=failures(404),
+        responses=failures(LeadNotFound()),
     )
     async def comments(
         self,
@@ -214,7 +214,7 @@ class LeadController(Controller):
         meta = paging.meta(total) if paging else UNSET
         return Listing(data=found, meta=meta, message="Lead comments retrieved successfully.")
 
-    @post("/{lead_id:int}/comments", summary="Comment on a lead", responses=failures(404))
+    @post("/{lead_id:int}/comments", summary="Comment on a lead", responses=failures(LeadNotFound()))
     async def add_comment(
         self,
         lead_id: FromPath[int],
@@ -229,7 +229,7 @@ class LeadController(Controller):
         "/{lead_id:int}/comments/{comment_id:int}",
         summary="Delete a comment",
         status_code=200,
-        responses=failures(404),
+        responses=failures(CommentNotFound()),
     )
     async def delete_comment(
         self, lead_id: FromPath[int], comment_id: FromPath[int], lead_comments: Comments, user: User

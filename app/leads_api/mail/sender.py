@@ -2,20 +2,19 @@
 
 import asyncio
 import logging
-import re
 import ssl
-import unicodedata
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.utils import formatdate, parseaddr
+from email.utils import formatdate
 from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 
+from leads_api.mail.addresses import address, sender
 from leads_api.mail.store import Mail, MailQueue
 from leads_api.mongo.client import deadline
 from leads_api.mongo.faults import DatabaseError
@@ -55,8 +54,7 @@ class MailSender:
             "tls_context": ssl.create_default_context(),
             "timeout": self._delivery_seconds / 2,
         }
-        name, text = parseaddr(mail_from)
-        self._sender = address(text, name)
+        self._sender = sender(mail_from)
         self._portal_url = portal_url
         self._poll_seconds = poll_seconds
         self._woken = asyncio.Event()
@@ -142,17 +140,6 @@ class MailSender:
         return None, False
 
 
-def address(text: str, name: str = "") -> Address:
-    """Return an address for a header. Raises ValueError if no mail can carry it."""
-    user, _, domain = text.partition("@")
-    if "=?" in user:  # Python's headers would decode it (RFC 2047), line breaks included
-        raise ValueError("an encoded word cannot be part of an address")
-    domain = domain if domain.isascii() else _ascii_domain(domain)
-    if not re.fullmatch(r"[A-Za-z0-9._-]+|\[[A-Za-z0-9.:]+\]", domain):
-        raise ValueError("not the name of a host, nor an IP address in brackets")
-    return Address(name, user, domain)
-
-
 def welcome(mail: Mail, sender: Address, portal_url: str) -> EmailMessage:
     """Return the welcome to a client's first user. Raises ValueError if no mail can carry the address."""
     message = EmailMessage()
@@ -188,17 +175,6 @@ def _codes(error: Exception) -> list[int]:
     if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
         return [recipient.code for recipient in error.recipients]
     return [error.code] if isinstance(error, aiosmtplib.SMTPResponseException) else []
-
-
-def _ascii_domain(domain: str) -> str:
-    return ".".join(_ascii_label(label) for label in re.split("[.\u3002\uff0e\uff61]", domain))
-
-
-def _ascii_label(label: str) -> str:
-    lower = unicodedata.normalize("NFC", label.lower())
-    if {"ß", "ς"} & set(lower):  # the codec, which is of 2003, would write another letter: another's domain
-        return f"xn--{lower.encode('punycode').decode()}"
-    return label.encode("idna").decode()
 
 
 def _is_loopback(host: str | None) -> bool:

@@ -26,8 +26,8 @@ from leads_api.errors import (
     UnsupportedMediaType,
 )
 from leads_api.http.endpoint import asked_for
-from leads_api.http.envelope import ErrorBody, InvalidBody
-from leads_api.validation.bodies import FORM, JSON
+from leads_api.http.envelope import PHRASES, ErrorBody, InvalidBody, body_of
+from leads_api.validation.bodies import JSON
 from leads_api.validation.inputs import Changes
 from leads_api.validation.values import BOOLEANS, INT64_MAX
 
@@ -169,7 +169,7 @@ def _operation(
         "tags": sorted(handler.resolve_tags()),
         "parameters": _path_parameters(route) + (_query_parameters(schemas.whole(query)) if query else []),
         "responses": {str(handler.status_code): _success(handler, schemas, examples)}
-        | {str(status): _failure(status) for status in sorted(statuses)},
+        | {str(status): _failure(status, handler) for status in sorted(statuses)},
     }
     if handler.description:
         operation["description"] = handler.description
@@ -199,7 +199,7 @@ def _path_parameters(route: HTTPRoute) -> list[dict[str, Any]]:
 
 def _query_parameters(struct: dict[str, Any]) -> list[dict[str, Any]]:
     parameters = []
-    for name, schema in _form_schema(struct)["properties"].items():
+    for name, schema in _query_schema(struct)["properties"].items():
         inner = dict(schema)
         description = inner.pop("description", None)
         if (default := struct["properties"][name].get("default")) is not None:
@@ -218,17 +218,17 @@ def _body(payload: Any, schemas: _Schemas, examples: Mapping[str, Any]) -> dict[
     schema = schemas.of(struct)
     if partial:
         schema = {key: value for key, value in whole.items() if key not in {"required", "title"}} | {"minProperties": 1}
-    form = _form_schema(schema if partial else whole)
     example = examples.get(struct.__name__)
     shown = {} if example is None else {"example": example}
+    # Forms are told of in words: a second media type makes generated clients fail or send no Content-Type.
     return {
         "required": partial or bool(whole.get("required")),
-        "content": {JSON: {"schema": schema} | shown, FORM: {"schema": form} | shown},
+        "content": {JSON: {"schema": schema} | shown},
     }
 
 
-def _form_schema(struct: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of a form, or a query: strings only, and a blank one stands for null."""
+def _query_schema(struct: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a query: strings only, and a blank one stands for null."""
     properties = {}
     for name, schema in struct["properties"].items():
         variants = [variant for variant in schema.get("anyOf", []) if variant != {"type": "null"}]
@@ -240,7 +240,7 @@ def _form_schema(struct: dict[str, Any]) -> dict[str, Any]:
 
 
 def _success(handler: HTTPRouteHandler, schemas: _Schemas, examples: Mapping[str, Any]) -> dict[str, Any]:
-    response: dict[str, Any] = {"description": HTTPStatus(handler.status_code).phrase, "headers": _REQUEST_ID}
+    response: dict[str, Any] = {"description": PHRASES[handler.status_code], "headers": _REQUEST_ID}
     given = _given(handler)
     content: dict[str, Any] = {"schema": schemas.of(given)}
     if (example := examples.get(getattr(given, "__name__", ""))) is not None:
@@ -277,16 +277,21 @@ def _home(path: str) -> str:
     return special.get(path, path)
 
 
-def _failure(status: int) -> dict[str, Any]:
+def _failure(status: int, handler: HTTPRouteHandler) -> dict[str, Any]:
     failure = _EXAMPLES[status]
-    schema = _TEMPLATE.format(name="InvalidBody" if isinstance(failure, Invalid) else "ErrorBody")
+    declared = (handler.responses or {}).get(status)
+    example: Any = declared.examples[0].value if declared and declared.examples else body_of(failure)
+    schema: dict[str, Any] = {"$ref": _TEMPLATE.format(name="InvalidBody" if "errors" in example else "ErrorBody")}
+    if more := {name: {"type": "integer"} for name in example if name not in {"message", "errors"}}:
+        properties = {"message": {"type": "string"}, **more}
+        schema = {"type": "object", "properties": properties, "required": list(properties)}
     headers = {name: {"schema": {"type": "string"}} for name in failure.headers}
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         headers["Retry-After"] = {"schema": {"type": "string"}}
     return {
-        "description": HTTPStatus(status).phrase,
+        "description": PHRASES[status],
         "headers": {**_REQUEST_ID, **headers},
-        "content": {JSON: {"schema": {"$ref": schema}, "example": {"message": failure.message} | failure.members}},
+        "content": {JSON: {"schema": schema, "example": example}},
     }
 
 

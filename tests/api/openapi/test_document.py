@@ -129,7 +129,8 @@ async def test_every_error_is_described_with_the_envelope_of_its_status(document
             if status >= "400":
                 schema = response["content"][JSON]["schema"]
                 invalid = {"message": "The given data was invalid.", "errors": {"a": ["b"]}}
-                assert faults(document, schema, invalid if status == "422" else {"message": "x"}) == []
+                more = dict.fromkeys(schema.get("properties", {}).keys() - {"message"}, 1)
+                assert faults(document, schema, invalid if status == "422" else {"message": "x", **more}) == []
                 for wrong in ({}, {"message": 1}, {"detail": "x"}, {"message": "x", "errors": {"a": "b"}}):
                     if status == "422" or "errors" not in wrong:
                         assert faults(document, schema, wrong), (operation.name, status)
@@ -144,14 +145,41 @@ async def test_every_endpoint_describes_the_errors_that_it_can_answer_with(docum
         assert operation.spec["responses"].keys() >= expected, operation.name
 
 
-async def test_bodies_are_offered_as_json_and_as_forms(document: Json) -> None:
+async def test_bodies_are_described_as_json_and_forms_in_words(document: Json) -> None:
     table = of_table(document)
 
     for endpoint in ENDPOINTS:
         body = table[endpoint.name].spec.get("requestBody")
         assert (body is not None) == (endpoint.body is not None), endpoint.name
         if body:
-            assert set(body["content"]) == {JSON, FORM}
+            assert set(body["content"]) == {JSON}
+    assert FORM in document["info"]["description"]
+
+
+async def test_the_example_of_a_404_is_what_the_endpoint_says(document: Json, api: Api, ids: dict[str, int]) -> None:
+    unknown = dict.fromkeys(ids, 987_654_321)
+    for endpoint in ENDPOINTS:
+        operation = of_table(document)[endpoint.name]
+        if (described := operation.spec["responses"].get("404")) is None:
+            continue
+        answer = await api.call(endpoint.method, f"{endpoint.at(unknown)}?{endpoint.query}", endpoint.sent(ids))
+        example = described["content"][JSON]["example"]
+        if endpoint.path.count("{") == 1:  # else the outer one is missing first
+            assert (answer.status_code, answer.json()) == (404, example), endpoint.name
+
+
+async def test_the_409_of_convert_is_described_with_the_client(document: Json, shared: Api) -> None:
+    lead = await shared.lead()
+    owner = {"first_name": "Jane", "last_name": "Doe", "email": "jane.409@acme.example"}
+    await shared.post(f"/api/leads/{lead['id']}/convert", owner)
+    operation = of_table(document)["POST /api/leads/{lead}/convert"]
+
+    answer = await shared.post(f"/api/leads/{lead['id']}/convert", owner)
+
+    media = operation.spec["responses"]["409"]["content"][JSON]
+    assert media["schema"]["properties"]["client_id"] == {"type": "integer"}
+    assert faults(document, media["schema"], answer.json()) == []
+    assert answer.json() | {"client_id": 12} == media["example"]
 
 
 async def test_every_example_is_valid_by_its_schema(document: Json) -> None:

@@ -9,7 +9,8 @@ from bson import ObjectId
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leads_api.mail.sender import address, welcome
+from leads_api.mail.addresses import address
+from leads_api.mail.sender import welcome
 from leads_api.mail.store import Mail
 
 SENDER = address("crm@acme.example", "Acme CRM")

@@ -8,6 +8,7 @@ from typing import Literal
 import pytest
 
 from tests.client import Api
+from tests.programs import program
 from tests.simulators.smtp import SmtpServer
 from tests.wire.mail.conftest import Sending
 from tests.wire.mail.outbox import Outbox, convert
@@ -24,7 +25,8 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     request = "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=smtp.test"
     names = "subjectAltName=DNS:localhost,IP:127.0.0.1"
     files = ["-keyout", str(file), "-out", str(file.with_suffix(".crt"))]
-    subprocess.run(["openssl", *request.split(), "-addext", names, *files], check=True, capture_output=True)
+    command = [program("openssl"), *request.split(), "-addext", names, *files]
+    subprocess.run(command, check=True, capture_output=True)
     file.write_text(file.read_text() + file.with_suffix(".crt").read_text())
     return file
 
