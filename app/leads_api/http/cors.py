@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
+    # Those that the service reads, and those that libraries add by themselves: a preflight that lacks one is refused.
     "Access-Control-Allow-Headers": (
-        "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, X-Request-ID"
+        "Authorization, Content-Type, X-Request-ID, X-Requested-With, traceparent, tracestate, baggage, sentry-trace"
     ),
     "Access-Control-Max-Age": "600",
 }
 _EXPOSED = (
-    "ETag, Idempotency-Replayed, Link, Location, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After,"
-    " X-Request-ID"
+    "Link, Location, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, X-Request-ID"
 )
 
 
