@@ -19,8 +19,10 @@ from leads_api.server.embedded import Embedded
 HERE = Path(__file__).parent
 DATA = HERE / ".data"
 PEERS = ["leads", "leads-pymongo", "beanie", "pymongo", "fastify", "asgi"]
-VARIANTS = ["leads-granian", "leads-two-workers"]
-"""The service under another server, and in two processes: measured when they are asked for."""
+VARIANTS = ["leads-granian", "leads-two-workers", "leads-before"]
+"""The service under another server, in two processes, and as another checkout has it: measured when asked for."""
+BEFORE = "LEADS_BENCH_BEFORE"
+"""The variable that names the `leads` command of that checkout."""
 FLOORS = {"asgi": ["get"]}
 """The operations of those that have not all."""
 GRANIAN = HERE / ".granian"
@@ -130,6 +132,10 @@ def _command(name: str, port: int) -> list[str]:
             sys.executable, "-m", "granian", "--interface", "asgi", "--factory", "--loop", "uvloop", "--no-ws",
             "--log-level", "warning", "--port", str(port), "leads_api.asgi:application",
         ]  # fmt: skip
+    if name == "leads-before":
+        if BEFORE not in os.environ:
+            raise CannotRun(f"Set {BEFORE} to the `leads` command of another checkout, in its virtual environment.")
+        return [os.environ[BEFORE], "serve", "--port", str(port)]
     if name == "leads-two-workers":
         return [*_command("leads", port), "--workers", "2"]
     if name.startswith("leads"):
