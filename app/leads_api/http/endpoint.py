@@ -114,8 +114,12 @@ class Endpoint:
             if exchange.user is None:  # nothing below /api is answered to someone unknown, however it was found
                 raise Unauthorized
             raw = await exchange.body(self._max_body_bytes) if self._takes_body else b""
-            content_type = exchange.headers.get(b"content-type", b"").decode("latin-1")
-            query, body = await self._input.read(exchange.query_string, content_type, raw)
+            query, body = await self._input.read(
+                exchange.query_string,
+                raw,
+                content_type=exchange.header(b"content-type"),
+                content_encoding=exchange.header(b"content-encoding"),
+            )
             for name in self._query_names:
                 given[name] = query
             for name in self._body_names:

@@ -49,6 +49,10 @@ class Exchange:
                 break
         self.path = self.path or "/"
 
+    def header(self, name: bytes) -> str:
+        """Return a header of the request; empty if it was not sent."""
+        return self.headers.get(name, b"").decode("latin-1")
+
     def add(self, headers: Mapping[str, str]) -> None:
         """Let the answer have these headers, whatever it will be."""
         self._fields += _encoded(headers)

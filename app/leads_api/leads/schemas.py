@@ -54,7 +54,7 @@ class LeadQuery(Consistent, frozen=True, kw_only=True):
     source: Annotated[Line | None, Meta(description="Exact, in any case.")] = None
     active_state: Annotated[ActiveState | None, Meta(description="Omitted: both.")] = None
     assigned_user_id: Id | None = None
-    email: Annotated[Line | None, Meta(description="Exact, in any case.")] = None
+    email: Annotated[Email | None, Meta(description="Exact, in any case.")] = None
     tag: Annotated[Name | None, Meta(description="In any case.")] = None
     converted: YesNo | None = None
     created_from: From | None = None
