@@ -139,7 +139,7 @@ class Endpoint:
         meta = getattr(content, "meta", None)
         if isinstance(meta, PageMeta | CursorMeta) and (following := meta.next_page()) is not None:
             headers = headers | {"Link": _next_page(exchange, following)}
-        await exchange.reply(status, headers, content if isinstance(content, bytes) else _encode(content))
+        exchange.reply(status, headers, content if isinstance(content, bytes) else _encode(content))
 
 
 def _next_page(exchange: Exchange, following: Mapping[str, str]) -> str:
