@@ -53,6 +53,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("store", [only] if only else ["mock", "wire"], indirect=True, scope="session")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def patient_start() -> Iterator[None]:
+    """Let a service in process look for its database as long as that takes on a busy machine, not for 2 s."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("leads_api.lifespan.REACH_SECONDS", PATIENCE)
+        yield
+
+
 @pytest.fixture(scope="session")
 def server_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real server, over TCP: that of LEADS_TEST_MONGODB_URI if it is set, else an embedded one."""
