@@ -30,54 +30,61 @@ class Settings(Struct, frozen=True, kw_only=True):
     """All settings. A field `name` is the variable `LEADS_NAME`; its description is what `--help` and the docs show."""
 
     mongodb_uri: Annotated[
-        str | None, Meta(description="MongoDB replica set or sharded cluster. Unset: the embedded server.")
+        str | None, Meta(description="Address of a MongoDB replica set or sharded cluster. Unset: the embedded server.")
     ] = None
     data_dir: Annotated[
-        Path, Meta(description="Where the embedded server keeps its files, and the printed API key.")
+        Path, Meta(description="Folder for the files of the embedded server and for the API key that it prints.")
     ] = Path("data")
     mongodb_database: Annotated[str, Meta(description="Name of the database.")] = "leads"
-    mongodb_driver: Annotated[Literal["motor", "pymongo"], Meta(description="The driver: motor or pymongo.")] = "motor"
+    mongodb_driver: Annotated[Literal["motor", "pymongo"], Meta(description="Database driver: motor or pymongo.")] = (
+        "motor"
+    )
     api_key: Annotated[
         str | None,
-        Meta(description="A key of team user 1 that is valid besides those in the database; at least 32 characters."),
+        Meta(
+            description="An API key of team user 1, valid in addition to those in the database. At least 32 characters."
+        ),
     ] = None
-    default_limit: Annotated[int, Meta(ge=1, le=100, description="Records on a page, unless `limit` says.")] = 25
-    max_body_bytes: Annotated[int, Meta(ge=1024, description="Largest request body, in bytes.")] = 1_048_576
+    default_limit: Annotated[
+        int, Meta(ge=1, le=100, description="Records on a page if the request has no `limit`.")
+    ] = 25
+    max_body_bytes: Annotated[int, Meta(ge=1024, description="Maximum size of a request body, in bytes.")] = 1_048_576
     rate_limit: Annotated[
-        RateLimit | None, Meta(description="Requests per API key and process, like 100/60s. Unset: no limit.")
+        RateLimit | None, Meta(description="Requests per API key and process, for example 100/60s. Unset: no limit.")
     ] = None
     smtp_url: Annotated[
         str | None,
-        Meta(description="smtp://user:password@host:587 or smtps://; passwords need TLS. Unset: mails stay queued."),
+        Meta(description="smtp://user:password@host:587 or smtps://; a password needs TLS. Unset: mails stay queued."),
     ] = None
-    mail_from: Annotated[str | None, Meta(description="Sender of the mails. Needed with LEADS_SMTP_URL.")] = None
-    portal_url: Annotated[
-        str | None, Meta(description="Where the welcome mail leads to. Needed with LEADS_SMTP_URL.")
-    ] = None
+    mail_from: Annotated[str | None, Meta(description="Sender of the mails. Required with LEADS_SMTP_URL.")] = None
+    portal_url: Annotated[str | None, Meta(description="Link in the welcome mail. Required with LEADS_SMTP_URL.")] = (
+        None
+    )
     log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], Meta(description="debug, info, warning or error.")
+        Literal["debug", "info", "warning", "error"], Meta(description="Log level: debug, info, warning or error.")
     ] = "info"
-    access_log: Annotated[bool, Meta(description="Log a line for each request.")] = False
+    access_log: Annotated[bool, Meta(description="Log a line for each request: yes or no.")] = False
     cors_origins: Annotated[
-        tuple[str, ...], Meta(description="Origins that browsers may call from, comma-separated, or *.")
+        tuple[str, ...], Meta(description="Origins that browsers may call from, comma-separated, or * for all.")
     ] = ()
     request_timeout: Annotated[
-        float, Meta(gt=0, le=60, description="Seconds within which all that a request waits for ends.")
+        float, Meta(gt=0, le=60, description="Seconds within which a request ends, whatever it waits for.")
     ] = 5.0
     cache_seconds: Annotated[
         float,
         Meta(
             ge=0,
             le=60,
-            description="Seconds for which keys, statuses, categories, team and custom fields may be remembered.",
+            description="Seconds for which keys, statuses, categories, team and custom fields are cached.",
         ),
     ] = 2.0
     root_path: Annotated[
-        str, Meta(description="Path below which a gateway has the service, like /crm. Links lead there.")
+        str, Meta(description="Path below which a gateway serves the API, for example /crm. Links begin with it.")
     ] = ""
-    max_comments: Annotated[int, Meta(ge=1, le=50_000, description="Comments that a lead may hold.")] = 5000
+    max_comments: Annotated[int, Meta(ge=1, le=50_000, description="Maximum number of comments on a lead.")] = 5000
     max_comment_bytes: Annotated[
-        int, Meta(ge=1024, le=12 * 1024 * 1024, description="Bytes of comment text that a lead may hold.")
+        int,
+        Meta(ge=1024, le=12 * 1024 * 1024, description="Maximum size of all comments on a lead together, in bytes."),
     ] = 4 * 1024 * 1024
 
     def __post_init__(self) -> None:
