@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from pymongo import ReturnDocument
 
-from leads_api.catalog.cache import Catalog, Snapshot
+from leads_api.catalog.cache import Catalog
 from leads_api.catalog.model import CONVERTED
 from leads_api.clock import now
 from leads_api.errors import NotFound, Unavailable
@@ -30,7 +30,7 @@ INDEXES = {
     ]
 }
 
-WHOLE = {"comments": 0, "search": 0, "folded": 0, "change": 0}
+WHOLE = {"comments": 0, "search": 0, "folded": 0, "change": 0, "schema_version": 0}
 """What a lead is shown from: all but its comments and what only queries look at."""
 
 
@@ -142,10 +142,11 @@ class LeadStore:
             # `search` is made of three fields, and not all of them were sent. The filter sees to it that the others are
             # still what was read; changes of the same fields, or of other ones, do not get in each other's way.
             before = await self.find(lead_id)
+            contact = before.get("contact", {})
             texts = {
-                "title": before["title"],
-                "contact.company_name": before["contact"]["company_name"],
-                "contact.email": before["contact"]["email"],
+                "title": before.get("title"),
+                "contact.company_name": contact.get("company_name"),
+                "contact.email": contact.get("email"),
             }
             unchanged = {path: text for path, text in texts.items() if path not in touched}
             values["search"] = pieces(*(texts | {path: values[path] for path in touched}).values())
@@ -187,7 +188,7 @@ class LeadStore:
             "status": CONVERTED,
         }
         result = await self._leads.update_one(
-            {"_id": lead["_id"], "converted.is_converted": False},
+            {"_id": lead["_id"], "converted.is_converted": {"$ne": True}},
             touched | {"$set": values | touched["$set"]},
             session=session,
         )
@@ -235,9 +236,11 @@ class LeadStore:
 
     async def _shown_all(self, documents: list[Document]) -> list[Lead]:
         settings = await self._catalog.snapshot()
-        if any(_newer(document, settings) for document in documents):
+        try:
+            return [lead_of(document, settings) for document in documents]
+        except KeyError:  # an id that is newer than the settings
             settings = await self._catalog.refreshed()
-        return [lead_of(document, settings) for document in documents]
+            return [lead_of(document, settings) for document in documents]
 
     async def _is_leaving(self, member_id: int) -> bool:
         """Tell whether someone was deleted, and is just being taken from the leads."""
@@ -263,7 +266,3 @@ class LeadStore:
         """Remove the values of a custom field from every lead, which no lead shows any more. Safe to repeat."""
         path = f"custom.{field_id}"
         await self._leads.update_many({path: {"$exists": True}}, {"$unset": {path: ""}})
-
-
-def _newer(document: Document, settings: Snapshot) -> bool:
-    return settings.lacks(status=document["status"], category=document["category"], people=document["assigned"])
