@@ -125,6 +125,9 @@ async def serving(settings: Settings, client: Client) -> AsyncIterator[Api]:
     try:
         transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # Litestar's ASGI types are narrower
         async with httpx.AsyncClient(transport=transport, base_url="http://leads.test") as http:
+            async with asyncio.timeout(PATIENCE):  # on a busy machine, setting up may go on behind the start
+                while not life.done() and (await http.get("/health/ready")).status_code != 200:
+                    await asyncio.wait({life}, timeout=0.02)
             yield Api(http)
     finally:
         ending.set()

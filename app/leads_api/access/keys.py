@@ -18,12 +18,14 @@ from leads_api.mongo.batching import Batcher
 from leads_api.mongo.client import Database, Document
 from leads_api.mongo.ids import Ids
 from leads_api.mongo.indexes import Index
+from leads_api.mongo.migrations import Step
 
 COLLECTION = "keys"
 SCHEMA_VERSION = 2
 """The form of the documents that are written here."""
 
 INDEXES = {COLLECTION: [Index("user", (("user", 1),))]}
+STEPS = {COLLECTION: [Step(2)]}
 
 _KEY = re.compile(r"lk_([1-9][0-9]{0,17})_[A-Za-z0-9_-]{43}", re.ASCII)
 _SECONDS = 5.0

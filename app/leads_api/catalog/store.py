@@ -11,6 +11,7 @@ from leads_api.mongo.client import Database, Document, Session
 from leads_api.mongo.faults import Duplicate
 from leads_api.mongo.ids import Ids
 from leads_api.mongo.indexes import Index
+from leads_api.mongo.migrations import Step
 from leads_api.mongo.transaction import Transact
 from leads_api.users.store import PENDING_CLEANUP
 from leads_api.validation.paging import Paging
@@ -29,6 +30,7 @@ INDEXES = {
     ]
     for collection in ("lead_statuses", "categories", "custom_fields")
 } | {"catalog": [Index("revision", (("revision", 1),))]}
+STEPS = {collection: [Step(2)] for collection in ("lead_statuses", "categories", "custom_fields", "catalog")}
 
 
 class RecordNotFound(NotFound):

@@ -13,6 +13,7 @@ from leads_api.mongo.client import Database, Document, Session
 from leads_api.mongo.concurrency import ConcurrencyLimits
 from leads_api.mongo.ids import Ids
 from leads_api.mongo.indexes import Index
+from leads_api.mongo.migrations import Step
 from leads_api.mongo.transaction import Transact
 from leads_api.validation.paging import Paging
 from leads_api.validation.values import NOT_SELECTABLE
@@ -27,6 +28,7 @@ INDEXES = {
         Index("lead_status", (("lead", 1), ("status", 1))),
     ]
 }
+STEPS = {COLLECTION: [Step(2)]}
 
 MAX_ITEMS = 1000
 """Items of one lead: as many as one request can order."""

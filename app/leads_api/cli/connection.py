@@ -8,7 +8,7 @@ from typing import TypeVar
 from leads_api.mongo.client import Database, close, connect, refuse_standalone
 from leads_api.server.embedded import attached
 from leads_api.settings import Settings
-from leads_api.setup import set_up
+from leads_api.setup import write_settings
 
 T = TypeVar("T")
 
@@ -19,20 +19,28 @@ class Refused(Exception):  # noqa: N818 - named as the failures are
     """The command cannot do what was asked; the text says why."""
 
 
-def on_database(settings: Settings, work: Callable[[Database], Awaitable[T]]) -> T:
-    """Do something with the database of the settings."""
+def on_database(
+    settings: Settings, work: Callable[[Database], Awaitable[T]], *, seconds: float | None = _COMMAND_SECONDS
+) -> T:
+    """Do something with the database of the settings, within so many seconds if any."""
     with _uri(settings) as uri:
-        return asyncio.run(on_database_at(uri, settings, work))
+        return asyncio.run(on_database_at(uri, settings, work, seconds=seconds))
 
 
-async def on_database_at(uri: str, settings: Settings, work: Callable[[Database], Awaitable[T]]) -> T:
-    """Do something with the database of a server."""
+async def on_database_at(
+    uri: str,
+    settings: Settings,
+    work: Callable[[Database], Awaitable[T]],
+    *,
+    seconds: float | None = _COMMAND_SECONDS,
+) -> T:
+    """Do something with the database of a server. Counters and shipped settings are there then; indexes may not be."""
     client = connect(uri, driver=settings.mongodb_driver, request_timeout=settings.request_timeout)
     try:
-        async with asyncio.timeout(_COMMAND_SECONDS):
+        async with asyncio.timeout(seconds):
             await refuse_standalone(client)
             database = client[settings.mongodb_database]
-            await set_up(database)
+            await write_settings(database)
             return await work(database)
     finally:
         await close(client)

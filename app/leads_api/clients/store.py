@@ -10,6 +10,7 @@ from leads_api.errors import NotFound
 from leads_api.mongo.client import Database, Document, Session
 from leads_api.mongo.concurrency import ConcurrencyLimits
 from leads_api.mongo.indexes import Index
+from leads_api.mongo.migrations import Step
 from leads_api.mongo.substrings import occurring, pieces
 from leads_api.users.store import folded_email
 from leads_api.validation.paging import Paging
@@ -27,6 +28,7 @@ INDEXES = {
         Index("search", (("search", 1),)),
     ]
 }
+STEPS = {COLLECTION: [Step(2)]}
 
 
 class ClientNotFound(NotFound):

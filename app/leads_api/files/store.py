@@ -18,6 +18,7 @@ from leads_api.errors import NotFound
 from leads_api.mongo.client import Bucket, Database, Document, Session
 from leads_api.mongo.ids import Ids
 from leads_api.mongo.indexes import Index
+from leads_api.mongo.migrations import Step
 from leads_api.mongo.transaction import Transact
 
 GRACE = timedelta(days=1)
@@ -34,6 +35,7 @@ INDEXES = {
     ],
     "blobs.chunks": [Index("files_id_1_n_1", (("files_id", 1), ("n", 1)), unique=True)],
 }
+STEPS = {"files": [Step(2)], "blobs.files": [Step(2, path="metadata.schema_version")]}
 _KEPT = {"metadata.doomed": {"$ne": True}}
 """Not `False`: the content of an earlier version may not say it."""
 

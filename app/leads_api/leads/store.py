@@ -19,6 +19,7 @@ from leads_api.mongo.batching import Batcher, SingleFlight, insert_each
 from leads_api.mongo.client import Database, Document, Session
 from leads_api.mongo.concurrency import ConcurrencyLimits
 from leads_api.mongo.ids import Ids
+from leads_api.mongo.migrations import Step
 from leads_api.mongo.substrings import pieces
 from leads_api.telemetry.logs import request_id
 from leads_api.users.store import PENDING_CLEANUP
@@ -28,6 +29,11 @@ INDEXES = {
     COLLECTION: [
         *listing.INDEXES,
     ]
+}
+
+STEPS = {
+    # 2: without the folded company, which was never read.
+    COLLECTION: [Step(2, {"$unset": {"folded.company": ""}}, stale=("folded.company",))]
 }
 
 WHOLE = {"comments": 0, "search": 0, "folded": 0, "change": 0, "schema_version": 0}

@@ -11,6 +11,7 @@ from pymongo import ReturnDocument
 from leads_api.clock import now
 from leads_api.mongo.client import Database, Document, Session
 from leads_api.mongo.indexes import Index
+from leads_api.mongo.migrations import Step
 
 COLLECTION = "mails"
 SCHEMA_VERSION = 2
@@ -31,6 +32,7 @@ INDEXES = {
         Index("ended", (("ended", 1),), expire_seconds=KEPT_SECONDS),
     ]
 }
+STEPS = {COLLECTION: [Step(2)]}
 
 
 class Mail(Struct, frozen=True):

@@ -7,10 +7,12 @@ from pymongo import ReturnDocument
 from leads_api.mongo.batching import Batcher
 from leads_api.mongo.client import Database, NotSetUp
 from leads_api.mongo.faults import Duplicate
+from leads_api.mongo.migrations import Step
 
 _SECONDS = 5.0
 SCHEMA_VERSION = 2
 """The form of the counters that are written here."""
+STEPS = {"counters": [Step(2)]}
 
 
 class Ids:

@@ -5,6 +5,7 @@ from datetime import datetime
 from leads_api.errors import Invalid
 from leads_api.mongo.client import Database, Document, Session
 from leads_api.mongo.indexes import Index
+from leads_api.mongo.migrations import Step
 from leads_api.validation.values import TAKEN
 
 COLLECTION = "users"
@@ -21,6 +22,7 @@ INDEXES = {
         Index("residue", ((PENDING_CLEANUP, 1),), sparse=True),
     ]
 }
+STEPS = {COLLECTION: [Step(2)]}
 
 
 class EmailTaken(Invalid):
