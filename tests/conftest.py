@@ -133,6 +133,9 @@ async def serving(settings: Settings, client: Client) -> AsyncIterator[Api]:
     async with running(app):
         transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # Litestar's ASGI types are narrower
         async with httpx.AsyncClient(transport=transport, base_url="http://leads.test") as http:
+            async with asyncio.timeout(PATIENCE):  # on a busy machine, setting up may go on behind the start
+                while (await http.get("/health/ready")).status_code != 200:  # noqa: ASYNC110 - HTTP knows no event
+                    await asyncio.sleep(0.02)
             yield Api(http)
 
 
