@@ -57,7 +57,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def patient_start() -> Iterator[None]:
     """Let a service in process look for its database as long as that takes on a busy machine, not for 2 s."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("leads_api.lifespan.REACH_SECONDS", PATIENCE)
+        patch.setattr("leads_api.setup.REACH_SECONDS", PATIENCE)
         yield
 
 
