@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.client import KEY
+from tests.programs import program
 from tests.wire.process import Service, no_process_of, processes_of, running, started, until
 
 
@@ -31,7 +32,7 @@ async def printed_key(service: Service) -> str:
 def embedded_servers(folder: Path) -> list[int]:
     """Return the processes that have a data folder's database open."""
     table = subprocess.run(
-        ["ps", "-A", "-ww", "-o", "pid=,command="], capture_output=True, text=True, check=True
+        [program("ps"), "-A", "-ww", "-o", "pid=,command="], capture_output=True, text=True, check=True
     ).stdout
     rows = [line.split(maxsplit=1) for line in table.splitlines()]
     return [int(process) for process, command in rows if str(folder) in command and not command.startswith("/bin/sh")]
