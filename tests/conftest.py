@@ -53,6 +53,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("store", [only] if only else ["mock", "wire"], indirect=True, scope="session")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def patient_start() -> Iterator[None]:
+    """Let a service in process look for its database as long as that takes on a busy machine, not for 2 s."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("leads_api.lifespan.REACH_SECONDS", PATIENCE)
+        yield
+
+
 @pytest.fixture(scope="session")
 def server_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real server, over TCP: that of LEADS_TEST_MONGODB_URI if it is set, else an embedded one."""
@@ -125,6 +133,9 @@ async def serving(settings: Settings, client: Client) -> AsyncIterator[Api]:
     async with running(app):
         transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # Litestar's ASGI types are narrower
         async with httpx.AsyncClient(transport=transport, base_url="http://leads.test") as http:
+            async with asyncio.timeout(PATIENCE):  # on a busy machine, setting up may go on behind the start
+                while (await http.get("/health/ready")).status_code != 200:  # noqa: ASYNC110 - HTTP knows no event
+                    await asyncio.sleep(0.02)
             yield Api(http)
 
 

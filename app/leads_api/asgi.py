@@ -19,7 +19,7 @@ from leads_api.access.authenticator import Authenticator
 from leads_api.catalog.routes import CategoryController, CustomFieldController, StatusController, TeamController
 from leads_api.checklists.routes import ChecklistController
 from leads_api.clients.routes import ClientController
-from leads_api.errors import Failure, Unavailable
+from leads_api.errors import Failure
 from leads_api.http import health
 from leads_api.http.cors import Cors
 from leads_api.http.pipeline import Admit, Pipeline
@@ -158,8 +158,7 @@ def _admission(settings: Settings, authenticator: Authenticator, readiness: heal
     limit = settings.rate_limit and RateLimit(settings.rate_limit.requests, settings.rate_limit.seconds)
 
     async def admit(authorization: str | None) -> tuple[int, Mapping[str, str]]:
-        if not readiness.set_up:
-            raise Unavailable("The database has not been reached yet.")
+        readiness.require_set_up()
         caller = await authenticator(authorization)
         return caller.user, limit.take(str(caller.key)) if limit else {}
 

@@ -7,6 +7,9 @@ from msgspec import Meta
 
 Timestamp = Annotated[str, Meta(examples=["2026-06-18T09:30:00.000000Z"], extra_json_schema={"format": "date-time"})]
 
+UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
+"""What is shown where a document does not say when something was."""
+
 
 def now() -> datetime:
     """Return the present in UTC, in whole milliseconds: what BSON keeps, so that a write answers what a read will."""

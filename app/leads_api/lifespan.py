@@ -9,25 +9,14 @@ from dataclasses import dataclass
 from leads_api.errors import Failure
 from leads_api.http.health import Readiness
 from leads_api.mail.sender import MailSender
-from leads_api.mongo.client import (
-    REACH_SECONDS,
-    Client,
-    Database,
-    Standalone,
-    close,
-    deadline,
-    is_mongomock,
-    refuse_standalone,
-)
+from leads_api.mongo.client import Client, Database, close, deadline
 from leads_api.mongo.faults import DatabaseError
-from leads_api.setup import set_up
+from leads_api.setup import Setup
 from leads_api.tasks import end
 
 END_SECONDS = 12.0
 """More than what ends by itself takes. Whatever else holds up the end, it must not do so for ever."""
 
-_SETUP_PAUSE = 1.0
-_SETUP_SECONDS = 60.0
 _SWEEP_PAUSE = 600.0
 _SWEEP_SECONDS = 300.0
 
@@ -49,9 +38,7 @@ class Lifespan:
     @asynccontextmanager
     async def __call__(self) -> AsyncIterator[None]:
         """Live. A database that is away is waited for in the background; raises Standalone at once."""
-        tasks = [asyncio.create_task(self._keep_sweeping())]
-        if not await self._set_up():
-            tasks.append(asyncio.create_task(self._keep_setting_up()))
+        tasks = [await Setup(self.database, self.readiness).begin(), asyncio.create_task(self._keep_sweeping())]
         if self.sender is None:
             _log.warning("LEADS_SMTP_URL is not set: mails stay queued")
         else:
@@ -71,31 +58,6 @@ class Lifespan:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(END_SECONDS):
                         await close(self.client)
-
-    async def _set_up(self) -> bool:
-        """Set the database up; tell whether it could be reached."""
-        try:
-            # Looked for briefly, as a deadline is also how long the driver waits for a server to appear: a service that
-            # waits for its database answers meanwhile. Indexes, once it is there, may take long.
-            if not is_mongomock(self.client):
-                with deadline(REACH_SECONDS):
-                    await refuse_standalone(self.client)
-            with deadline(_SETUP_SECONDS):
-                await set_up(self.database)
-        except DatabaseError as error:
-            _log.warning("the database cannot be set up yet: %s", type(error).__name__)
-            return False
-        self.readiness.set_up = True
-        return True
-
-    async def _keep_setting_up(self) -> None:
-        while True:
-            await asyncio.sleep(_SETUP_PAUSE)
-            try:
-                if await self._set_up():
-                    return
-            except Standalone as error:
-                _log.error("%s", error)
 
     async def _keep_sweeping(self) -> None:
         while True:

@@ -1,4 +1,8 @@
-"""What a database needs before the first request: indexes, counters, the shipped settings."""
+"""What a database needs: indexes, counters and the shipped settings before the first request, migrations behind it."""
+
+import asyncio
+import logging
+from contextlib import suppress
 
 from leads_api.access import keys
 from leads_api.catalog import store as catalog
@@ -6,11 +10,16 @@ from leads_api.catalog.seed import seed
 from leads_api.checklists import store as checklists
 from leads_api.clients import store as clients
 from leads_api.files import store as files
+from leads_api.http.health import Readiness
 from leads_api.leads import store as leads
 from leads_api.mail import store as mails
-from leads_api.mongo.client import Database
+from leads_api.mongo import ids
+from leads_api.mongo.client import REACH_SECONDS, Database, Standalone, deadline, is_mongomock, refuse_standalone
+from leads_api.mongo.faults import DatabaseError
 from leads_api.mongo.ids import Ids
 from leads_api.mongo.indexes import Indexes, ensure
+from leads_api.mongo.migration_runs import MigrationRuns
+from leads_api.mongo.migrations import Steps
 from leads_api.users import store as users
 
 INDEXES: Indexes = {
@@ -23,9 +32,90 @@ INDEXES: Indexes = {
     **mails.INDEXES,
     **keys.INDEXES,
 }
+STEPS: Steps = {
+    **leads.STEPS,
+    **checklists.STEPS,
+    **files.STEPS,
+    **clients.STEPS,
+    **catalog.STEPS,
+    **users.STEPS,
+    **mails.STEPS,
+    **keys.STEPS,
+    **ids.STEPS,
+}
+
+_SEED_SECONDS = 60.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
+
+_log = logging.getLogger("leads.setup")
 
 
 async def set_up(database: Database) -> None:
-    """Do all of it. Safe to repeat, and when several processes start together."""
+    """Make indexes, counters and settings be there. Safe to repeat, and when several processes start together."""
     await ensure(database, INDEXES)
-    await seed(database, Ids(database))
+    await write_settings(database)
+
+
+async def write_settings(database: Database) -> None:
+    """Make counters and settings be there, which is all that a command needs."""
+    with deadline(_SEED_SECONDS):
+        if not is_mongomock(database.client):
+            await MigrationRuns(database, STEPS).note_if_new()
+        await seed(database, Ids(database))
+
+
+class Setup:
+    """Sets the database of a service up beside its requests, and then brings the documents up to date."""
+
+    def __init__(self, database: Database, readiness: Readiness) -> None:
+        """`readiness` is told when requests may come."""
+        self._database = database
+        self._readiness = readiness
+        self._done = asyncio.Event()
+
+    async def begin(self) -> asyncio.Task[None]:
+        """Begin, and return what goes on. Raises Standalone.
+
+        A database that needs no more than a moment is set up then. For what takes longer nobody waits: indexes may take
+        hours, or the database may be away, and the service has to answer that it lives.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + REACH_SECONDS
+        with suppress(DatabaseError):
+            await self._reach()
+        going_on = asyncio.create_task(self._run())
+        done = asyncio.create_task(self._done.wait())
+        await asyncio.wait({going_on, done}, timeout=until - loop.time(), return_when=asyncio.FIRST_COMPLETED)
+        done.cancel()
+        return going_on
+
+    async def _run(self) -> None:
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                await self._reach()
+                await set_up(self._database)
+            except Standalone as error:
+                _log.error("%s", error)
+            except DatabaseError as error:
+                _log.warning("the database cannot be set up yet: %s: %s", type(error).__name__, str(error)[:500])
+                if self._readiness.reached:  # what fails may have taken the server long
+                    pause = min(2 * pause, _LONGEST_PAUSE)
+            except Exception:  # noqa: BLE001 - it is logged whole, and nobody else would
+                _log.exception("setting the database up failed")
+                pause = _LONGEST_PAUSE
+            else:
+                break
+            await asyncio.sleep(pause)
+        self._readiness.set_up = True
+        self._done.set()
+        if not is_mongomock(self._database.client):
+            await MigrationRuns(self._database, STEPS).keep()
+
+    async def _reach(self) -> None:
+        """Look for the database briefly: a deadline is also how long the driver waits for a server to appear."""
+        self._readiness.reached = False
+        if not is_mongomock(self._database.client):
+            with deadline(REACH_SECONDS):
+                await refuse_standalone(self._database.client)
+        self._readiness.reached = True

@@ -9,7 +9,7 @@ from leads_api.mongo.client import Client
 from leads_api.settings import Settings
 from tests.api.endpoints import make_records
 from tests.client import KEY, Api
-from tests.conftest import serving
+from tests.conftest import PATIENCE, serving
 
 _DATABASE = "test_shared"
 
@@ -31,6 +31,8 @@ def shared_client(store: str, request: pytest.FixtureRequest) -> Client:
 async def shared(shared_client: Client) -> AsyncIterator[Api]:
     """The API on one database for many tests: for those that do not mind what others have left in it."""
     await shared_client.drop_database(_DATABASE)
-    async with serving(Settings(api_key=KEY, mongodb_database=_DATABASE), shared_client) as api:
+    async with serving(
+        Settings(api_key=KEY, mongodb_database=_DATABASE, request_timeout=PATIENCE), shared_client
+    ) as api:
         yield api
     await shared_client.drop_database(_DATABASE)

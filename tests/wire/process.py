@@ -48,6 +48,13 @@ async def leads(*arguments: str, **settings: str) -> subprocess.CompletedProcess
     )
 
 
+def begun(*arguments: str, **settings: str) -> subprocess.Popen[str]:
+    """Begin a command, to be ended by the test."""
+    return subprocess.Popen(
+        [_LEADS, *arguments], env=environment(settings), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
 async def until(true: Callable[[], Awaitable[bool]], what: str, seconds: float = SECONDS) -> None:
     """Wait until something is so."""
     end = monotonic() + seconds

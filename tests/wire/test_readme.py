@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.programs import program
 from tests.wire.process import running
 
@@ -57,8 +59,7 @@ async def test_the_examples_meet_every_endpoint_of_leads() -> None:
     }
 
 
-async def test_the_example_for_tests_of_other_programs_runs(tmp_path: Path) -> None:
-    (example,) = PYTHON
-
+@pytest.mark.parametrize("example", [example for example in PYTHON if "def test_" not in example])
+async def test_the_examples_for_tests_of_other_programs_run(tmp_path: Path, example: str) -> None:
     others = "ignore:datetime.datetime.utcnow() is deprecated:DeprecationWarning:mongomock.helpers"  # as in pyproject
     await run(sys.executable, "-W", "error", "-W", others, "-c", example, cwd=tmp_path)

@@ -13,17 +13,24 @@ from typing import Any
 
 from msgspec import Struct
 
-from leads_api.clock import now
+from leads_api.clock import UNKNOWN, now
 from leads_api.mongo.batching import Batcher
 from leads_api.mongo.client import Database, Document
 from leads_api.mongo.ids import Ids
 from leads_api.mongo.indexes import Index
+from leads_api.mongo.migrations import Step
 
 COLLECTION = "keys"
+SCHEMA_VERSION = 2
+"""The form of the documents that are written here."""
+
 INDEXES = {COLLECTION: [Index("user", (("user", 1),))]}
+STEPS = {COLLECTION: [Step(2)]}
 
 _KEY = re.compile(r"lk_([1-9][0-9]{0,17})_[A-Za-z0-9_-]{43}", re.ASCII)
 _SECONDS = 5.0
+_NOBODY = 0
+"""No user has this id, so a key without a user opens nothing."""
 
 
 class ApiKey(Struct, frozen=True, kw_only=True):
@@ -54,7 +61,7 @@ class KeyStore:
         await self._keys.insert_one(
             {
                 "_id": key_id, "name": name, "user": user, "created": key.created, "expires": expires,
-                "revoked": None, "hash": digest(text),
+                "revoked": None, "hash": digest(text), "schema_version": SCHEMA_VERSION,
             }
         )  # fmt: skip
         return key, text
@@ -73,7 +80,7 @@ class KeyStore:
         if not (match := _KEY.fullmatch(text)):
             return None
         document = await self._reads(int(match[1]))
-        if document is None or not hmac.compare_digest(document["hash"], digest(text)):
+        if document is None or not hmac.compare_digest(document.get("hash", b""), digest(text)):
             return None
         return _shown(document)
 
@@ -94,9 +101,11 @@ def digest(text: str) -> bytes:
 def _shown(document: Document) -> ApiKey:
     return ApiKey(
         id=document["_id"],
-        name=document["name"],
-        user=document["user"],
-        **{name: _aware(document[name]) for name in ("created", "expires", "revoked")},
+        name=document.get("name", ""),
+        user=document.get("user", _NOBODY),
+        created=_aware(document.get("created", UNKNOWN)),
+        expires=_aware(document.get("expires")),
+        revoked=_aware(document.get("revoked")),
     )
 
 

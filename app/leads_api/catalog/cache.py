@@ -1,12 +1,12 @@
 """The settings in memory: at most some seconds old, dropped at once by changes made in this process."""
 
 import asyncio
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from time import monotonic
 
 from msgspec import Struct
 
-from leads_api.catalog.model import CATEGORIES, CUSTOM_FIELDS, STATUSES, TEAM
+from leads_api.catalog.model import CATEGORIES, CUSTOM_FIELDS, STATUSES, TEAM, Kind
 from leads_api.mongo.client import Database, Document, NotSetUp
 from leads_api.users.store import full_name
 
@@ -23,14 +23,6 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """Team users; `name` is the shown one."""
     custom_fields: list[Document]
     """The enabled ones, in their order."""
-
-    def lacks(self, *, status: int, category: int, people: Iterable[int]) -> bool:
-        """Tell whether an id is newer than this snapshot."""
-        return (
-            status not in self.statuses
-            or category not in self.categories
-            or any(person not in self.people for person in people)
-        )
 
 
 class Catalog:
@@ -108,15 +100,15 @@ class Catalog:
         found = await self._database["catalog"].find_one({"_id": "catalog"})
         if found is None:
             raise NotSetUp
-        revision: int = found["revision"]
+        revision: int = found.get("revision", 0)
         return revision
 
     async def _load(self, revision: int) -> Snapshot:
         statuses, categories, people, fields = await asyncio.gather(
-            self._all(STATUSES.collection),
-            self._all(CATEGORIES.collection),
-            self._all(TEAM.collection, TEAM.fixed),
-            self._all(CUSTOM_FIELDS.collection, {"deleted": False, "is_enabled": True}),
+            self._all(STATUSES),
+            self._all(CATEGORIES),
+            self._all(TEAM),
+            self._all(CUSTOM_FIELDS, {"deleted": {"$ne": True}, "is_enabled": {"$ne": False}}),
         )
         return Snapshot(
             revision=revision,
@@ -126,8 +118,9 @@ class Catalog:
             custom_fields=sorted(fields.values(), key=lambda field: (field["position"], field["_id"])),
         )
 
-    async def _all(self, collection: str, query: Document | None = None) -> Titles:
-        return {document["_id"]: document async for document in self._database[collection].find(query or {})}
+    async def _all(self, kind: Kind, only: Document | None = None) -> Titles:
+        found = self._database[kind.collection].find(kind.fixed | (only or {}))
+        return {document["_id"]: kind.read(document) async for document in found}
 
 
 def _works_here(person: Document) -> bool:

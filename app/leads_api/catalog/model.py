@@ -6,11 +6,15 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from leads_api.mongo.client import Document
+from leads_api.users import store as users
 from leads_api.users.store import folded_email, full_name
 
 Datatype = Literal["text", "paragraph", "number", "decimal", "date", "checkbox", "dropdown"]
 CategoryType = Literal["lead", "client"]
 MemberStatus = Literal["active", "suspended"]
+
+SCHEMA_VERSION = 2
+"""The form of the settings' documents, and of the one with their revision, that are written here."""
 
 NEW, CONVERTED = 1, 2
 LEAD_CATEGORY, CLIENT_CATEGORY = 3, 2
@@ -85,6 +89,13 @@ class Kind(Struct, frozen=True):
     fixed: dict[str, Any] = {}
     """What all of them have in common, where the collection holds others too."""
     positioned: bool = False
+    schema_version: int = SCHEMA_VERSION
+    defaults: dict[str, Any] = {}
+    """What a document of another version has where it lacks something."""
+
+    def read(self, document: Document) -> Document:
+        """Return a document with all that one of this version has."""
+        return {"deleted": False, **self.defaults, **document}
 
 
 def _status(document: Document) -> LeadStatus:
@@ -114,16 +125,24 @@ def _custom_field(document: Document) -> CustomField:
 STATUSES = Kind(
     "Lead status", "Lead statuses", "lead_statuses", _status,
     "title", lambda document: document["title"].casefold(), positioned=True,
+    defaults={"title": "", "color": "default", "position": 0, "is_system": False},
 )  # fmt: skip
 CATEGORIES = Kind(
     "Category", "Categories", "categories", _category,
     "name", lambda document: f"{document['type']} {document['name'].casefold()}",
+    defaults={"name": "", "type": "lead", "is_default": False},
 )  # fmt: skip
 TEAM = Kind(
     "Team member", "Team members", "users", _member,
     "email", lambda document: folded_email(document["email"]), fixed={"type": "team"},
+    schema_version=users.SCHEMA_VERSION,
+    defaults={"first_name": "", "last_name": "", "email": "", "status": "active"},
 )  # fmt: skip
 CUSTOM_FIELDS = Kind(
     "Custom field", "Custom fields", "custom_fields", _custom_field,
     "name", lambda document: document["name"], positioned=True,
+    defaults={
+        "name": "", "title": "", "datatype": "text", "options": [], "is_required": False, "is_enabled": True,
+        "on_standard_form": True, "position": 0,
+    },
 )  # fmt: skip

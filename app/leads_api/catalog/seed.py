@@ -7,6 +7,7 @@ from leads_api.catalog.model import (
     CONVERTED,
     LEAD_CATEGORY,
     NEW,
+    SCHEMA_VERSION,
     STATUSES,
     TEAM,
     Kind,
@@ -47,7 +48,7 @@ async def seed(database: Database, ids: Ids) -> None:
     await _write(database, TEAM, ADMIN, admin)
     # The last: it says that all is there.
     try:
-        await database["catalog"].insert_one({"_id": "catalog", "revision": 1})
+        await database["catalog"].insert_one({"_id": "catalog", "revision": 1, "schema_version": SCHEMA_VERSION})
     except Duplicate:
         return
 
@@ -56,7 +57,7 @@ async def _write(database: Database, kind: Kind, record_id: int, fields: Documen
     moment = now()
     document = {
         "_id": record_id, **kind.fixed, **fields, "deleted": False, "folded": kind.folded(kind.fixed | fields),
-        "dates": {"created": moment, "updated": moment},
+        "dates": {"created": moment, "updated": moment}, "schema_version": kind.schema_version,
     }  # fmt: skip
     try:
         await database[kind.collection].insert_one(document)

@@ -11,6 +11,7 @@ from leads_api.mongo.client import Database, Document, Session
 from leads_api.mongo.faults import Duplicate
 from leads_api.mongo.ids import Ids
 from leads_api.mongo.indexes import Index
+from leads_api.mongo.migrations import Step
 from leads_api.mongo.transaction import Transact
 from leads_api.users.store import PENDING_CLEANUP
 from leads_api.validation.paging import Paging
@@ -29,6 +30,7 @@ INDEXES = {
     ]
     for collection in ("lead_statuses", "categories", "custom_fields")
 } | {"catalog": [Index("revision", (("revision", 1),))]}
+STEPS = {collection: [Step(2)] for collection in ("lead_statuses", "categories", "custom_fields", "catalog")}
 
 
 class RecordNotFound(NotFound):
@@ -48,7 +50,7 @@ class CatalogStore(Generic[T]):
         self._ids = ids
         self._transact = transact
         self._catalog = catalog
-        self._alive = {**kind.fixed, "deleted": False}
+        self._alive = {**kind.fixed, "deleted": {"$ne": True}}
 
     async def page(self, paging: Paging, only: dict[str, Any] | None = None) -> tuple[list[T], int]:
         """Return a page in default order, and how many there are in all."""
@@ -58,7 +60,7 @@ class CatalogStore(Generic[T]):
             return [], total
         order = [("position", 1), ("_id", 1)] if self.kind.positioned else [("_id", 1)]
         found = self._records.find(query).sort(order).skip(paging.skip).limit(paging.limit)
-        return [self.kind.shown(document) async for document in found], total
+        return [self.kind.shown(self.kind.read(document)) async for document in found], total
 
     async def get(self, record_id: int) -> T:
         """Return one. Raises RecordNotFound."""
@@ -72,7 +74,7 @@ class CatalogStore(Generic[T]):
         fields = self.kind.fixed | fields
         document = {
             "_id": record_id, **fields, "deleted": False, "folded": self.kind.folded(fields),
-            "dates": {"created": moment, "updated": moment},
+            "dates": {"created": moment, "updated": moment}, "schema_version": self.kind.schema_version,
         }  # fmt: skip
 
         async def committed(session: Session) -> Document | None:
@@ -97,7 +99,7 @@ class CatalogStore(Generic[T]):
             if self.kind.positioned and changed["position"] is None:
                 changed["position"] = await self._last_position(session) + 1
             changed["folded"] = self.kind.folded(changed)
-            changed["dates"] = {**document["dates"], "updated": now()}
+            changed["dates"] = {**document.get("dates", {}), "updated": now()}
             await self._records.replace_one({"_id": record_id, **self._alive}, changed, session=session)
             await self._revise(session)
             return changed
@@ -160,11 +162,11 @@ class CatalogStore(Generic[T]):
         document = await self._records.find_one({"_id": record_id, **self._alive}, session=session)
         if document is None:
             raise RecordNotFound(self.kind)
-        return document
+        return self.kind.read(document)
 
     async def _last_position(self, session: Session) -> int:
         last = self._records.find(self._alive, {"position": 1}, session=session).sort([("position", -1)]).limit(1)
-        return max([document["position"] async for document in last], default=0)
+        return max([document.get("position", 0) async for document in last], default=0)
 
     async def _revise(self, session: Session) -> None:
         await self._revision.update_one({"_id": "catalog"}, {"$inc": {"revision": 1}}, session=session)

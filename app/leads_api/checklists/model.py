@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from leads_api.clock import Timestamp, shown_time
+from leads_api.clock import UNKNOWN, Timestamp, shown_time
 from leads_api.mongo.client import Document
 from leads_api.validation.fields import Id
 from leads_api.validation.paging import PageMeta, Paging
@@ -100,15 +100,16 @@ class Positions(Struct, frozen=True):
 
 def item_of(document: Document) -> ChecklistItem:
     """Return an item as callers see it."""
-    dates = document["dates"]
+    dates = document.get("dates", {})
+    created = dates.get("created", UNKNOWN)
     return ChecklistItem(
         document["_id"],
-        document["text"],
-        document["status"],
-        document["position"],
+        document.get("text", ""),
+        document.get("status", "pending"),
+        document.get("position", 0),
         Resource("lead", document["lead"]),
-        document["comments_count"],
-        ItemDates(shown_time(dates["created"]), shown_time(dates["updated"])),
+        document.get("comments_count", 0),
+        ItemDates(shown_time(created), shown_time(dates.get("updated", created))),
     )
 
 

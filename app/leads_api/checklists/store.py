@@ -13,17 +13,22 @@ from leads_api.mongo.client import Database, Document, Session
 from leads_api.mongo.concurrency import ConcurrencyLimits
 from leads_api.mongo.ids import Ids
 from leads_api.mongo.indexes import Index
+from leads_api.mongo.migrations import Step
 from leads_api.mongo.transaction import Transact
 from leads_api.validation.paging import Paging
 from leads_api.validation.values import NOT_SELECTABLE
 
 COLLECTION = "checklists"
+SCHEMA_VERSION = 2
+"""The form of the documents that are written here."""
+
 INDEXES = {
     COLLECTION: [
         Index("lead_position", (("lead", 1), ("position", 1), ("_id", 1))),
         Index("lead_status", (("lead", 1), ("status", 1))),
     ]
 }
+STEPS = {COLLECTION: [Step(2)]}
 
 MAX_ITEMS = 1000
 """Items of one lead: as many as one request can order."""
@@ -93,7 +98,7 @@ class ChecklistStore:
             if not await self._hold_lead(lead_id, session):
                 raise _Refused("checklistresource_id")
             last = self._items.find({"lead": lead_id}, {"position": 1}, session=session)
-            positions = [item["position"] async for item in last.sort([("position", -1)]).limit(1)]
+            positions = [item.get("position", 0) async for item in last.sort([("position", -1)]).limit(1)]
             if await self._items.count_documents({"lead": lead_id}, session=session) >= MAX_ITEMS:
                 raise Invalid({"checklist_text": [f"A lead must not have more than {MAX_ITEMS} checklist items."]})
             document["position"] = max(positions, default=0) + 1
@@ -135,10 +140,11 @@ class ChecklistStore:
                 raise _Refused("checklist_ids")
             moment = now()
             for position, item_id in enumerate(item_ids, start=1):
-                if items[item_id]["position"] != position:
+                if items[item_id].get("position") != position:
                     values = {"position": position, "dates.updated": moment}
                     await self._items.update_one({"_id": item_id}, {"$set": values}, session=session)
-                    items[item_id] |= {"position": position, "dates": items[item_id]["dates"] | {"updated": moment}}
+                    dates = items[item_id].get("dates", {}) | {"updated": moment}
+                    items[item_id] |= {"position": position, "dates": dates}
             return [items[item_id] for item_id in item_ids]
 
         return [item_of(document) for document in await self._transact(work)]
@@ -149,7 +155,7 @@ class ChecklistStore:
         if items := [item async for item in found]:
             last = await self._ids.take(COLLECTION, len(items))
             copies = [
-                _new(item_id, target_id, item["text"], by) | {"position": item["position"]}
+                _new(item_id, target_id, item.get("text", ""), by) | {"position": item.get("position", 0)}
                 for item_id, item in enumerate(items, start=last - len(items) + 1)
             ]
             await self._items.insert_many(copies, session=session)
@@ -172,4 +178,5 @@ def _new(item_id: int, lead_id: int, text: str, by: int) -> Document:
         "comments_count": 0,
         "comments_bytes": 0,
         "dates": {"created": moment, "updated": moment},
+        "schema_version": SCHEMA_VERSION,
     }

@@ -19,17 +19,25 @@ class Refused(Exception):  # noqa: N818 - named as the failures are
     """The command cannot do what was asked; the text says why."""
 
 
-def on_database(settings: Settings, work: Callable[[Database], Awaitable[T]]) -> T:
-    """Do something with the database of the settings."""
+def on_database(
+    settings: Settings, work: Callable[[Database], Awaitable[T]], *, seconds: float | None = _COMMAND_SECONDS
+) -> T:
+    """Do something with the database of the settings, within so many seconds if any."""
     with _uri(settings) as uri:
-        return asyncio.run(on_database_at(uri, settings, work))
+        return asyncio.run(on_database_at(uri, settings, work, seconds=seconds))
 
 
-async def on_database_at(uri: str, settings: Settings, work: Callable[[Database], Awaitable[T]]) -> T:
-    """Do something with the database of a server."""
+async def on_database_at(
+    uri: str,
+    settings: Settings,
+    work: Callable[[Database], Awaitable[T]],
+    *,
+    seconds: float | None = _COMMAND_SECONDS,
+) -> T:
+    """Do something with the database of a server, within so many seconds if any."""
     client = connect(uri, driver=settings.mongodb_driver, request_timeout=settings.request_timeout)
     try:
-        async with asyncio.timeout(_COMMAND_SECONDS):
+        async with asyncio.timeout(seconds):
             await refuse_standalone(client)
             database = client[settings.mongodb_database]
             return await work(database)

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from leads_api.catalog.cache import Snapshot
-from leads_api.catalog.model import NameShown
-from leads_api.clock import Timestamp, shown_time
+from leads_api.catalog.model import CLIENT_CATEGORY, NameShown
+from leads_api.clock import UNKNOWN, Timestamp, shown_time
 from leads_api.mongo.client import Document
 
 
@@ -18,6 +18,9 @@ class Shipping(Struct, frozen=True, gc=False):
     state: str | None = None
     zip: str | None = None
     country: str | None = None
+
+
+PLACE = Shipping.__struct_fields__
 
 
 class Billing(Shipping, frozen=True, gc=False):
@@ -53,22 +56,32 @@ class Client(Struct, frozen=True, gc=False):
 
 
 def client_of(document: Document, settings: Snapshot) -> Client:
-    """Return a client as callers see it. The settings must know its category."""
-    category = settings.categories[document["category"]]
-    days = document["billing"]["invoice_due_days"]
+    """Return a client as callers see it. The settings must know its category.
+
+    What an earlier version did not write is empty, and what a later one has added is left out.
+    """
+    category = settings.categories[document.get("category", CLIENT_CATEGORY)]
+    owner, billing, shipping = (document.get(part, {}) for part in ("owner", "billing", "shipping"))
+    days = billing.get("invoice_due_days")
+    dates = document.get("dates", {})
+    created = dates.get("created", UNKNOWN)
     return Client(
         id=document["_id"],
-        company_name=document["company_name"],
-        description=document["description"],
-        status=document["status"],
-        phone=document["phone"],
-        website=document["website"],
-        vat=document["vat"],
+        company_name=document.get("company_name", ""),
+        description=document.get("description"),
+        status=document.get("status", "active"),
+        phone=document.get("phone"),
+        website=document.get("website"),
+        vat=document.get("vat"),
         category=NameShown(category["_id"], category["name"]),
-        owner=NameShown(document["owner"]["id"], document["owner"]["name"]),
-        billing=Billing(**document["billing"] | {"invoice_due_days": None if days is None else str(days)}),
-        shipping=Shipping(**document["shipping"]),
-        dates=ClientDates(shown_time(document["dates"]["created"]), shown_time(document["dates"]["updated"])),
-        tags=document["tags"],
-        created_from_lead_id=document["created_from_lead_id"],
+        owner=NameShown(owner.get("id", 0), owner.get("name", "")),
+        billing=Billing(**_place(billing), invoice_due_days=None if days is None else str(days)),
+        shipping=Shipping(**_place(shipping)),
+        dates=ClientDates(shown_time(created), shown_time(dates.get("updated", created))),
+        tags=document.get("tags", []),
+        created_from_lead_id=document.get("created_from_lead_id", 0),
     )
+
+
+def _place(part: Document) -> dict[str, str | None]:
+    return {field: part.get(field) for field in PLACE}

@@ -10,14 +10,14 @@ from leads_api.clients.model import Client
 from leads_api.clients.store import ClientNotFound, ClientStore
 from leads_api.http.endpoint import Part, Query
 from leads_api.http.envelope import Answer, Page, failures
-from leads_api.validation.fields import Words
+from leads_api.validation.fields import Email, Words
 from leads_api.validation.paging import Paging
 
 
 class ClientQuery(Paging, frozen=True, kw_only=True):
     """Filters of the list of clients."""
 
-    email: Annotated[str, Meta(max_length=150, description="The whole e-mail of the owner, in any case.")] | None = None
+    email: Annotated[Email, Meta(description="The whole e-mail of the owner, in any case.")] | None = None
     search: (
         Annotated[
             Words, Meta(description="Every word must occur in the company name, or in the name or e-mail of the owner.")

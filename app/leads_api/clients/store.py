@@ -5,16 +5,20 @@ from typing import Any
 
 from leads_api.catalog.cache import Catalog
 from leads_api.catalog.model import CLIENT_CATEGORY
-from leads_api.clients.model import Client, client_of
+from leads_api.clients.model import PLACE, Client, client_of
 from leads_api.errors import NotFound
 from leads_api.mongo.client import Database, Document, Session
 from leads_api.mongo.concurrency import ConcurrencyLimits
 from leads_api.mongo.indexes import Index
+from leads_api.mongo.migrations import Step
 from leads_api.mongo.substrings import occurring, pieces
 from leads_api.users.store import folded_email
 from leads_api.validation.paging import Paging
 
 COLLECTION = "clients"
+SCHEMA_VERSION = 2
+"""The form of the documents that are written here."""
+
 INDEXES = {
     COLLECTION: [
         # A lead becomes one client at most, whatever else fails.
@@ -24,6 +28,7 @@ INDEXES = {
         Index("search", (("search", 1),)),
     ]
 }
+STEPS = {COLLECTION: [Step(2)]}
 
 
 class ClientNotFound(NotFound):
@@ -69,23 +74,24 @@ class ClientStore:
         session: Session,
     ) -> Document:  # fmt: skip
         """Write the client that a lead becomes (contract, "Convert"); `owner` has id, name and email."""
-        contact, address = lead["contact"], lead["address"]
+        contact, address = lead.get("contact", {}), lead.get("address", {})
         document = {
             "_id": client_id,
             "company_name": company,
             "description": None,
             "status": "active",
-            "phone": contact["phone"],
-            "website": contact["website"],
+            "phone": contact.get("phone"),
+            "website": contact.get("website"),
             "vat": None,
             "category": CLIENT_CATEGORY,
             "owner": owner | {"folded_email": folded_email(owner["email"])},
-            "billing": {**address, "invoice_due_days": due_days},
-            "shipping": dict.fromkeys(address),
+            "billing": {**{field: address.get(field) for field in PLACE}, "invoice_due_days": due_days},
+            "shipping": dict.fromkeys(PLACE),
             "dates": {"created": now, "updated": now},
             "tags": [],
             "created_from_lead_id": lead["_id"],
             "search": pieces(company, owner["name"], owner["email"]),
+            "schema_version": SCHEMA_VERSION,
         }
         await self._clients.insert_one(document, session=session)
         return document
@@ -97,6 +103,6 @@ class ClientStore:
     async def shown(self, document: Document) -> Client:
         """Return a client as callers see it."""
         settings = await self._catalog.snapshot()
-        if document["category"] not in settings.categories:
+        if document.get("category", CLIENT_CATEGORY) not in settings.categories:
             settings = await self._catalog.refreshed()
         return client_of(document, settings)

@@ -5,8 +5,8 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from leads_api.catalog.cache import Snapshot
-from leads_api.catalog.model import NameShown
-from leads_api.clock import Timestamp, shown_time
+from leads_api.catalog.model import ADMIN, NameShown
+from leads_api.clock import UNKNOWN, Timestamp, shown_time
 from leads_api.mongo.client import Document
 from leads_api.validation.fields import Limit, Page
 
@@ -41,10 +41,10 @@ class CommentQuery(Struct, frozen=True, kw_only=True):
 
 def comment_of(document: Document, settings: Snapshot) -> Comment:
     """Return a comment as callers see it. The settings must know its creator."""
-    creator = settings.people[document["creator"]]
+    creator = settings.people[document.get("creator", ADMIN)]
     return Comment(
         document["id"],
-        document["text"],
+        document.get("text", ""),
         NameShown(creator["_id"], creator["name"]),
-        CommentDates(shown_time(document["created"])),
+        CommentDates(shown_time(document.get("created", UNKNOWN))),
     )

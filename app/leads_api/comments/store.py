@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import NoReturn
 
 from leads_api.catalog.cache import Catalog
-from leads_api.clock import now
+from leads_api.catalog.model import ADMIN
+from leads_api.clock import UNKNOWN, now
 from leads_api.comments.model import Comment, comment_of
 from leads_api.errors import Invalid, NotFound
 from leads_api.mongo.client import Collection, Document
@@ -67,7 +68,7 @@ class CommentStore:
             parent = await self._parents.find_one({"_id": parent_id}, {"comments": 1})
         if parent is None:
             raise self._parent_not_found
-        newest_first = sorted(parent["comments"], key=lambda comment: (comment["created"], comment["id"]), reverse=True)
+        newest_first = sorted(parent.get("comments", ()), key=_age, reverse=True)
         return await self._shown(paging.cut(newest_first) if paging else newest_first), len(newest_first)
 
     async def add(self, parent_id: int, text: str, by: int) -> Comment:
@@ -79,8 +80,9 @@ class CommentStore:
             result = await self._parents.update_one(
                 {
                     "_id": parent_id,
-                    "comments_count": {"$lt": self._limits.count},
-                    "comments_bytes": {"$lt": self._limits.size - size + 1},
+                    # Not `$lt`: a document of an earlier version may have no counts.
+                    "comments_count": {"$not": {"$gte": self._limits.count}},
+                    "comments_bytes": {"$not": {"$gte": self._limits.size - size + 1}},
                 },
                 self._update("comment_added", moment, by, {"$push": {"comments": comment}}, count=1, size=size),
             )
@@ -96,7 +98,7 @@ class CommentStore:
             raise self._parent_not_found
         if not parent.get("comments"):
             raise CommentNotFound
-        size = len(parent["comments"][0]["text"].encode())
+        size = len(parent["comments"][0].get("text", "").encode())
         async with self._concurrency.change(self._parents.name, parent_id):
             result = await self._parents.update_one(
                 {"_id": parent_id, "comments.id": comment_id},
@@ -116,7 +118,7 @@ class CommentStore:
         parent = await self._parents.find_one({"_id": parent_id}, {"comments_count": 1})
         if parent is None:
             raise self._parent_not_found
-        if parent["comments_count"] >= self._limits.count:
+        if parent.get("comments_count", 0) >= self._limits.count:
             raise TooManyComments(f"No more than {self._limits.count} comments fit here. Please delete one first.")
         raise TooManyComments(
             f"All comments together must not be greater than {self._limits.size} bytes. Please delete one first."
@@ -124,6 +126,10 @@ class CommentStore:
 
     async def _shown(self, comments: Sequence[Document]) -> list[Comment]:
         settings = await self._catalog.snapshot()
-        if any(comment["creator"] not in settings.people for comment in comments):
+        if any(comment.get("creator", ADMIN) not in settings.people for comment in comments):
             settings = await self._catalog.refreshed()
         return [comment_of(comment, settings) for comment in comments]
+
+
+def _age(comment: Document) -> tuple[datetime, int]:
+    return comment.get("created", UNKNOWN), comment["id"]

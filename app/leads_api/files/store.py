@@ -18,9 +18,13 @@ from leads_api.errors import NotFound
 from leads_api.mongo.client import Bucket, Database, Document, Session
 from leads_api.mongo.ids import Ids
 from leads_api.mongo.indexes import Index
+from leads_api.mongo.migrations import Step
 from leads_api.mongo.transaction import Transact
 
 GRACE = timedelta(days=1)
+SCHEMA_VERSION = 2
+"""The form of the references and, in their `metadata`, of the contents that are written here."""
+
 INDEXES = {
     "files": [Index("lead", (("lead", 1), ("_id", 1))), Index("blob", (("blob", 1),))],
     "blobs.files": [
@@ -31,6 +35,9 @@ INDEXES = {
     ],
     "blobs.chunks": [Index("files_id_1_n_1", (("files_id", 1), ("n", 1)), unique=True)],
 }
+STEPS = {"files": [Step(2)], "blobs.files": [Step(2, path="metadata.schema_version")]}
+_KEPT = {"metadata.doomed": {"$ne": True}}
+"""Not `False`: the content of an earlier version may not say it."""
 
 
 class FileNotFound(NotFound):
@@ -65,12 +72,13 @@ class FileStore:
         file_id = await self._ids.take("files")
         digest = hashlib.sha256(content).hexdigest()
         document = {"_id": file_id, "lead": lead_id, "name": name, "size": len(content), "created": now()}
+        document["schema_version"] = SCHEMA_VERSION
 
         async def work(session: Session) -> bool:
             return await self._refer([document], session)
 
         while True:
-            known = await self._blobs.find_one({"metadata.sha256": digest, "metadata.doomed": False}, {"_id": 1})
+            known = await self._blobs.find_one({"metadata.sha256": digest, **_KEPT}, {"_id": 1})
             document["blob"] = known["_id"] if known else await self._upload(digest, content)
             if await self._transact(work):  # else a sweep has just removed the content that was found
                 return _shown(document)
@@ -111,7 +119,7 @@ class FileStore:
 
     async def sweep(self, grace: timedelta = GRACE) -> None:
         """Remove contents that were marked longer ago than the grace, and that nothing refers to."""
-        marked = {"metadata.unreferenced_since": {"$lt": now() - grace}, "metadata.doomed": False}
+        marked = {"metadata.unreferenced_since": {"$lt": now() - grace}, **_KEPT}
         async for blob in self._blobs.find(marked, {"_id": 1}):
             await self._transact(self._doom(blob["_id"]))
         async for blob in self._blobs.find({"metadata.doomed": True}, {"_id": 1}):
@@ -120,7 +128,7 @@ class FileStore:
             await self._blobs.delete_one({"_id": blob["_id"]})
 
     async def _upload(self, digest: str, content: bytes) -> ObjectId:
-        metadata = {"sha256": digest, "doomed": False, "unreferenced_since": now()}
+        metadata = {"sha256": digest, "doomed": False, "unreferenced_since": now(), "schema_version": SCHEMA_VERSION}
         blob: ObjectId = await self._open_bucket().upload_from_stream(digest, content, metadata=metadata)
         return blob
 
@@ -128,7 +136,7 @@ class FileStore:
         """Write references and take marks off their contents; False if a content is being removed."""
         for document in documents:
             kept = await self._blobs.update_one(
-                {"_id": document["blob"], "metadata.doomed": False},
+                {"_id": document["blob"], **_KEPT},
                 {"$set": {"metadata.unreferenced_since": None}},
                 session=session,
             )
@@ -147,4 +155,4 @@ class FileStore:
 
 
 def _shown(document: Document) -> StoredFile:
-    return StoredFile(document["_id"], document["lead"], document["name"], document["size"])
+    return StoredFile(document["_id"], document["lead"], document.get("name", ""), document.get("size", 0))

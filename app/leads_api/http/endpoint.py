@@ -114,8 +114,12 @@ class Endpoint:
             if exchange.user is None:  # nothing below /api is answered to someone unknown, however it was found
                 raise Unauthorized
             raw = await exchange.body(self._max_body_bytes) if self._takes_body else b""
-            content_type = exchange.headers.get(b"content-type", b"").decode("latin-1")
-            query, body = await self._input.read(exchange.query_string, content_type, raw)
+            query, body = await self._input.read(
+                exchange.query_string,
+                raw,
+                content_type=exchange.header(b"content-type"),
+                content_encoding=exchange.header(b"content-encoding"),
+            )
             for name in self._query_names:
                 given[name] = query
             for name in self._body_names:
@@ -135,7 +139,7 @@ class Endpoint:
         meta = getattr(content, "meta", None)
         if isinstance(meta, PageMeta | CursorMeta) and (following := meta.next_page()) is not None:
             headers = headers | {"Link": _next_page(exchange, following)}
-        await exchange.reply(status, headers, content if isinstance(content, bytes) else _encode(content))
+        exchange.reply(status, headers, content if isinstance(content, bytes) else _encode(content))
 
 
 def _next_page(exchange: Exchange, following: Mapping[str, str]) -> str:

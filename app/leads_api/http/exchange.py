@@ -29,9 +29,10 @@ class Exchange:
         self.user: int | None = None
         """Whose key it is, once that is known."""
         self.status: int | None = None
-        """Of the answer, once it has begun."""
+        """Of the answer, once there is one."""
         self.receiving = False
         """Whether the body is being waited for."""
+        self._answer: tuple[int, Mapping[str, str], bytes]
         self._receive = receive
         self._send = send
         sent = self.headers.get(b"x-request-id", b"")
@@ -48,6 +49,10 @@ class Exchange:
                 self.path = self.path[len(prefix) :]
                 break
         self.path = self.path or "/"
+
+    def header(self, name: bytes) -> str:
+        """Return a header of the request; empty if it was not sent."""
+        return self.headers.get(name, b"").decode("latin-1")
 
     def add(self, headers: Mapping[str, str]) -> None:
         """Let the answer have these headers, whatever it will be."""
@@ -73,21 +78,24 @@ class Exchange:
         self.receiving = False
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    async def reply(self, status: int, headers: Mapping[str, str], body: bytes = b"") -> None:
-        """Send the answer; one with a body has its length."""
+    def reply(self, status: int, headers: Mapping[str, str], body: bytes = b"") -> None:
+        """Let this be the answer; one with a body has its length."""
         self.status = status
+        self._answer = status, headers, body
+
+    def fail(self, failure: Failure) -> None:
+        """Let a failure, in the envelope, be the answer."""
+        self.reply(failure.status, {"Content-Type": JSON} | failure.headers, failure_body(failure))
+
+    async def send(self) -> None:
+        """Send the answer. How long the caller takes to receive it is not this service's time."""
+        status, headers, body = self._answer
         fields = [*_encoded(headers), *self._fields]
         if body:
             fields.append((b"content-length", str(len(body)).encode()))
         await self._send({"type": "http.response.start", "status": status, "headers": fields})
         sent = b"" if self.method == "HEAD" else body
         await self._send({"type": "http.response.body", "body": sent, "more_body": False})
-
-    async def fail(self, failure: Failure) -> None:
-        """Send a failure in the envelope. Raises RuntimeError if another answer has begun."""
-        if self.status is not None:
-            raise RuntimeError("the answer had begun already") from failure
-        await self.reply(failure.status, {"Content-Type": JSON} | failure.headers, failure_body(failure))
 
 
 def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:

@@ -42,15 +42,24 @@ class Readiness:
 
     def __init__(self, ping: Callable[[], Awaitable[None]]) -> None:
         self._ping = ping
+        self.reached = False
         self.set_up = False
         self.draining = False
+
+    def require_set_up(self) -> None:
+        """Raise Unavailable unless the database has been set up."""
+        if not self.set_up:
+            raise Unavailable(
+                "The database is being set up. Please try again in a moment."
+                if self.reached
+                else "The database has not been reached yet."
+            )
 
     async def check(self) -> None:
         """Raise Unavailable, or the database's failure, unless the service is ready."""
         if self.draining:
             raise Unavailable("The service is shutting down.")
-        if not self.set_up:
-            raise Unavailable("The database has not been reached yet.")
+        self.require_set_up()
         await self._ping()
 
 

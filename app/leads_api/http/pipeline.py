@@ -65,6 +65,7 @@ class Pipeline:
         began = perf_counter()
         try:
             await self._answer(exchange)
+            await exchange.send()
         finally:
             if self._access_log:
                 access_logger.info(
@@ -84,16 +85,16 @@ class Pipeline:
             with self._deadlines, self._database_deadline():
                 await self._route(exchange)
         except TimeoutError:
-            await exchange.fail(RequestTimeout() if exchange.receiving else Unavailable())
+            exchange.fail(RequestTimeout() if exchange.receiving else Unavailable())
         except Exception as error:  # noqa: BLE001 - the last net: whatever it is, the caller gets the envelope
-            await exchange.fail(self._as_failure(error))
+            exchange.fail(self._as_failure(error))
 
     async def _route(self, exchange: Exchange) -> None:
         if self._cors is not None:
             exchange.add(self._cors.headers(exchange.headers))
             # A preflight carries no key, by the standard.
             if (allowed := self._cors.preflight(exchange.method, exchange.headers)) is not None:
-                await exchange.reply(204, allowed)
+                exchange.reply(204, allowed)
                 return
         path = exchange.path
         if path == "/api" or path.startswith("/api/"):
@@ -105,6 +106,6 @@ class Pipeline:
                 exchange.add(fields)
         there, ids = self._router.at(path)
         if exchange.method == "OPTIONS":
-            await exchange.reply(204, {"Allow": there.allow})
+            exchange.reply(204, {"Allow": there.allow})
             return
         await there.endpoint(exchange.method)(exchange, ids)

@@ -6,6 +6,7 @@ from typing import Any
 from msgspec import UNSET
 from msgspec.structs import asdict
 
+from leads_api.catalog.model import LEAD_CATEGORY
 from leads_api.checklists.store import ChecklistStore
 from leads_api.clock import now
 from leads_api.files.store import FileStore
@@ -16,7 +17,8 @@ from leads_api.mongo.client import Document, Session
 from leads_api.mongo.ids import Ids
 from leads_api.mongo.transaction import Transact
 
-_KEPT = ("title", "value", "category", "source", "description", "contact", "address", "custom")
+_KEPT = ("title", "value", "category", "source", "description")
+_KEPT_PARTS = ("contact", "address", "custom")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,13 @@ class CloneLead:
 def _values(source: Document, request: CloneInput) -> dict[str, Any]:
     """Return what the clone has: what is kept of the source, then what the request gives."""
     given = {name: value for name, value in asdict(request).items() if name in FIELDS and value is not UNSET}
-    kept = {path: dict(source[path]) if isinstance(source[path], dict) else source[path] for path in _KEPT}
+    kept = {"category": LEAD_CATEGORY} | {path: source[path] for path in _KEPT if path in source}
+    inner = {f"{path}.{name}": value for path in _KEPT_PARTS for name, value in source.get(path, {}).items()}
+    contact = source.get("contact", {})
     unfolded = {
-        "lead_title": source["title"],
-        "lead_company_name": source["contact"]["company_name"],
-        "lead_email": source["contact"]["email"],
-        "lead_source": source["source"],
+        "lead_title": source.get("title"),
+        "lead_company_name": contact.get("company_name"),
+        "lead_email": contact.get("email"),
+        "lead_source": source.get("source"),
     }
-    return kept | assignments(unfolded | given, [])
+    return kept | inner | assignments(unfolded | given, [])

@@ -140,4 +140,4 @@ def next_cursor(query: LeadQuery, found: list[Document]) -> str | None:
 
 def _key(document: Document, query: LeadQuery) -> Any:
     outer, _, inner = _SORTS[query.sort].partition(".")
-    return document[outer][inner] if inner else document[outer]
+    return document.get(outer, {}).get(inner) if inner else document.get(outer)

@@ -8,14 +8,17 @@ from msgspec import Meta, Struct
 
 from leads_api.catalog import custom_fields
 from leads_api.catalog.cache import Snapshot
-from leads_api.catalog.model import NameShown
-from leads_api.clock import Timestamp, shown_time
+from leads_api.catalog.model import LEAD_CATEGORY, NEW, NameShown
+from leads_api.clock import UNKNOWN, Timestamp, shown_time
 from leads_api.mongo.client import Document
 from leads_api.mongo.substrings import pieces
 from leads_api.users.store import PENDING_CLEANUP
 from leads_api.validation.values import shown_cents
 
 ActiveState = Literal["active", "archived"]
+
+SCHEMA_VERSION = 2
+"""The form of the documents that are written here. Documents of all other forms are read as well."""
 
 
 class StatusShown(Struct, frozen=True, gc=False):
@@ -111,10 +114,11 @@ FIELDS = {
 
 _FOLDED = {
     "title": "folded.title",
-    "contact.company_name": "folded.company",
     "contact.email": "folded.email",
     "source": "folded.source",
 }
+_NOTHING: Document = {}
+
 SEARCHED = ("title", "contact.company_name", "contact.email")
 """What `search` looks at."""
 
@@ -155,9 +159,10 @@ def new_document(lead_id: int, values: Mapping[str, Any], now: datetime, change:
         "comments_bytes": 0,
         "version": 1,
         "dates": {"created": now, "updated": now},
-        "folded": {"title": None, "company": None, "email": None, "source": None, "tags": []},
+        "folded": {"title": None, "email": None, "source": None, "tags": []},
         "search": [],
         "change": change,
+        "schema_version": SCHEMA_VERSION,
     }
     for path, value in values.items():
         outer, _, inner = path.partition(".")
@@ -170,34 +175,51 @@ def new_document(lead_id: int, values: Mapping[str, Any], now: datetime, change:
 
 
 def lead_of(document: Document, settings: Snapshot) -> Lead:
-    """Return a lead as callers see it. The settings must know its ids."""
-    status = settings.statuses[document["status"]]
-    category = settings.categories[document["category"]]
-    converted = document["converted"]
-    dates = document["dates"]
+    """Return a lead as callers see it. Raises KeyError if the settings do not know one of its ids.
+
+    What an earlier version did not write is empty, and what a later one has added is left out.
+    """
+    get = document.get
+    status = settings.statuses[get("status", NEW)]
+    category = settings.categories[get("category", LEAD_CATEGORY)]
+    value = get("value")
+    contact = get("contact", _NOTHING).get
+    address = get("address", _NOTHING).get
+    converted = get("converted", _NOTHING).get
+    converted_at = converted("date")
+    dates = get("dates", _NOTHING)
+    created = dates.get("created", UNKNOWN)
     return Lead(
-        id=document["_id"],
-        title=document["title"],
-        value=None if document["value"] is None else shown_cents(document["value"]),
-        status=StatusShown(status["_id"], status["title"], status["color"]),
-        active_state=document["active_state"],
-        category=NameShown(category["_id"], category["name"]),
-        source=document["source"],
-        last_contacted=document["last_contacted"],
-        description=document["description"],
-        contact=Contact(**document["contact"]),
-        address=Address(**document["address"]),
-        converted=Conversion(
-            converted["is_converted"],
-            converted["client_id"],
-            None if converted["date"] is None else shown_time(converted["date"]),
+        document["_id"],
+        get("title", ""),
+        None if value is None else shown_cents(value),
+        StatusShown(status["_id"], status["title"], status["color"]),
+        get("active_state", "active"),
+        NameShown(category["_id"], category["name"]),
+        get("source"),
+        get("last_contacted"),
+        get("description"),
+        Contact(
+            contact("first_name"),
+            contact("last_name"),
+            contact("email"),
+            contact("phone"),
+            contact("job_position"),
+            contact("company_name"),
+            contact("website"),
         ),
-        assigned=_people(document["assigned"], settings),
-        tags=document["tags"],
-        dates=Dates(shown_time(dates["created"]), shown_time(dates["updated"])),
-        custom_fields=custom_fields.shown(document["custom"], settings.custom_fields),
-        comments_count=document["comments_count"],
-        version=document["version"],
+        Address(address("street"), address("city"), address("state"), address("zip"), address("country")),
+        Conversion(
+            converted("is_converted") is True,
+            converted("client_id"),
+            None if converted_at is None else shown_time(converted_at),
+        ),
+        _people(get("assigned", ()), settings),
+        get("tags") or [],
+        Dates(shown_time(created), shown_time(dates.get("updated", created))),
+        custom_fields.shown(get("custom", _NOTHING), settings.custom_fields),
+        get("comments_count", 0),
+        get("version", 1),
     )
 
 

@@ -59,7 +59,7 @@ class LeadQuery(Consistent, frozen=True, kw_only=True):
     source: Annotated[Line | None, Meta(description="The whole value, in any case.")] = None
     active_state: Annotated[ActiveState | None, Meta(description="Default: both.")] = None
     assigned_user_id: Id | None = None
-    email: Annotated[Line | None, Meta(description="The whole value, in any case.")] = None
+    email: Annotated[Email | None, Meta(description="The whole value, in any case.")] = None
     tag: Annotated[Name | None, Meta(description="The whole tag, in any case.")] = None
     converted: YesNo | None = None
     created_from: From | None = None

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from pymongo import ReturnDocument
 
-from leads_api.catalog.cache import Catalog, Snapshot
+from leads_api.catalog.cache import Catalog
 from leads_api.catalog.model import CONVERTED
 from leads_api.clock import now, plain_time
 from leads_api.errors import NotFound, Unavailable
@@ -19,6 +19,7 @@ from leads_api.mongo.batching import Batcher, SingleFlight, insert_each
 from leads_api.mongo.client import Database, Document, Session
 from leads_api.mongo.concurrency import ConcurrencyLimits
 from leads_api.mongo.ids import Ids
+from leads_api.mongo.migrations import Step
 from leads_api.mongo.substrings import pieces
 from leads_api.telemetry.logs import request_id
 from leads_api.users.store import PENDING_CLEANUP
@@ -30,7 +31,12 @@ INDEXES = {
     ]
 }
 
-WHOLE = {"comments": 0, "search": 0, "folded": 0, "change": 0}
+STEPS = {
+    # 2: without the folded company, which was never read.
+    COLLECTION: [Step(2, {"$unset": {"folded.company": ""}}, stale=("folded.company",))]
+}
+
+WHOLE = {"comments": 0, "search": 0, "folded": 0, "change": 0, "schema_version": 0}
 """What a lead is shown from: all but its comments and what only queries look at."""
 
 _encode = msgspec.json.Encoder(enc_hook=plain_time).encode
@@ -144,10 +150,11 @@ class LeadStore:
             # `search` is made of three fields, and not all of them were sent. The filter sees to it that the others are
             # still what was read; changes of the same fields, or of other ones, do not get in each other's way.
             before = await self.find(lead_id)
+            contact = before.get("contact", {})
             texts = {
-                "title": before["title"],
-                "contact.company_name": before["contact"]["company_name"],
-                "contact.email": before["contact"]["email"],
+                "title": before.get("title"),
+                "contact.company_name": contact.get("company_name"),
+                "contact.email": contact.get("email"),
             }
             unchanged = {path: text for path, text in texts.items() if path not in touched}
             values["search"] = pieces(*(texts | {path: values[path] for path in touched}).values())
@@ -189,7 +196,7 @@ class LeadStore:
             "status": CONVERTED,
         }
         result = await self._leads.update_one(
-            {"_id": lead["_id"], "converted.is_converted": False},
+            {"_id": lead["_id"], "converted.is_converted": {"$ne": True}},
             touched | {"$set": values | touched["$set"]},
             session=session,
         )
@@ -237,9 +244,11 @@ class LeadStore:
 
     async def _shown_all(self, documents: list[Document]) -> list[Lead]:
         settings = await self._catalog.snapshot()
-        if any(_newer(document, settings) for document in documents):
+        try:
+            return [lead_of(document, settings) for document in documents]
+        except KeyError:  # an id that is newer than the settings
             settings = await self._catalog.refreshed()
-        return [lead_of(document, settings) for document in documents]
+            return [lead_of(document, settings) for document in documents]
 
     async def _is_leaving(self, member_id: int) -> bool:
         """Tell whether someone was deleted, and is just being taken from the leads."""
@@ -265,7 +274,3 @@ class LeadStore:
         """Remove the values of a custom field from every lead, which no lead shows any more. Safe to repeat."""
         path = f"custom.{field_id}"
         await self._leads.update_many({path: {"$exists": True}}, {"$unset": {path: ""}})
-
-
-def _newer(document: Document, settings: Snapshot) -> bool:
-    return settings.lacks(status=document["status"], category=document["category"], people=document["assigned"])

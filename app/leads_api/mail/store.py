@@ -11,8 +11,11 @@ from pymongo import ReturnDocument
 from leads_api.clock import now
 from leads_api.mongo.client import Database, Document, Session
 from leads_api.mongo.indexes import Index
+from leads_api.mongo.migrations import Step
 
 COLLECTION = "mails"
+SCHEMA_VERSION = 2
+"""The form of the documents that are written here."""
 
 LEASE_SECONDS = 60.0
 FIRST_PAUSE_SECONDS = 5.0
@@ -29,6 +32,7 @@ INDEXES = {
         Index("ended", (("ended", 1),), expire_seconds=KEPT_SECONDS),
     ]
 }
+STEPS = {COLLECTION: [Step(2)]}
 
 
 class Mail(Struct, frozen=True):
@@ -63,6 +67,7 @@ class MailQueue:
         document = {
             "_id": ObjectId(), "template": "welcome", "recipient": recipient, "name": name, "status": "queued",
             "attempts": 0, "due": moment, "lease": None, "created": moment, "error": None,
+            "schema_version": SCHEMA_VERSION,
         }  # fmt: skip
         await self._mails.insert_one(document, session=session)
 
@@ -71,7 +76,8 @@ class MailQueue:
         moment, lease = now(), ObjectId()
         document: Document | None = await self._mails.find_one_and_update(
             # Under a lease, `due` is when it ends: a process that died with it holds the mail no longer than that.
-            {"status": "queued", "due": {"$lt": moment + timedelta(milliseconds=1)}},
+            # Not `$lt`: one that does not say when it is due is due now.
+            {"status": "queued", "due": {"$not": {"$gte": moment + timedelta(milliseconds=1)}}},
             {"$set": {"due": moment + timedelta(seconds=self.lease_seconds), "lease": lease}, "$inc": {"attempts": 1}},
             sort=[("due", 1)],
             return_document=ReturnDocument.AFTER,
@@ -79,8 +85,8 @@ class MailQueue:
         if document is None:
             return None
         return Mail(
-            document["_id"], lease, document["recipient"], document["name"], document["template"],
-            document["attempts"],
+            document["_id"], lease, document.get("recipient", ""), document.get("name", ""),
+            document.get("template", "welcome"), document["attempts"],
         )  # fmt: skip
 
     async def sent(self, mail: Mail) -> None:

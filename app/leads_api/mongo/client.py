@@ -1,7 +1,10 @@
 """The seam between the service and its driver."""
 
+import asyncio
 import os
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, suppress
+from threading import Thread
 from typing import Any, Literal
 
 # Motor runs every call on a thread, and reads this when it is imported. With its default of five per core, a few
@@ -17,7 +20,7 @@ from motor.motor_asyncio import (
     AsyncIOMotorDatabase,
     AsyncIOMotorGridFSBucket,
 )
-from pymongo import AsyncMongoClient
+from pymongo import AsyncMongoClient, IndexModel
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
 
@@ -135,6 +138,31 @@ async def refuse_standalone(client: Client) -> None:
         )
 
 
+async def create_indexes(collection: Collection, models: Sequence[IndexModel], **options: Any) -> None:
+    """Create indexes, however long it takes."""
+    either: Any = collection
+    if not isinstance(either, AsyncIOMotorCollection):
+        with deadline(None):
+            await either.create_indexes(models, **options)
+        return
+    # Motor would use a thread of its pool, and the process could not end before the build does.
+    loop, built = asyncio.get_running_loop(), asyncio.Event()
+    errors: list[Exception] = []
+
+    def create() -> None:
+        try:
+            either.delegate.create_indexes(models, **options)
+        except Exception as error:  # noqa: BLE001 - raised where it is waited for
+            errors.append(error)
+        with suppress(RuntimeError):  # nobody waits any more
+            loop.call_soon_threadsafe(built.set)
+
+    Thread(target=create, daemon=True).start()
+    await built.wait()
+    for error in errors:
+        raise error
+
+
 async def ping(database: Database) -> None:
     """Raise if the database does not answer. Works on mongomock as well, which knows no commands."""
     await database["counters"].find_one({"_id": "leads"})
@@ -151,4 +179,4 @@ def gridfs(database: Database) -> Bucket:
 class NotSetUp(Unavailable):
     """The database answers, but what the service keeps there is missing: it was emptied under a running service."""
 
-    message = "The database is not set up. Please try again when the service has been restarted."
+    message = "The database is not set up, or is being set up. Please try again; if this stays, restart the service."

@@ -7,8 +7,12 @@ from pymongo import ReturnDocument
 from leads_api.mongo.batching import Batcher
 from leads_api.mongo.client import Database, NotSetUp
 from leads_api.mongo.faults import Duplicate
+from leads_api.mongo.migrations import Step
 
 _SECONDS = 5.0
+SCHEMA_VERSION = 2
+"""The form of the counters that are written here."""
+STEPS = {"counters": [Step(2)]}
 
 
 class Ids:
@@ -34,8 +38,9 @@ class Ids:
     async def begin(self, lasts: dict[str, int]) -> None:
         """Create the counters that are missing, so that none is ever created by two callers at once."""
         for kind, last in lasts.items():
+            new = {"last": last, "schema_version": SCHEMA_VERSION}
             try:
-                await self._counters.update_one({"_id": kind}, {"$setOnInsert": {"last": last}}, upsert=True)
+                await self._counters.update_one({"_id": kind}, {"$setOnInsert": new}, upsert=True)
             except Duplicate:  # another process was faster
                 continue
 

@@ -1,11 +1,32 @@
-"""Indexes as data, each named after the query that it serves."""
+"""Indexes as data, each named after the query that it serves, and what makes a database have them."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+import logging
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from time import monotonic
 from typing import Any
 
 from msgspec import Struct
+from pymongo import IndexModel
+from pymongo.errors import OperationFailure
 
-from leads_api.mongo.client import Database
+from leads_api.mongo.client import Collection, Database, Document, create_indexes, deadline, is_mongomock
+from leads_api.tasks import end
+
+REPORT_SECONDS = 10.0
+_CALL_SECONDS = 30.0
+
+# Error codes of MongoDB.
+_NO_SUCH_INDEX = 27
+_CONFLICTS = {85, 86}
+"""An index of the same keys, or of the same name, that the new one cannot be beside."""
+
+_NO_OPTIONS = {"key", "v", "ns", "name", "background", "hidden"}
+"""What a server tells of an index besides its definition."""
+
+_log = logging.getLogger("leads.indexes")
 
 
 class Index(Struct, frozen=True):
@@ -21,7 +42,7 @@ class Index(Struct, frozen=True):
 
     def options(self) -> dict[str, Any]:
         """Return the options that are set; an unset one is not sent."""
-        options: dict[str, Any] = {"name": self.name}
+        options: dict[str, Any] = {}
         if self.unique:
             options["unique"] = True
         if self.sparse:
@@ -30,13 +51,112 @@ class Index(Struct, frozen=True):
             options["expireAfterSeconds"] = self.expire_seconds
         return options
 
+    @property
+    def definition(self) -> Document:
+        """Return what it does, whatever it is called."""
+        return {"keys": list(self.keys)} | self.options()
+
 
 Indexes = Mapping[str, Sequence[Index]]
 """Indexes by collection."""
 
 
 async def ensure(database: Database, indexes: Indexes) -> None:
-    """Create what is missing, collections included: a transaction should not have to. Safe to repeat and to race."""
+    """Make the indexes be there, and the collections: a transaction should not have to. Safe to repeat and to race.
+
+    An index is known by its definition. One that was built under another name will do, and one whose definition has
+    changed is replaced. Building has no deadline, as an interrupted build begins anew.
+    """
     for collection, wanted in indexes.items():
-        for index in wanted:
-            await database[collection].create_index(list(index.keys), **index.options())
+        if is_mongomock(database.client):
+            for index in wanted:
+                await database[collection].create_index(list(index.keys), name=index.name, **index.options())
+        else:
+            await _ensure(database, database[collection], wanted)
+
+
+async def _ensure(database: Database, collection: Collection, wanted: Sequence[Index]) -> None:
+    with deadline(_CALL_SECONDS):
+        info = await collection.index_information()
+    there = {name: _definition(index) for name, index in info.items()}
+    missing = [index for index in wanted if index.definition not in there.values()]
+    missing = [index for index in missing if not await _retimed(database, collection, index, there)]
+    replaced = list(_replaced(wanted, there))
+    if missing:
+        # Under free names, and before the old ones go: queries and uniqueness are never without an index.
+        models = [
+            IndexModel(list(index.keys), name=_free_name(index.name, there), **index.options()) for index in missing
+        ]
+        try:
+            await _build(collection, models)
+        except OperationFailure as error:
+            if error.code not in _CONFLICTS or not replaced:
+                raise
+            await _drop(collection, replaced)
+            await _build(collection, models)
+    await _drop(collection, replaced)
+
+
+def _definition(info: Mapping[str, Any]) -> Document:
+    keys = [(field, int(way) if isinstance(way, int | float) else way) for field, way in info["key"]]
+    return {"keys": keys} | {name: value for name, value in info.items() if name not in _NO_OPTIONS and value}
+
+
+async def _retimed(database: Database, collection: Collection, index: Index, there: dict[str, Document]) -> bool:
+    """Change the time of an index that is right otherwise; tell whether there is one and the server could."""
+    if index.expire_seconds is None:
+        return False
+    for name, definition in there.items():
+        if definition | {"expireAfterSeconds": index.expire_seconds} == index.definition:
+            change = {"name": name, "expireAfterSeconds": index.expire_seconds}
+            with suppress(OperationFailure), deadline(_CALL_SECONDS):
+                await database.command("collMod", collection.name, index=change)
+                there[name] = index.definition
+                _log.info("index %s.%s: expireAfterSeconds is %s now", collection.name, name, index.expire_seconds)
+                return True
+    return False
+
+
+def _replaced(wanted: Sequence[Index], there: Mapping[str, Document]) -> Iterator[str]:
+    """Return the names of indexes of earlier versions: named as one that is wanted, but of another definition."""
+    definitions = [index.definition for index in wanted]
+    for index in wanted:
+        for name, definition in there.items():
+            if re.fullmatch(rf"{re.escape(index.name)}(_([2-9]|[1-9]\d+))?", name) and definition not in definitions:
+                yield name
+
+
+def _free_name(name: str, there: Mapping[str, Document]) -> str:
+    """Return the name, or `name_2` and so on if it is taken."""
+    return next(free for n in range(1, len(there) + 2) if (free := name if n == 1 else f"{name}_{n}") not in there)
+
+
+async def _drop(collection: Collection, names: Sequence[str]) -> None:
+    for name in names:
+        try:
+            with deadline(_CALL_SECONDS):
+                await collection.drop_index(name)
+        except OperationFailure as error:
+            if error.code != _NO_SUCH_INDEX:  # else another process was faster
+                raise
+        else:
+            _log.info("dropped index %s.%s: another one has replaced it", collection.name, name)
+
+
+async def _build(collection: Collection, models: Sequence[IndexModel]) -> None:
+    with deadline(_CALL_SECONDS):
+        # Of an empty collection there is nothing to tell: they are there at once.
+        level = logging.DEBUG if await collection.find_one({}, {"_id": 1}) is None else logging.INFO
+    names = ", ".join(f"{collection.name}.{model.document['name']}" for model in models)
+    _log.log(level, "building indexes: %s", names)
+    began = monotonic()
+    # A majority, as for every write: with the default, one secondary that is down would hold the build up for ever.
+    building = asyncio.create_task(create_indexes(collection, models, commitQuorum="majority"))
+    try:
+        while not (await asyncio.wait({building}, timeout=REPORT_SECONDS))[0]:
+            _log.info("still building indexes, for %.0f s: %s", monotonic() - began, names)
+    finally:
+        if not building.done():
+            await end(building)
+    building.result()
+    _log.log(level, "built indexes in %.1f s: %s", monotonic() - began, names)

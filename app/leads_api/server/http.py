@@ -13,7 +13,7 @@ from typing import Any
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from leads_api.server.protocol import GatheringProtocol
+from leads_api.server.protocol import Protocol
 
 KEEP_ALIVE_SECONDS = 75
 """Longer than what gateways keep idle connections for, so that it is never this side that closes one in use."""
@@ -114,12 +114,13 @@ def _config(application: Any, **options: Any) -> uvicorn.Config:
     return uvicorn.Config(
         application,
         backlog=_BACKLOG,
-        http=GatheringProtocol,
+        http=Protocol,
         ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
+        reset_contextvars=True,  # a request that waited behind another one does not inherit its deadline
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         **options,

@@ -5,9 +5,13 @@ from datetime import datetime
 from leads_api.errors import Invalid
 from leads_api.mongo.client import Database, Document, Session
 from leads_api.mongo.indexes import Index
+from leads_api.mongo.migrations import Step
 from leads_api.validation.values import TAKEN
 
 COLLECTION = "users"
+SCHEMA_VERSION = 2
+"""The form of the documents that are written here; team users are written by the catalog."""
+
 PENDING_CLEANUP = "residue"
 """Where a deleted record says that leads still hold something of it: who deleted it. Of team users and settings."""
 INDEXES = {
@@ -18,6 +22,7 @@ INDEXES = {
         Index("residue", ((PENDING_CLEANUP, 1),), sparse=True),
     ]
 }
+STEPS = {COLLECTION: [Step(2)]}
 
 
 class EmailTaken(Invalid):
@@ -34,7 +39,7 @@ def folded_email(email: str) -> str:
 
 def full_name(user: Document) -> str:
     """Return the name that is shown."""
-    return f"{user['first_name']} {user['last_name']}".strip()
+    return f"{user.get('first_name', '')} {user.get('last_name', '')}".strip()
 
 
 class UserStore:
@@ -60,5 +65,6 @@ class UserStore:
             "account_owner": True,
             "deleted": False,
             "dates": {"created": now, "updated": now},
+            "schema_version": SCHEMA_VERSION,
         }
         await self._users.insert_one(owner, session=session)

@@ -1,7 +1,10 @@
 """Bodies and queries as plain values: one way for JSON and forms (contract, section 1, "Request bodies")."""
 
+import re
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
+from operator import itemgetter
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -9,13 +12,16 @@ import msgspec
 
 from leads_api.errors import BadRequest, Faults, UnsupportedMediaType
 from leads_api.validation.rules import Rule
-from leads_api.validation.values import NOT_ALLOWED, add_fault
+from leads_api.validation.values import NOT_ALLOWED, SHOWN_NAME, add_fault
 
 MAX_FIELDS = 1000
 """Members of a body or parameters of a query; a lead with every custom field has fewer."""
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
+
+# As PHP, qs and many clients write arrays: name[]=a, or name[0]=a.
+_ITEM = re.compile(r"(?P<name>.*)\[(?P<index>0|[1-9][0-9]{0,5})?\]", re.ASCII | re.DOTALL)
 
 
 def _number(digits: str) -> Decimal:
@@ -28,20 +34,26 @@ def _number(digits: str) -> Decimal:
 _decode = msgspec.json.Decoder(float_hook=_number).decode
 
 
-def read_body(raw: bytes, content_type: str, rules: Mapping[str, Rule]) -> dict[str, Any]:
-    """Return the members of a body. Raises BadRequest or UnsupportedMediaType.
+def read_body(
+    raw: bytes, content_type: str, content_encoding: str, rules: Mapping[str, Rule], faults: Faults
+) -> dict[str, Any]:
+    """Return the members of a body. Raises BadRequest or UnsupportedMediaType; faults of a form's arrays are added.
 
     The rules tell which fields are arrays, which a form cannot.
     """
     if not raw:
         return {}
-    match content_type.partition(";")[0].strip().lower():
-        case "application/json":
-            return _read_json(raw)
-        case "application/x-www-form-urlencoded":
-            return _read_form(raw, rules)
-        case _:
-            raise UnsupportedMediaType
+    if (encoding := content_encoding.strip()).lower() not in {"", "identity"}:
+        raise UnsupportedMediaType(
+            f"The request body must not be encoded: Content-Encoding {encoding[:SHOWN_NAME]} is not supported."
+        )
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type not in {JSON, FORM}:
+        raise UnsupportedMediaType
+    raw = raw.removeprefix(BOM_UTF8)
+    if not raw:
+        return {}
+    return _read_json(raw) if media_type == JSON else _read_form(raw, rules, faults)
 
 
 def _read_json(raw: bytes) -> dict[str, Any]:
@@ -58,28 +70,60 @@ def _read_json(raw: bytes) -> dict[str, Any]:
     return members
 
 
-def _read_form(raw: bytes, rules: Mapping[str, Rule]) -> dict[str, Any]:
+def _read_form(raw: bytes, rules: Mapping[str, Rule], faults: Faults) -> dict[str, Any]:
     try:
         pairs = parse_qsl(raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
     except UnicodeDecodeError:
         raise BadRequest("The request body is not a form in UTF-8.") from None
     except ValueError:
         raise BadRequest(f"The request body must not have more than {MAX_FIELDS} fields.") from None
-    values: dict[str, list[str]] = {}
-    bracketed = set()
+    arrays: dict[str, _Array] = {}
     for key, value in pairs:
-        name = key.removesuffix("[]")
-        values.setdefault(name, []).append(value)
-        if name != key:
-            bracketed.add(name)
+        if (match := _ITEM.fullmatch(key)) is None:
+            arrays.setdefault(key, _Array()).add("plain", value)
+        elif match["index"] is None:
+            arrays.setdefault(match["name"], _Array()).add("brackets", value)
+        else:
+            arrays.setdefault(match["name"], _Array()).add("indexes", value, int(match["index"]))
     members: dict[str, Any] = {}
-    for name, given in values.items():
+    for name, array in arrays.items():
         if (rule := rules.get(name)) is not None and rule.many:
+            if array.fault:
+                add_fault(faults, name, array.fault)
+            given = array.values()
             members[name] = [] if given == [""] else given
         else:
-            # Several values for a field that takes one stay a list, which its rule then refuses.
-            members[name] = given[0] if len(given) == 1 and name not in bracketed else given
+            members[name] = array.lone()
     return members
+
+
+class _Array:
+    """What a form sent under one name, in whichever way arrays are written."""
+
+    def __init__(self) -> None:
+        self._ways: set[str] = set()
+        self._values: list[tuple[int, str]] = []
+        self._indexes: set[int] = set()
+        self.fault: str | None = None
+
+    def add(self, way: str, value: str, index: int | None = None) -> None:
+        """Add a value; one without an index comes behind the others."""
+        self._ways.add(way)
+        if len(self._ways) > 1:
+            self.fault = "The {} field must not be written in more than one way."
+        elif index in self._indexes:
+            self.fault = "The {} field must not have an index more than once."
+        if index is not None:
+            self._indexes.add(index)
+        self._values.append((len(self._values) if index is None else index, value))
+
+    def values(self) -> list[str]:
+        """Return the items in the order of their indexes."""
+        return [value for _, value in sorted(self._values, key=itemgetter(0))]
+
+    def lone(self) -> str | list[str]:
+        """Return the value of a field that takes one. Several stay a list, which the field's rule then refuses."""
+        return self._values[0][1] if self._ways == {"plain"} and len(self._values) == 1 else self.values()
 
 
 def read_query(raw: bytes, faults: Faults) -> dict[str, Any]:

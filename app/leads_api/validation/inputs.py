@@ -123,13 +123,15 @@ class Input:
         self._empty_query = None if faults else query.build(values)
         self._references = [rule for rule in body.rules.values() if rule.reference] if body else []
 
-    async def read(self, query_string: bytes, content_type: str, raw: bytes) -> tuple[Any, Any]:
+    async def read(
+        self, query_string: bytes, raw: bytes, *, content_type: str = "", content_encoding: str = ""
+    ) -> tuple[Any, Any]:
         """Return the checked query and body. Raises what section 1 of the contract says, in its order."""
         faults: Faults = {}
         members: dict[str, Any] = {}
         dynamic: Mapping[str, Rule] = {}
         if self._body is not None:
-            members = read_body(raw, content_type, self._body.rules)
+            members = read_body(raw, content_type, content_encoding, self._body.rules, faults)
             if self._body.dynamic is not None:
                 dynamic = await self._inputs.dynamic[str(self._body.dynamic.dynamic)]()
         query = self._empty_query

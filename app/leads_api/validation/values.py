@@ -4,6 +4,7 @@ Texts: contract, section 1.
 """
 
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -15,14 +16,20 @@ INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 MAX_CENTS = 9_999_999_999
 MAX_LIMIT = 100
 _NUMBER_LENGTH = 100
+SHOWN_NAME = 100
+"""Characters of a name that errors repeat."""
 
 _INTEGER = re.compile(r"-?[0-9]{1,30}", re.ASCII)
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _TIMESTAMP = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})", re.ASCII
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2})(?:(:[0-9]{2})(?:(\.[0-9]{1,6})[0-9]{0,3})?)?"
+    r"(Z|[+-][0-9]{2}:?[0-9]{2})",
+    re.ASCII,
 )
-_EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
+_ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]")
+_MAX_LOCAL, _MAX_LABEL = 64, 63
+"""Bytes of the part of an e-mail before the `@`, and of each label of its domain (RFC 5321, 4.5.3.1; RFC 1035)."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _CENT = Decimal("0.01")
 
@@ -46,12 +53,13 @@ Convert = Callable[[object], Any]
 
 
 def label(name: str) -> str:
-    """Return how a text calls a field: its name with spaces."""
-    return name.replace("_", " ")
+    """Return how a text calls a field: its name with spaces; as it is where it has no letter."""
+    return name.replace("_", " ") if any(map(str.isalpha, name)) else name
 
 
 def add_fault(faults: Faults, name: str, text: str) -> None:
-    """Add a text about a field."""
+    """Add a text about a field. Of a name that the caller made up, the beginning is told."""
+    name = name[:SHOWN_NAME]
     faults.setdefault(name, []).append(text.replace("{}", label(name)))
 
 
@@ -72,7 +80,7 @@ def text(maximum: int) -> Callable[[object], str]:
         if _CONTROL.search(value):
             raise Wrong(NOT_ALLOWED)
         trimmed = value.strip()
-        if len(trimmed) > maximum:
+        if len(trimmed) > maximum and len(unicodedata.normalize("NFC", trimmed)) > maximum:
             raise Wrong(f"The {{}} field must not be greater than {maximum} characters.")
         return trimmed
 
@@ -80,16 +88,45 @@ def text(maximum: int) -> Callable[[object], str]:
 
 
 def email(maximum: int) -> Callable[[object], str]:
-    """An e-mail address: one `@`, no white space, a domain with a dot; other letters than ASCII's are welcome."""
+    """A mailbox (RFC 5321) without quotes and comments; letters and digits of all scripts are welcome (RFC 6531)."""
     as_text = text(maximum)
 
     def convert(value: object) -> str:
         address = as_text(value)
-        if not _EMAIL.fullmatch(address) or not address.isprintable():
+        local, at, domain = unicodedata.normalize("NFC", address).partition("@")
+        if not at or not _is_local_part(local) or not _is_domain(domain):
             raise Wrong("The {} field must be a valid email address.")
         return address
 
     return convert
+
+
+def _is_local_part(local: str) -> bool:
+    """Tell whether it is a dot-atom: atoms with one dot between two."""
+    return len(local.encode()) <= _MAX_LOCAL and all(
+        atom and all(_ATOM.match(sign) or _is_letter(sign) for sign in atom) for atom in local.split(".")
+    )
+
+
+def _is_domain(domain: str) -> bool:
+    labels = domain.split(".")
+    # Full-width letters and the like are other spellings of a domain (RFC 5892, 2.2): no address is to be taken twice.
+    usual = unicodedata.normalize("NFKC", domain) == domain
+    return len(labels) > 1 and usual and all(map(_is_label, labels))
+
+
+def _is_label(label: str) -> bool:
+    return (
+        0 < len(label.encode()) <= _MAX_LABEL
+        and not label.startswith("-")
+        and not label.endswith("-")
+        and all(sign == "-" or _is_letter(sign) for sign in label)
+    )
+
+
+def _is_letter(sign: str) -> bool:
+    """Tell whether it is a letter, a digit, or a mark that combines with one, of any script."""
+    return sign.isalnum() if sign.isascii() else unicodedata.category(sign)[0] in "LM" or sign.isdecimal()
 
 
 def integer(minimum: int = INT64_MIN, maximum: int = INT64_MAX) -> Callable[[object], int]:
@@ -159,9 +196,9 @@ def moment(*, end: bool) -> Callable[[object], datetime]:
             # Not "plus a day, minus a millisecond": 9999-12-31 has no next day.
             return day.replace(hour=23, minute=59, second=59, microsecond=999_000) if end else day
         try:
-            if type(value) is not str or not _TIMESTAMP.fullmatch(value):
+            if type(value) is not str or not (match := _TIMESTAMP.fullmatch(value)):
                 raise ValueError
-            at = datetime.fromisoformat(value).astimezone(UTC)
+            at = datetime.fromisoformat("".join(part for part in match.groups() if part)).astimezone(UTC)
             whole = at.replace(microsecond=at.microsecond // 1000 * 1000)
             return whole if end or whole == at else whole + timedelta(milliseconds=1)
         except (ValueError, OverflowError):

@@ -9,7 +9,7 @@ from mongomock_motor import AsyncMongoMockClient
 from leads_api.mongo.client import Client
 from leads_api.settings import Settings
 from tests.client import KEY, Api
-from tests.conftest import serving
+from tests.conftest import PATIENCE, serving
 
 
 @pytest.fixture(scope="package")
@@ -23,6 +23,6 @@ def shared_client(store: str, request: pytest.FixtureRequest) -> Client:
 async def untouched(shared_client: Client) -> AsyncIterator[Api]:
     """The API on a database that holds what it was shipped with, and never anything else."""
     name = f"test_{os.getpid()}_untouched"
-    async with serving(Settings(api_key=KEY, mongodb_database=name), shared_client) as api:
+    async with serving(Settings(api_key=KEY, mongodb_database=name, request_timeout=PATIENCE), shared_client) as api:
         yield api
     await shared_client.drop_database(name)

@@ -39,7 +39,7 @@ async def test_an_operator_where_a_value_is_due_is_a_fault_on_every_endpoint(api
         for name in body:
             for operator in OPERATORS[:3]:
                 answer = await api.call(endpoint.method, endpoint.at(ids), body | {name: operator})
-                assert list(errors(answer)) == [name], endpoint.name
+                assert list(errors(answer)) == [name[:100]], endpoint.name
 
 
 async def test_an_operator_as_an_item_of_an_array_is_a_fault(shared: Api) -> None:
@@ -66,13 +66,13 @@ async def test_nul_is_refused_in_every_text_of_every_endpoint(api: Api, ids: dic
         for name, value in body.items():
             if isinstance(value, str):
                 answer = await api.call(endpoint.method, endpoint.at(ids), body | {name: f"{value}\x00"})
-                assert list(errors(answer)) == [name], endpoint.name
+                assert list(errors(answer)) == [name[:100]], endpoint.name
 
 
 async def test_a_name_with_nul_or_of_great_length_is_one_that_is_not_recognised(shared: Api) -> None:
     for name in ("\x00", "a\x00b", "x" * 100_000, "", " ", "\U0001f600", "{}", "%s", "{0}"):
         answer = await shared.post("/api/leads", {"lead_title": "A", "lead_status": 1, "lead_categoryid": 3, name: 1})
-        assert list(errors(answer)) == [name]
+        assert list(errors(answer)) == [name[:100]]
 
 
 async def test_a_body_of_very_many_names_is_answered_briefly(shared: Api) -> None:

@@ -233,3 +233,31 @@ async def test_a_body_that_stops_coming_is_given_up_within_the_deadline(serve: S
         answer = await asyncio.wait_for(sent(api, stopping()), 10)
 
     assert_fails(answer, 408, "The request body did not arrive in time. Please send it again.")
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "deflate", "gzip, br", "x" * 300])
+async def test_an_encoded_body_is_refused_and_its_encoding_named(shared: Api, encoding: str) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": encoding}
+
+    answer = await shared.post("/api/leads", content=b"\x1f\x8b", headers=headers)
+
+    text = f"The request body must not be encoded: Content-Encoding {encoding[:100]} is not supported."
+    assert_fails(answer, 415, text)
+
+
+@pytest.mark.parametrize("encoding", ["", "identity", "IDENTITY"])
+async def test_a_body_that_is_not_encoded_may_say_so(shared: Api, encoding: str) -> None:
+    headers = {"Content-Encoding": encoding}
+    body = {"lead_title": "Acme", "lead_status": 1, "lead_categoryid": 3}
+
+    assert (await shared.post("/api/leads", body, headers=headers)).status_code == 201
+
+
+async def test_no_body_has_no_encoding_and_archive_looks_at_none(shared: Api) -> None:
+    lead = await shared.lead()
+    headers = {"Content-Encoding": "gzip"}
+
+    empty = await shared.post("/api/leads", headers=headers)
+    archived = await shared.put(f"/api/leads/{lead['id']}/archive", content=b"\x1f\x8b", headers=headers)
+
+    assert (empty.status_code, archived.status_code) == (422, 200)

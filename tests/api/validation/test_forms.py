@@ -59,7 +59,9 @@ async def test_names_are_decoded_as_well(shared: Api) -> None:
     [
         ("tags[]=a&tags[]=b", ["a", "b"]),
         ("tags=a&tags=b", ["a", "b"]),
-        ("tags[]=a&tags=b", ["a", "b"]),
+        ("tags[0]=a&tags[1]=b", ["a", "b"]),
+        ("tags%5B1%5D=b&tags%5B0%5D=a", ["a", "b"]),
+        ("tags[5]=", []),
         ("tags%5B%5D=a&tags%5B%5D=b", ["a", "b"]),
         ("tags[]=a", ["a"]),
         ("tags=a", ["a"]),
@@ -194,3 +196,41 @@ async def test_nul_and_other_control_characters_are_refused_in_forms_too(shared:
 
     text = "The {} field contains characters that are not allowed."
     assert errors(answer) == {"lead_title": [text.format("lead title")], "lead_source": [text.format("lead source")]}
+
+
+async def test_everywhere_arrays_may_have_indexes(shared: Api) -> None:
+    lead = await shared.lead()
+    items = [
+        (await form(shared, f"checklistresource_type=lead&checklistresource_id={lead['id']}&checklist_text={n}",
+                    "/api/checklists")).json()["data"]["id"]
+        for n in range(2)
+    ]  # fmt: skip
+    field = "name=indexed&title=Colour&datatype=dropdown&options[1]=green&options[0]=blue"
+
+    answers = [
+        await form(shared, "assigned[0]=1", f"/api/leads/{lead['id']}/assigned", "PUT"),
+        await form(
+            shared, f"checklist_ids[3]={items[0]}&checklist_ids[1]={items[1]}", "/api/checklists/positions", "PUT"
+        ),
+        made := await form(shared, field, "/api/custom-fields"),
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 201]
+    assert made.json()["data"]["options"] == ["blue", "green"]
+    await shared.delete(f"/api/custom-fields/{made.json()['data']['id']}")
+
+
+async def test_a_bad_item_is_keyed_by_its_place(shared: Api) -> None:
+    lead = await shared.lead()
+
+    answer = await form(shared, "assigned[7]=1&assigned[9]=x", f"/api/leads/{lead['id']}/assigned", "PUT")
+
+    assert errors(answer) == {"assigned.1": ["The assigned.1 field must be an integer."]}
+
+
+async def test_an_array_written_in_two_ways_is_refused(shared: Api) -> None:
+    lead = await shared.lead()
+
+    answer = await form(shared, "tags[]=a&tags[0]=b", f"/api/leads/{lead['id']}/tags", "PUT")
+
+    assert errors(answer) == {"tags": ["The tags field must not be written in more than one way."]}

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.endpoints import ENDPOINTS
+from tests.api.endpoints import ENDPOINTS, FORM
 from tests.client import Api, errors
 
 NOT_RECOGNISED = "The {} field is not recognised."
@@ -157,3 +157,33 @@ async def test_a_query_of_very_many_parameters_is_refused_in_the_envelope(shared
 
     assert answer.status_code in {400, 422}
     assert answer.json()["message"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("_", "The _ field is not recognised."),
+        ("__", "The __ field is not recognised."),
+        ("1_2", "The 1_2 field is not recognised."),
+        ("a_b", "The a b field is not recognised."),
+        ("é_", "The é  field is not recognised."),
+    ],
+)
+async def test_a_name_without_letters_is_told_as_it_is(shared: Api, name: str, text: str) -> None:
+    assert errors(await shared.get("/api/leads", **{name: "1"})) == {name: [text]}
+
+
+async def test_a_name_that_somebody_made_up_is_told_in_its_first_100_characters(shared: Api) -> None:
+    long = "n" * 900_000
+    sent = [
+        await shared.post("/api/leads", content=long.encode(), headers={"Content-Type": FORM}),
+        await shared.post("/api/leads", {long: "secret"}),
+        await shared.get("/api/leads", **{long[:5000]: "secret"}),
+        await shared.call("GET", f"/api/leads?{long[:2000]}=secret&{long[:2000]}=secret"),
+    ]
+
+    for answer in sent:
+        assert answer.status_code == 422
+        assert len(answer.content) < 2000
+        assert long[:100] in errors(answer)
+        assert "secret" not in answer.text

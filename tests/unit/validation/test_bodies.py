@@ -17,7 +17,9 @@ RULES = {
 
 
 def test_json_numbers_keep_what_was_written() -> None:
-    members = read_body(b'{"a": 2.675, "b": 3, "c": 3.0, "d": 1e400, "e": 18446744073709551616, "f": true}', JSON, {})
+    members = read_body(
+        b'{"a": 2.675, "b": 3, "c": 3.0, "d": 1e400, "e": 18446744073709551616, "f": true}', JSON, "", {}, {}
+    )
 
     assert members["a"] == Decimal("2.675")
     assert (type(members["b"]), type(members["c"]), type(members["f"])) == (int, Decimal, bool)
@@ -35,7 +37,15 @@ def test_json_numbers_keep_what_was_written() -> None:
         ("title[]=a", {"title": ["a"]}),
         ("tags=a", {"tags": ["a"]}),
         ("tags[]=a&tags[]=b", {"tags": ["a", "b"]}),
-        ("tags=a&tags[]=b", {"tags": ["a", "b"]}),
+        ("tags[0]=a&tags[1]=b", {"tags": ["a", "b"]}),
+        ("tags[7]=b&tags[2]=a&tags[999999]=c", {"tags": ["a", "b", "c"]}),
+        ("tags[10]=b&tags[9]=a", {"tags": ["a", "b"]}),
+        ("tags[3]=", {"tags": []}),
+        ("tags[0]=&tags[1]=", {"tags": ["", ""]}),
+        ("tags[00]=a&tags[1000000]=b", {"tags[00]": "a", "tags[1000000]": "b"}),
+        ("tags[a]=a&tags[-1]=b&tags[", {"tags[a]": "a", "tags[-1]": "b", "tags[": ""}),
+        ("title[0]=a", {"title": ["a"]}),
+        ("a[0][1]=b", {"a[0]": ["b"]}),
         ("tags[]=", {"tags": []}),
         ("tags[]=&tags[]=", {"tags": ["", ""]}),
         ("other=1&other=2", {"other": ["1", "2"]}),
@@ -47,18 +57,52 @@ def test_json_numbers_keep_what_was_written() -> None:
     ],
 )
 def test_forms(form: str, members: dict[str, Any]) -> None:
-    assert read_body(form.encode(), FORM, RULES) == members
+    assert read_body(form.encode(), FORM, "", RULES, {}) == members
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [
+        ("tags=a&tags[]=b", "The tags field must not be written in more than one way."),
+        ("tags[]=a&tags[0]=b", "The tags field must not be written in more than one way."),
+        ("tags[0]=a&tags=b", "The tags field must not be written in more than one way."),
+        ("tags[1]=a&tags[1]=b", "The tags field must not have an index more than once."),
+    ],
+)
+def test_an_array_is_written_in_one_way_and_has_each_index_once(form: str, text: str) -> None:
+    faults: Faults = {}
+
+    read_body(form.encode(), FORM, "", RULES, faults)
+
+    assert faults == {"tags": [text]}
+
+
+@pytest.mark.parametrize(
+    ("raw", "content_type", "members"),
+    [
+        (b'\xef\xbb\xbf{"title": "a"}', JSON, {"title": "a"}),
+        (b"\xef\xbb\xbftitle=a", FORM, {"title": "a"}),
+        (b"\xef\xbb\xbf", JSON, {}),
+    ],
+)
+def test_a_byte_order_mark_is_skipped(raw: bytes, content_type: str, members: dict[str, Any]) -> None:
+    assert read_body(raw, content_type, "", RULES, {}) == members
+
+
+def test_two_byte_order_marks_are_one_too_many() -> None:
+    with pytest.raises(BadRequest):
+        read_body(b'\xef\xbb\xbf\xef\xbb\xbf{"title": "a"}', JSON, "", RULES, {})
 
 
 @pytest.mark.parametrize("content_type", ["", JSON, FORM, "text/plain"])
 def test_no_bytes_are_an_empty_object(content_type: str) -> None:
-    assert read_body(b"", content_type, RULES) == {}
+    assert read_body(b"", content_type, "", RULES, {}) == {}
 
 
 @pytest.mark.parametrize("content_type", ["", "text/plain", "application/jsonp", "multipart/form-data"])
 def test_another_type_is_refused(content_type: str) -> None:
     with pytest.raises(UnsupportedMediaType):
-        read_body(b"{}", content_type, RULES)
+        read_body(b"{}", content_type, "", RULES, {})
 
 
 @pytest.mark.parametrize(
@@ -71,7 +115,7 @@ def test_another_type_is_refused(content_type: str) -> None:
 )  # fmt: skip
 def test_what_cannot_be_read_is_refused(raw: bytes, content_type: str) -> None:
     with pytest.raises(BadRequest):
-        read_body(raw, content_type, RULES)
+        read_body(raw, content_type, "", RULES, {})
 
 
 @pytest.mark.parametrize(("number", "refused"), [(MAX_FIELDS, False), (MAX_FIELDS + 1, True)])
@@ -82,9 +126,9 @@ def test_a_body_has_a_bounded_number_of_members(number: int, refused: bool) -> N
     for raw, content_type in ((json, JSON), (form, FORM)):
         if refused:
             with pytest.raises(BadRequest):
-                read_body(raw.encode(), content_type, RULES)
+                read_body(raw.encode(), content_type, "", RULES, {})
         else:
-            assert len(read_body(raw.encode(), content_type, RULES)) == number
+            assert len(read_body(raw.encode(), content_type, "", RULES, {})) == number
 
 
 @pytest.mark.parametrize(

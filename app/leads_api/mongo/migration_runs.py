@@ -1,0 +1,229 @@
+"""Walking through the collections to bring their documents up to date, while the service runs.
+
+How far a walk is stands in the collection `migrations`, so a killed one is gone on with. One process at a time walks
+through a collection, under a lease. That only saves work: each write finds its document only while it is what was read.
+Processes of earlier versions may serve beside it, so each walk is made again after an hour, and after a day.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from time import monotonic
+
+from bson import ObjectId
+from pymongo import ReturnDocument
+from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
+
+from leads_api.clock import now
+from leads_api.mongo.client import Database, Document, deadline
+from leads_api.mongo.migrations import Outcome, Step, Steps, bring_up_to_date, projection
+
+RECORDS = "migrations"
+BATCH = 500
+BATCH_SECONDS = 30.0
+LEASE = timedelta(seconds=60)
+"""Longer than a batch may take, and noted anew with each."""
+AGAIN = (timedelta(hours=1), timedelta(days=1))
+"""How long after its end a walk is made again, for what processes of earlier versions have written meanwhile."""
+REPORT_SECONDS = 5.0
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.01, 1.0
+_WAIT = 1.0
+_LOOK_SECONDS, _LOOK_SOON_SECONDS = 600.0, 30.0
+
+_log = logging.getLogger("leads.migrations")
+
+
+class LostLease(Exception):  # noqa: N818 - named as the failures are
+    """Another process has taken the walk over."""
+
+
+class MigrationRuns:
+    """The walks of one process."""
+
+    def __init__(self, database: Database, steps: Steps) -> None:
+        self._database = database
+        self._records = database[RECORDS]
+        self._steps = steps
+        self._owner = ObjectId()
+        self._warned = False
+
+    async def note_if_new(self) -> None:
+        """Note of a database without documents that all is up to date, before any is written."""
+        if await self._records.find_one({}, {"_id": 1}) is not None:
+            return
+        for name in self._steps:
+            if await self._database[name].find_one({}, {"_id": 1}) is not None:
+                return
+        moment, often = now(), len(AGAIN) + 1
+        new = [
+            _record(name, steps[-1].version) | {"started": moment, "finished": moment, "walks": often}
+            for name, steps in self._steps.items()
+        ]
+        with suppress(BulkWriteError):  # another process was faster
+            await self._records.insert_many(new, ordered=False)
+
+    async def keep(self) -> None:
+        """Do what is due, and look again from time to time, until cancelled."""
+        while True:
+            try:
+                pause = _LOOK_SECONDS if await self.run_due() else _LOOK_SOON_SECONDS
+            except PyMongoError as error:
+                _log.warning("bringing documents up to date was cut off, and goes on later: %s", type(error).__name__)
+                pause = _LOOK_SOON_SECONDS
+            except Exception:  # noqa: BLE001 - it is logged whole, and no reason to end the service
+                _log.exception("bringing documents up to date failed")
+                pause = _LOOK_SECONDS
+            await asyncio.sleep(pause)
+
+    async def run_due(self) -> bool:
+        """Make the walks that are due. Tell whether all are finished; another process may be at one."""
+        with deadline(BATCH_SECONDS):
+            records = {record["_id"]: record async for record in self._records.find()}
+        self._warn_if_later(records)
+        finished = True
+        for name, steps in self._steps.items():
+            record = records.get(name)
+            if record is not None and not _due(record, steps):
+                continue
+            async with self._leased(name) as leased:
+                if leased is None or (_due(leased, steps) and await self._walk(name, leased) is None):
+                    finished = False
+        return finished
+
+    async def run_all(self) -> dict[str, Outcome]:
+        """Look at every document of every collection now, and return what was done.
+
+        A walk that was cut off is gone on with, and then made again: old processes may have written behind it.
+        """
+        with deadline(BATCH_SECONDS):
+            self._warn_if_later({record["_id"]: record async for record in self._records.find()})
+        return {name: await self._run(name) for name in self._steps}
+
+    async def _run(self, name: str) -> Outcome:
+        changed = failed = 0
+        while True:
+            async with self._leased(name) as record:
+                if record is not None:
+                    if record["version"] > self._steps[name][-1].version:
+                        return Outcome(changed, failed)
+                    whole = record["last"] is None or record["finished"] is not None
+                    outcome = await self._walk(name, record)
+                    if outcome is not None:
+                        changed, failed = changed + outcome.changed, outcome.failed
+                        if whole:
+                            return Outcome(changed, failed)
+                        continue
+            _log.info("%s: another process is at it; waiting", name)
+            await asyncio.sleep(_WAIT)
+
+    @asynccontextmanager
+    async def _leased(self, name: str) -> AsyncIterator[Document | None]:
+        """Hold the lease of a collection; None if another process does."""
+        moment = now()
+        with deadline(BATCH_SECONDS):
+            with suppress(DuplicateKeyError):
+                await self._records.update_one(
+                    {"_id": name}, {"$setOnInsert": _record(name, self._steps[name][-1].version)}, upsert=True
+                )
+            record: Document | None = await self._records.find_one_and_update(
+                {"_id": name, "$or": [{"lease": None}, {"lease.until": {"$lt": moment}}]},
+                {"$set": {"lease": self._lease()}},
+                return_document=ReturnDocument.AFTER,
+            )
+        try:
+            yield record
+        finally:
+            with suppress(PyMongoError), deadline(_WAIT):
+                await self._records.update_one({"_id": name, "lease.owner": self._owner}, {"$set": {"lease": None}})
+
+    async def _walk(self, name: str, record: Document) -> Outcome | None:
+        """Look at all documents behind the last one that was; None if another process has taken over."""
+        steps = self._steps[name]
+        version = steps[-1].version
+        last, seen = record["last"], record["seen"]
+        changed = failed = 0
+        began = told = monotonic()
+        try:
+            if record["started"] is None or record["finished"] is not None or record["version"] < version:
+                walks = record["walks"] if record["version"] == version else 0
+                last, seen = None, 0
+                await self._note(
+                    name, _record(name, version) | {"walks": walks, "started": now(), "lease": self._lease()}
+                )
+            elif last is not None:  # one that was cut off
+                _log.info("%s: going on behind %s", name, last)
+            while True:
+                batch_began = monotonic()
+                with deadline(BATCH_SECONDS):
+                    documents = await self._page(name, last)
+                    outcome = await bring_up_to_date(self._database[name], steps, documents)
+                    changed, failed, seen = changed + outcome.changed, failed + outcome.failed, seen + len(documents)
+                    if len(documents) < BATCH:
+                        break
+                    last = documents[-1]["_id"]
+                    await self._note(name, {"last": last, "seen": seen, "lease": self._lease()}, outcome.changed)
+                    if monotonic() - told >= REPORT_SECONDS:
+                        told = monotonic()
+                        about = await self._database[name].estimated_document_count()
+                        rate = (seen - record["seen"]) / (told - began)
+                        _log.info(
+                            "%s to version %s: %s of about %s documents, %.0f/s", name, version, seen, about, rate
+                        )
+                # As long as the batch took: whatever else the database has to do gets half of its time.
+                await asyncio.sleep(min(max(monotonic() - batch_began, _SHORTEST_PAUSE), _LONGEST_PAUSE))
+            with deadline(BATCH_SECONDS):
+                done = {"last": None, "seen": seen, "finished": now()}
+                await self._note(name, done, outcome.changed, walks=1)
+        except LostLease:
+            return None
+        if changed:
+            _log.info("%s: brought %s of %s documents to version %s", name, changed, seen, version)
+        return Outcome(changed, failed)
+
+    async def _page(self, name: str, last: object) -> list[Document]:
+        wanted = {} if last is None else {"_id": {"$gt": last}}
+        found = self._database[name].find(wanted, projection(self._steps[name])).sort("_id", 1).limit(BATCH)
+        return [document async for document in found]
+
+    async def _note(self, name: str, values: Document, changed: int = 0, walks: int = 0) -> None:
+        fields = {field: value for field, value in values.items() if field != "_id"}
+        result = await self._records.update_one(
+            {"_id": name, "lease.owner": self._owner},
+            {"$set": fields} | ({"$inc": {"changed": changed, "walks": walks}} if "changed" not in fields else {}),
+        )
+        if result.matched_count == 0:
+            raise LostLease
+
+    def _lease(self) -> Document:
+        return {"owner": self._owner, "until": now() + LEASE}
+
+    def _warn_if_later(self, records: dict[str, Document]) -> None:
+        later = [
+            name
+            for name, record in records.items()
+            if name not in self._steps or record["version"] > self._steps[name][-1].version
+        ]
+        if later and not self._warned:
+            self._warned = True
+            _log.warning(
+                "the database is one of a later release (%s): what that has brought up to date stays as it is",
+                ", ".join(sorted(later)),
+            )
+
+
+def _record(name: str, version: int) -> Document:
+    return {
+        "_id": name, "version": version, "last": None, "seen": 0, "changed": 0, "started": None, "finished": None,
+        "walks": 0, "lease": None,
+    }  # fmt: skip
+
+
+def _due(record: Document, steps: Sequence[Step]) -> bool:
+    version, walks = record["version"], record["walks"]
+    if version > steps[-1].version:
+        return False
+    if version < steps[-1].version or record["finished"] is None:
+        return True
+    return bool(walks <= len(AGAIN) and now() - record["finished"] >= AGAIN[walks - 1])

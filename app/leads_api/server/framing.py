@@ -1,0 +1,211 @@
+"""Where a request ends: HTTP/1.1 framing, decided here and nowhere else (RFC 9112).
+
+What a gateway takes for one request must be one request here, or a caller can hide a second one in the first. So this
+is strict: it cuts the bytes of a connection into heads and bodies, refuses whatever could be read in two ways, and
+hands the parser of the server nothing but what it has understood. Offers to change the protocol, extensions of chunks
+and trailer fields are left out on the way.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+
+MAX_TARGET = 8 * 1024
+"""Bytes of a request's target."""
+MAX_HEAD = 32 * 1024
+"""Bytes of a request line and all header fields, and of trailer fields."""
+_MAX_LINE = 1024
+"""Bytes of the line in front of a chunk."""
+_MAX_BLANK = 16
+"""Bytes of empty lines before a request (RFC 9112, 2.2)."""
+_MAX_DIGITS = 18
+
+_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_FIELD = rb"(?:" + _TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n)"
+_REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([^\x00-\x20\x7f]+) HTTP/([0-9])\.([0-9])\r\n")
+_FIELDS = re.compile(_FIELD + rb"*")
+_HOST = re.compile(rb"^host:[ \t]*([^\r\n]*?)[ \t]*\r\n", re.IGNORECASE | re.MULTILINE)
+_HOST_VALUE = re.compile(rb"(?:[A-Za-z0-9._~%!$&'()*+,;=-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
+_BODY = re.compile(rb"^(content-length|transfer-encoding):[ \t]*([^\r\n]*?)[ \t]*\r\n", re.IGNORECASE | re.MULTILINE)
+_OFFER = re.compile(rb"^(?:upgrade|http2-settings):[^\r\n]*\r\n", re.IGNORECASE | re.MULTILINE)
+_CONNECTION = re.compile(rb"^(connection:)([^\r\n]*)(\r\n)", re.IGNORECASE | re.MULTILINE)
+_EXPECT = re.compile(rb"^expect:[^\r\n]*\r\n", re.IGNORECASE | re.MULTILINE)
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
+_BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
+_PARSED_METHODS = {b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"}
+
+
+class Refused(Exception):  # noqa: N818 - named as the failures are
+    """What was sent cannot be read as requests; nothing behind it can be, either."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+class Framing:
+    """Cuts the bytes of one connection into pieces for a parser."""
+
+    def __init__(self) -> None:
+        self.method = ""
+        """The method of the last head. The parser may be told of another one, which it knows."""
+        self._held = b""
+        self._left = 0
+        self._trailer = 0
+        self._step: Callable[[bytes], tuple[bytes | None, bytes]] = self._head
+
+    @property
+    def in_head(self) -> bool:
+        """Tell whether a head has begun to arrive and is not whole."""
+        return self._step == self._head and self._held != b""
+
+    @property
+    def in_body(self) -> bool:
+        """Tell whether a body is not whole."""
+        return self._step != self._head
+
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        """Return what the parser may be given of what has arrived, a piece at a time. Raises Refused."""
+        if self._held:
+            data, self._held = self._held + data, b""
+        while data:
+            piece, data = self._step(data)
+            if piece is None:
+                self._held = data
+                return
+            if piece:
+                yield piece
+
+    def _head(self, data: bytes) -> tuple[bytes | None, bytes]:
+        begin = 0
+        while data.startswith(b"\r\n", begin) and begin < _MAX_BLANK:
+            begin += 2
+        end = data.find(b"\r\n\r\n", begin, begin + MAX_HEAD)
+        if end < 0:
+            self._refuse_long(data[begin:])
+            return None, data
+        return self._checked(data[begin : end + 4]), data[end + 4 :]
+
+    def _refuse_long(self, data: bytes) -> None:
+        if len(data) < MAX_TARGET:
+            return
+        line = data.find(b"\r\n")
+        if line < 0 or line > MAX_TARGET + 100:
+            raise Refused(414, f"The request target must not be longer than {MAX_TARGET} bytes.")
+        if len(data) >= MAX_HEAD:
+            raise Refused(431, f"The request line and headers must not be larger than {MAX_HEAD} bytes.")
+
+    def _checked(self, head: bytes) -> bytes:
+        """Return a head as the parser is to see it."""
+        if (line := _REQUEST_LINE.match(head)) is None:
+            self._refuse_long(head)
+            raise Refused(400, "The request line could not be read.")
+        method, target, major, minor = line.groups()
+        if major != b"1" or minor not in {b"0", b"1"}:
+            raise Refused(505, "Only HTTP/1.1 and HTTP/1.0 are understood.")
+        if len(target) > MAX_TARGET:
+            raise Refused(414, f"The request target must not be longer than {MAX_TARGET} bytes.")
+        fields = head[line.end() : -2]
+        if _FIELDS.fullmatch(fields) is None:
+            raise Refused(400, "A header of the request could not be read.")
+        old = minor == b"0"
+        hosts = _HOST.findall(fields)
+        if len(hosts) > 1 or (not hosts and not old) or not all(map(_HOST_VALUE.fullmatch, hosts)):
+            raise Refused(400, "The request must have one valid Host header.")
+        self._begin_body(_BODY.findall(fields), old=old)
+        self.method = method.decode()
+        plain = fields
+        lower = fields.lower()
+        if b"upgrade" in lower or b"http2-settings" in lower:
+            plain = _CONNECTION.sub(_without_offer, _OFFER.sub(b"", plain))
+        if old and b"expect" in lower:  # nobody waits for a 100 there (RFC 9110, 10.1.1)
+            plain = _EXPECT.sub(b"", plain)
+        known = method if method in _PARSED_METHODS else b"POST"
+        path = target if target.isascii() else _BEYOND_ASCII.sub(_percent_encoded, target)
+        if method == b"CONNECT":  # its target is no path; there is nothing here to connect to
+            path = b"/"
+        if plain is fields and known is method and path is target:
+            return head
+        return b"%b %b HTTP/1.%b\r\n%b\r\n" % (known, path, minor, plain)
+
+    def _begin_body(self, found: list[tuple[bytes, bytes]], *, old: bool) -> None:
+        if not found:
+            return
+        ((name, value), *more) = found
+        if more:  # two of them, or both: two readers could read two bodies
+            raise Refused(400, "The request must tell the length of its body once, and in one way.")
+        if name.lower() == b"transfer-encoding":
+            if value.lower() != b"chunked":
+                raise Refused(501, "The only transfer coding that is understood is chunked.")
+            if old:
+                raise Refused(400, "A request in HTTP/1.0 has no transfer coding.")
+            self._step = self._chunk_line
+            return
+        if not value.isdigit() or len(value) > _MAX_DIGITS:
+            raise Refused(400, "The Content-Length of the request could not be read.")
+        if left := int(value):
+            self._left = left
+            self._step = self._sized
+
+    def _sized(self, data: bytes) -> tuple[bytes | None, bytes]:
+        piece, rest = data[: self._left], data[self._left :]
+        self._left -= len(piece)
+        if self._left == 0:
+            self._step = self._head
+        return piece, rest
+
+    def _chunk_line(self, data: bytes) -> tuple[bytes | None, bytes]:
+        end = data.find(b"\r\n", 0, _MAX_LINE)
+        if end < 0:
+            if len(data) >= _MAX_LINE or (b"\n" in data):
+                raise Refused(400, "A chunk of the request body could not be read.")
+            return None, data
+        if (line := _CHUNK.fullmatch(data[:end])) is None:
+            raise Refused(400, "A chunk of the request body could not be read.")
+        self._left = int(line[1], 16)
+        if self._left == 0:
+            self._trailer = 0
+            self._step = self._trailers
+            return b"", data[end + 2 :]
+        self._step = self._chunk
+        return b"%x\r\n" % self._left, data[end + 2 :]
+
+    def _chunk(self, data: bytes) -> tuple[bytes | None, bytes]:
+        piece, rest = data[: self._left], data[self._left :]
+        self._left -= len(piece)
+        if self._left == 0:
+            self._step = self._chunk_end
+        return piece, rest
+
+    def _chunk_end(self, data: bytes) -> tuple[bytes | None, bytes]:
+        if not data.startswith(b"\r\n"):
+            if data == b"\r":
+                return None, data
+            raise Refused(400, "A chunk of the request body could not be read.")
+        self._step = self._chunk_line
+        return b"\r\n", data[2:]
+
+    def _trailers(self, data: bytes) -> tuple[bytes | None, bytes]:
+        end = data.find(b"\r\n")
+        if end == 0:
+            self._step = self._head
+            return b"0\r\n\r\n", data[2:]
+        if len(data) + self._trailer > MAX_HEAD and (end < 0 or end + self._trailer > MAX_HEAD):
+            raise Refused(431, f"The trailer fields must not be larger than {MAX_HEAD} bytes.")
+        if end < 0:
+            return None, data
+        if _FIELDS.fullmatch(data[: end + 2]) is None:
+            raise Refused(400, "A trailer field of the request could not be read.")
+        self._trailer += end + 2
+        return b"", data[end + 2 :]
+
+
+def _without_offer(field: re.Match[bytes]) -> bytes:
+    """Return a `Connection` field without the options that announce an offer."""
+    options = [option.strip() for option in field[2].split(b",")]
+    kept = [option for option in options if option.lower() not in {b"upgrade", b"http2-settings"}]
+    return b"%b %b%b" % (field[1], b", ".join(kept), field[3])
+
+
+def _percent_encoded(sign: re.Match[bytes]) -> bytes:
+    return b"%%%02X" % sign[0][0]
