@@ -28,7 +28,7 @@ class LeadStatus(Struct, frozen=True, gc=False):
     title: str
     color: str
     position: int
-    is_system: Annotated[bool, Meta(description="The service relies on it: it cannot be deleted.")]
+    is_system: Annotated[bool, Meta(description="Required by the service: it cannot be deleted.")]
 
 
 class Category(Struct, frozen=True, gc=False):
@@ -55,12 +55,14 @@ class CustomField(Struct, frozen=True, gc=False):
     """A field that leads have besides their own."""
 
     id: int
-    name: Annotated[str, Meta(description="What it is called in requests and in a lead's `custom_fields`.")]
+    name: Annotated[str, Meta(description="Name of the field in requests and in `custom_fields` of a lead.")]
     title: str
     type: Literal["leads"]
     datatype: Datatype
-    options: Annotated[list[str], Meta(description="What a dropdown offers.")]
-    is_required: Annotated[bool, Meta(description="Must be supplied if it is enabled and on the standard form.")]
+    options: Annotated[list[str], Meta(description="Options of a dropdown.")]
+    is_required: Annotated[
+        bool, Meta(description="Required in requests if the field is enabled and on the standard form.")
+    ]
     is_enabled: bool
     on_standard_form: bool
     position: int

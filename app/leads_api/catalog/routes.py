@@ -45,7 +45,7 @@ class StatusController(Controller):
     path = "/lead-statuses"
     tags = ("Lead statuses",)
 
-    @get(summary="List lead statuses", description="In the order of their positions.")
+    @get(summary="List lead statuses", description="Ordered by position.")
     async def index(self, params: Query[Paging], statuses: Statuses) -> Page[LeadStatus]:
         found, total = await statuses.page(params)
         return Page(found, params.meta(total), "Lead statuses retrieved successfully.")
@@ -62,7 +62,9 @@ class StatusController(Controller):
     @patch(
         "/{record_id:int}",
         summary="Change a lead status",
-        description="Any of the fields. A new title shows in every lead at once, in other processes within 2 seconds.",
+        description=(
+            "Send any of the fields. Every lead shows a new title at once, in other processes within 2 seconds."
+        ),
         responses=failures(RecordNotFound(STATUSES)),
     )
     async def change(
@@ -73,7 +75,7 @@ class StatusController(Controller):
     @delete(
         "/{record_id:int}",
         summary="Delete a lead status",
-        description="One of the system, or one that a lead has, cannot be deleted: 409.",
+        description="A system status, or a status that a lead has, cannot be deleted: 409.",
         status_code=200,
         responses=failures(RecordNotFound(STATUSES), Conflict(STATUS_IN_USE)),
     )
@@ -88,7 +90,7 @@ class CategoryController(Controller):
     path = "/categories"
     tags = ("Categories",)
 
-    @get(summary="List categories", description="In the order of their ids.")
+    @get(summary="List categories", description="Ordered by id.")
     async def index(self, params: Query[CategoryQuery], categories: Categories) -> Page[Category]:
         found, total = await categories.page(params, {"type": params.type} if params.type else None)
         return Page(found, params.meta(total), "Categories retrieved successfully.")
@@ -105,7 +107,7 @@ class CategoryController(Controller):
     @patch(
         "/{record_id:int}",
         summary="Rename a category",
-        description="The new name shows in every lead at once, in other processes within 2 seconds.",
+        description="Every lead shows the new name at once, in other processes within 2 seconds.",
         responses=failures(RecordNotFound(CATEGORIES)),
     )
     async def change(
@@ -116,7 +118,7 @@ class CategoryController(Controller):
     @delete(
         "/{record_id:int}",
         summary="Delete a category",
-        description="A default one, or one that a lead or client has, cannot be deleted: 409.",
+        description="A default category, or a category that a lead or client has, cannot be deleted: 409.",
         status_code=200,
         responses=failures(RecordNotFound(CATEGORIES), Conflict(CATEGORY_IN_USE)),
     )
@@ -131,12 +133,12 @@ class TeamController(Controller):
     path = "/team"
     tags = ("Team",)
 
-    @get(summary="List team members", description="In the order of their ids.")
+    @get(summary="List team members", description="Ordered by id.")
     async def index(self, params: Query[Paging], team: Team) -> Page[TeamMember]:
         found, total = await team.page(params)
         return Page(found, params.meta(total), "Team members retrieved successfully.")
 
-    @post(summary="Add a team member", description="The e-mail must not belong to any user, team or client.")
+    @post(summary="Add a team member", description="The e-mail must not belong to a team user or client.")
     async def create(self, payload: Body[MemberInput], team: Team) -> Response[Answer[TeamMember]]:
         member = await team.create(asdict(payload))
         return created(member, "Team member created successfully.", f"/api/team/{member.id}")
@@ -149,8 +151,8 @@ class TeamController(Controller):
         "/{record_id:int}",
         summary="Change a team member",
         description=(
-            "Any of the fields. A new name shows in every lead at once, in other processes within 2 seconds."
-            " The API keys of a suspended one answer 401."
+            "Send any of the fields. Every lead shows a new name at once, in other processes within 2 seconds."
+            " Requests with an API key of a suspended member get 401."
         ),
         responses=failures(RecordNotFound(TEAM)),
     )
@@ -163,8 +165,8 @@ class TeamController(Controller):
         "/{record_id:int}",
         summary="Delete a team member",
         description=(
-            "Takes them from every lead, which counts as a change of each; their comments keep their name."
-            " Their API keys answer 401. Member 1 cannot be deleted: 409."
+            "Removes the member from the assignees of every lead, which counts as a change of each lead. Comments keep"
+            " the name. Requests with an API key of the member get 401. Member 1 cannot be deleted: 409."
         ),
         status_code=200,
         responses=failures(RecordNotFound(TEAM), Conflict(FIRST_MEMBER)),
@@ -180,12 +182,15 @@ class CustomFieldController(Controller):
     path = "/custom-fields"
     tags = ("Custom fields",)
 
-    @get(summary="List custom fields", description="In the order of their positions.")
+    @get(summary="List custom fields", description="Ordered by position.")
     async def index(self, params: Query[Paging], custom_fields: CustomFields) -> Page[CustomField]:
         found, total = await custom_fields.page(params)
         return Page(found, params.meta(total), "Custom fields retrieved successfully.")
 
-    @post(summary="Create a custom field", description="From now on, every lead has it; null until it is set.")
+    @post(
+        summary="Create a custom field",
+        description="Every lead has the field from now on; it is null until you set it.",
+    )
     async def create(
         self, payload: Body[CustomFieldInput], custom_fields: CustomFields
     ) -> Response[Answer[CustomField]]:
@@ -200,8 +205,8 @@ class CustomFieldController(Controller):
         "/{record_id:int}",
         summary="Change a custom field",
         description=(
-            "Any of the fields. A disabled field is hidden from leads and keeps its values;"
-            " an option that is taken away stays where it was chosen."
+            "Send any of the fields. Leads do not show a disabled field, but keep its values."
+            " A lead keeps an option that you remove, if it has been chosen there."
         ),
         responses=failures(RecordNotFound(CUSTOM_FIELDS)),
     )
@@ -220,7 +225,7 @@ class CustomFieldController(Controller):
     @delete(
         "/{record_id:int}",
         summary="Delete a custom field",
-        description="Takes its values with it, from every lead.",
+        description="Deletes the values of the field in every lead, too.",
         status_code=200,
         responses=failures(RecordNotFound(CUSTOM_FIELDS)),
     )

@@ -11,12 +11,12 @@ from leads_api.validation.inputs import Consistent
 from leads_api.validation.paging import Paging
 from leads_api.validation.values import REQUIRED, TAKEN, pattern
 
-Position = Annotated[int, Meta(ge=0, le=1_000_000_000, description="Place in the default order; default last.")]
+Position = Annotated[int, Meta(ge=0, le=1_000_000_000, description="Place in the default order. Default: last.")]
 _NAME = r"[a-z][a-z0-9_]{0,63}"
 FieldName = Annotated[
     str,
     Meta(
-        description="Not the name of a field that leads have already.",
+        description="Must not be the name of an existing field of leads.",
         extra={"convert": pattern(_NAME, 64), "reference": "custom_field_name", "refusal": TAKEN},
         extra_json_schema={"pattern": f"^{_NAME}$", "maxLength": 64},
     ),
@@ -65,7 +65,7 @@ class CustomFieldChanges(Struct, frozen=True, kw_only=True):
     title: Annotated[str, Meta(max_length=200)]
     options: Annotated[
         list[Annotated[str, Meta(max_length=150)]],
-        Meta(max_length=100, description="What a dropdown offers; required for one, and only for one."),
+        Meta(max_length=100, description="Options of a dropdown. Required for a dropdown only."),
     ] = []
     is_required: bool = False
     is_enabled: bool = True

@@ -45,7 +45,7 @@ class Progress(Struct, frozen=True, gc=False):
 
     total: int
     completed: int
-    percentage: Annotated[int, Meta(ge=0, le=100, description="Rounded half-up; 0 of an empty checklist.")]
+    percentage: Annotated[int, Meta(ge=0, le=100, description="Rounded half up; 0 for an empty checklist.")]
 
 
 class ChecklistMeta(PageMeta, frozen=True, gc=False):
@@ -94,7 +94,7 @@ class Positions(Struct, frozen=True):
 
     checklist_ids: Annotated[
         list[Id],
-        Meta(min_length=1, max_length=1000, description="Exactly the ids of one lead's items, in their new order."),
+        Meta(min_length=1, max_length=1000, description="All item ids of one lead, and no others, in their new order."),
     ]
 
 

@@ -34,7 +34,7 @@ class ChecklistController(Controller):
 
     @get(
         summary="List a lead's checklist",
-        description="By position. `progress` is of the whole checklist. An unknown lead has an empty one.",
+        description="Ordered by position. `progress` is for the whole checklist. An unknown lead has an empty one.",
     )
     async def index(self, params: Query[ChecklistQuery], checklists: Checklists) -> ChecklistPage:
         items, total, completed = await checklists.page(params.resource_id, params)
@@ -44,14 +44,14 @@ class ChecklistController(Controller):
         )
         return ChecklistPage(items, meta, "Checklists retrieved successfully.")
 
-    @post(summary="Add a checklist item", description="Behind the others.")
+    @post(summary="Add a checklist item", description="At the end of the checklist.")
     async def create(
         self, payload: Body[ItemInput], checklists: Checklists, user: User
     ) -> Response[Answer[ChecklistItem]]:
         item = await checklists.create(payload.checklistresource_id, payload.checklist_text, user)
         return created(item, "Checklist created successfully.", f"/api/checklists/{item.id}")
 
-    @put("/positions", summary="Order a checklist", description="`data` is the items in their new order.")
+    @put("/positions", summary="Reorder a checklist", description="`data` has the items in their new order.")
     async def reorder(self, payload: Body[Positions], checklists: Checklists) -> Listing[ChecklistItem]:
         items = await checklists.reorder(payload.checklist_ids)
         return Listing(data=items, message="Checklist positions updated successfully.")

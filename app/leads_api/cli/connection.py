@@ -54,8 +54,8 @@ def _uri(settings: Settings) -> Iterator[str]:
     folder = settings.data_dir.resolve()
     if not has_data(folder):
         raise Refused(
-            f"there is no database in {folder}. Run this where `leads serve` was started, or set LEADS_DATA_DIR or"
-            " LEADS_MONGODB_URI."
+            f"there is no database in {folder}. Run this in the folder where `leads serve` was started, or"
+            " set LEADS_DATA_DIR or LEADS_MONGODB_URI."
         )
     sys.stderr.write(f"Database: the embedded one in {folder}\n")
     with attached(folder) as uri:

@@ -15,9 +15,9 @@ from leads_api.setup import STEPS, set_up
 
 def add_to(commands: Any) -> None:
     """Declare the commands."""
-    seed = commands.add_parser("seed", help="write indexes and the shipped settings, as every start does")
+    seed = commands.add_parser("seed", help="create the indexes and the shipped settings, as every start does")
     seed.set_defaults(run=_set_up)
-    indexes = commands.add_parser("indexes", help="create the indexes that are missing, and list all")
+    indexes = commands.add_parser("indexes", help="create missing indexes and list all indexes")
     indexes.set_defaults(run=_indexes)
     migrate = commands.add_parser(
         "migrate",

@@ -20,17 +20,21 @@ def add_to(commands: Any) -> None:
     group = commands.add_parser("keys", help="manage API keys")
     group.set_defaults(help=group.print_help)
     keys = group.add_subparsers(metavar="ACTION")
-    create = keys.add_parser("create", help="make a key, and show it once")
+    create = keys.add_parser("create", help="create a key and print it once")
     create.add_argument("--name", required=True, help="what the key is for")
     create.add_argument(
-        "--user", type=arguments.positive, default=1, metavar="ID", help="team user whose key it is (default: 1)"
+        "--user",
+        type=arguments.positive,
+        default=1,
+        metavar="ID",
+        help="team user that the key belongs to (default: 1)",
     )
     create.add_argument(
-        "--expires", type=arguments.date, metavar="DATE", help="first day (UTC) on which it is not valid any more"
+        "--expires", type=arguments.date, metavar="DATE", help="first day (UTC) on which the key is no longer valid"
     )
     create.set_defaults(run=_create)
     keys.add_parser("list", help="list all keys").set_defaults(run=_list)
-    revoke = keys.add_parser("revoke", help="make a key invalid")
+    revoke = keys.add_parser("revoke", help="revoke a key")
     revoke.add_argument("id", type=arguments.positive, metavar="ID", help="id of the key")
     revoke.set_defaults(run=_revoke)
 
@@ -43,7 +47,7 @@ def _create(settings: Settings, options: argparse.Namespace) -> None:
         return await keys.create(options.name, user=options.user, expires=options.expires)
 
     key, text = on_database(settings, work)
-    sys.stderr.write(f"Key {key.id} for {key.name}; it is shown only this once:\n")
+    sys.stderr.write(f"Key {key.id} for {key.name}. It is shown only once:\n")
     sys.stdout.write(f"{text}\n")
 
 
@@ -71,4 +75,4 @@ def _revoke(settings: Settings, options: argparse.Namespace) -> None:
 
     if not on_database(settings, work):
         raise Refused(f"there is no key {options.id}.")
-    sys.stdout.write(f"Key {options.id} is revoked; running services notice within {settings.cache_seconds:g} s.\n")
+    sys.stdout.write(f"Key {options.id} is revoked. Running services refuse it within {settings.cache_seconds:g} s.\n")

@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write("leads: the database is not set up. Start the service once, or run `leads seed`.\n")
         return 1
     except DatabaseError as error:
-        sys.stderr.write(f"leads: the database cannot be used: {type(error).__name__}. Is it running?\n")
+        sys.stderr.write(f"leads: the database cannot be used: {type(error).__name__}. Check that it is running.\n")
         return 1
     except KeyboardInterrupt:
         return 130
@@ -40,7 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="leads", description="The Leads API of a CRM as a microservice of its own.")
+    parser = argparse.ArgumentParser(
+        prog="leads", description="A standalone lead-management API: the leads part of a CRM as a service."
+    )
     parser.set_defaults(help=parser.print_help)
     commands = parser.add_subparsers(metavar="COMMAND")
     for group in (serve, keys, database, openapi):

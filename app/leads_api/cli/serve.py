@@ -32,14 +32,14 @@ def add_to(commands: Any) -> None:
     serve = commands.add_parser(
         "serve",
         help="serve the API",
-        description="Serve the API; with no LEADS_MONGODB_URI on an embedded server, which ends with it.",
+        description="Serve the API. Without LEADS_MONGODB_URI, it runs an embedded database server, too.",
         epilog=_environment_help(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
     serve.add_argument("--port", type=arguments.port, default=8000, help="port to listen on (default: 8000)")
     serve.add_argument(
-        "--workers", type=arguments.positive, default=1, help="processes that share the port (default: 1)"
+        "--workers", type=arguments.positive, default=1, help="number of processes that share the port (default: 1)"
     )
     serve.set_defaults(run=_serve)
 

@@ -17,8 +17,13 @@ from leads_api.validation.paging import Paging
 class ClientQuery(Paging, frozen=True, kw_only=True):
     """Filters of the list of clients."""
 
-    email: Annotated[Email, Meta(description="The owner's, exact, in any case.")] | None = None
-    search: Annotated[Words, Meta(description="Words in the company, the owner's name or e-mail.")] | None = None
+    email: Annotated[Email, Meta(description="The whole e-mail of the owner, in any case.")] | None = None
+    search: (
+        Annotated[
+            Words, Meta(description="Every word must occur in the company name, or in the name or e-mail of the owner.")
+        ]
+        | None
+    ) = None
 
 
 class ClientController(Controller):

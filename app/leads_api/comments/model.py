@@ -22,7 +22,7 @@ class Comment(Struct, frozen=True, gc=False):
 
     id: int
     text: str
-    creator: Annotated[NameShown, Meta(description="The user of the API key, by the present name.")]
+    creator: Annotated[NameShown, Meta(description="The team user of the API key, with the current name.")]
     dates: CommentDates
 
 

@@ -82,7 +82,7 @@ class InvalidBody(ErrorBody, frozen=True, gc=False):
 
     errors: Annotated[
         dict[str, Annotated[list[str], Meta(min_length=1)]],
-        Meta(description="Texts by field; an item of an array is keyed like `assigned.0`."),
+        Meta(description="Texts by field; the key of an array item is like `assigned.0`."),
     ]
 
 

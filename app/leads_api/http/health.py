@@ -70,7 +70,7 @@ async def about(version: Part[str], root_path: RootPath) -> About:
     return About(NAME, version, Links(**links))
 
 
-@get("/health/live", tags=["Service"], summary="Whether the process lives")
+@get("/health/live", tags=["Service"], summary="Check liveness")
 async def live() -> Health:
     """Answer, whatever the database does."""
     return Health("ok")
@@ -79,8 +79,8 @@ async def live() -> Health:
 @get(
     "/health/ready",
     tags=["Service"],
-    summary="Whether requests may be sent here",
-    description="503 while the database is away or the service is draining.",
+    summary="Check readiness",
+    description="503 while the database is unreachable or the service is shutting down.",
     responses=failures(Unavailable()),
 )
 async def ready(readiness: Part[Readiness]) -> Health:

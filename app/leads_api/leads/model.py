@@ -81,12 +81,12 @@ class Lead(Struct, frozen=True, gc=False):
     contact: Contact
     address: Address
     converted: Conversion
-    assigned: Annotated[list[NameShown], Meta(description="By first name, last name, id.")]
+    assigned: Annotated[list[NameShown], Meta(description="Ordered by first name, last name and id.")]
     tags: list[str]
     dates: Dates
     custom_fields: Annotated[dict[str, int | str | None], Meta(description="Every enabled custom field by its name.")]
     comments_count: int
-    version: Annotated[int, Meta(description="Counts the changes of the lead.")]
+    version: Annotated[int, Meta(description="Every change of the lead raises it.")]
 
 
 FIELDS = {

@@ -40,13 +40,13 @@ class LeadController(Controller):
     @get(
         summary="List leads",
         description=(
-            "Filters combine with AND. Archived leads are listed unless `active_state` says otherwise. Every sort ends"
-            " with the id, so that walking the pages meets each lead once; nulls sort lowest. `total` is exact up to"
+            "A lead must match all filters. The list includes archived leads unless you set `active_state`. The id"
+            " breaks ties of every sort, so each lead is on one page only; nulls sort lowest. `total` is exact up to"
             " 10 000; above that it may be up to 5 seconds old.\n\n"
-            "To read many leads, walk them: begin with `cursor=*`, go on with the `next_cursor` of each answer, until"
-            " that is null. A page costs the same however deep it is, and nothing is counted. Leads that stay as they"
-            " are during a walk are met exactly once; one that is created, or changed so that it moves in the list, may"
-            " be met or not, and with its new place a second time. A cursor does not expire."
+            "To read many leads, page by cursor: start with `cursor=*`, then pass `next_cursor` from each response"
+            " until it is null. A deep page costs the same as the first one, and nothing is counted. A lead that does"
+            " not change in the meantime is returned exactly once. A lead that is created, or that a change moves in"
+            " the list, may be returned or not, and at its new place a second time. A cursor does not expire."
         ),
     )
     async def index(self, params: Query[LeadQuery], leads: Leads) -> Page[Lead] | CursorPage[Lead]:
@@ -57,7 +57,7 @@ class LeadController(Controller):
         found, total = await leads.page(params)
         return Page(found, params.paging.meta(total), message)
 
-    @post(summary="Create a lead", description="Tags and assignees are set by their own endpoints.")
+    @post(summary="Create a lead", description="Set tags and assignees with their own endpoints.")
     async def create(self, payload: Body[LeadInput], leads: Leads, user: User) -> Response[Answer[Lead]]:
         lead = await leads.create(asdict(payload), user)
         return created(lead, "Lead created successfully.", f"/api/leads/{lead.id}")
@@ -70,8 +70,8 @@ class LeadController(Controller):
         "/{lead_id:int}",
         summary="Replace a lead",
         description=(
-            "An omitted optional field becomes null. Tags, assignees, comments, the archived and the converted state"
-            " stay as they are."
+            "An optional field that you omit becomes null. Tags, assignees, comments, and the archived and converted"
+            " states do not change."
         ),
         responses=failures(LeadNotFound()),
     )
@@ -81,7 +81,7 @@ class LeadController(Controller):
     @patch(
         "/{lead_id:int}",
         summary="Change a lead",
-        description="Any of the fields: an omitted one keeps its value, null clears it.",
+        description="Send any of the fields. A field that you omit keeps its value; null clears it.",
         responses=failures(LeadNotFound()),
     )
     async def change(
@@ -92,7 +92,7 @@ class LeadController(Controller):
     @delete(
         "/{lead_id:int}",
         summary="Delete a lead",
-        description="For good, with its comments, checklist items and files. A client made from it stays.",
+        description="Permanently, with its comments, checklist items and files. A client made from it stays.",
         status_code=200,
         responses=failures(LeadNotFound()),
     )
@@ -103,7 +103,7 @@ class LeadController(Controller):
     @put(
         "/{lead_id:int}/status",
         summary="Set a lead's status",
-        description='Setting "Converted" by hand does not convert.',
+        description='Setting the status "Converted" does not convert the lead.',
         responses=failures(LeadNotFound()),
     )
     async def set_status(
@@ -115,7 +115,7 @@ class LeadController(Controller):
     @put(
         "/{lead_id:int}/assigned",
         summary="Set a lead's assignees",
-        description="Replaces all of them; an empty array clears.",
+        description="Replaces all of them; an empty array removes all.",
         responses=failures(LeadNotFound()),
     )
     async def set_assigned(
@@ -128,7 +128,7 @@ class LeadController(Controller):
     @put(
         "/{lead_id:int}/tags",
         summary="Set a lead's tags",
-        description="Replaces all of them; an empty array clears.",
+        description="Replaces all of them; an empty array removes all.",
         responses=failures(LeadNotFound()),
     )
     async def set_tags(self, lead_id: FromPath[int], payload: Body[Tags], leads: Leads, user: User) -> Answer[Lead]:
@@ -137,7 +137,7 @@ class LeadController(Controller):
     @put(
         "/{lead_id:int}/archive",
         summary="Archive a lead",
-        description="Takes no body. May be repeated.",
+        description="Takes no body. You may repeat the request.",
         responses=failures(LeadNotFound()),
     )
     async def archive(self, lead_id: FromPath[int], leads: Leads, user: User) -> Answer[Lead]:
@@ -147,7 +147,7 @@ class LeadController(Controller):
     @put(
         "/{lead_id:int}/activate",
         summary="Activate an archived lead",
-        description="Takes no body. May be repeated.",
+        description="Takes no body. You may repeat the request.",
         responses=failures(LeadNotFound()),
     )
     async def activate(self, lead_id: FromPath[int], leads: Leads, user: User) -> Answer[Lead]:
@@ -158,9 +158,9 @@ class LeadController(Controller):
         "/{lead_id:int}/convert",
         summary="Convert a lead to a client",
         description=(
-            "In one transaction the lead is marked converted (or deleted, with all that belongs to it), the client and"
-            " its first user are written, and the welcome mail, if asked for, is queued. Of concurrent conversions of"
-            " one lead, or onto one e-mail, exactly one wins. A 409 carries the `client_id`."
+            "One transaction marks the lead as converted (or deletes it with all that belongs to it), writes the client"
+            " and its first user, and queues the welcome mail if you request it. Of concurrent conversions of one lead,"
+            " or with one e-mail, exactly one succeeds. A 409 has the `client_id`."
         ),
         responses=failures(LeadNotFound(), AlreadyConverted(12)),
     )
@@ -178,9 +178,9 @@ class LeadController(Controller):
         "/{lead_id:int}/clone",
         summary="Clone a lead",
         description=(
-            "Kept: category, description, source, job position, address, custom fields. Reset: dates, conversion,"
-            " archive, last contact, tags, assignees, comments. An optional field that is absent keeps the source's"
-            " value; null clears it."
+            "The clone keeps category, description, source, job position, address and custom fields. It does not keep"
+            " dates, conversion, archived state, last contact, tags, assignees and comments. An optional field that you"
+            " omit keeps the value of the original; null clears it."
         ),
         responses=failures(LeadNotFound()),
     )
@@ -197,7 +197,7 @@ class LeadController(Controller):
     @get(
         "/{lead_id:int}/comments",
         summary="List a lead's comments",
-        description="Newest first; all of them, without `meta`, unless `page` or `limit` is given.",
+        description="Newest first. Without `page` and `limit`, the response has all comments and no `meta`.",
         responses=failures(LeadNotFound()),
     )
     async def comments(

@@ -32,30 +32,35 @@ Token = Annotated[
         max_length=cursor.MAX_LENGTH,
         extra_json_schema={"pattern": r"^(\*|[A-Za-z0-9_-]+)$"},
         description=(
-            "`*` begins a walk; then the `next_cursor` of the page before, with the same filters and sort. `limit` may"
-            " change."
+            "Start with `*`, then pass `next_cursor` from the previous response, with the same filters and sort."
+            " `limit` may change."
         ),
     ),
 ]
 CustomFields = Annotated[
     dict[str, Any],
-    Meta(extra={"dynamic": "leads"}, description="Each enabled custom field, by its own name beside the others."),
+    Meta(
+        extra={"dynamic": "leads"},
+        description="Each enabled custom field, by its own name, on the same level as the other fields.",
+    ),
 ]
 
 
 class LeadQuery(Consistent, frozen=True, kw_only=True):
     """Filters, sorting and paging of the list of leads. Filters combine with AND; an empty one is as if absent."""
 
-    page: Annotated[Page | None, Meta(description="From 1, which is the default. Not together with `cursor`.")] = None
+    page: Annotated[
+        Page | None, Meta(description="The first page is 1, which is the default. Do not combine with `cursor`.")
+    ] = None
     limit: Limit = 25  # the setting LEADS_DEFAULT_LIMIT stands in for it
     cursor: Token | None = None
     status: Ids | None = None
     category_id: Id | None = None
-    source: Annotated[Line | None, Meta(description="Exact, in any case.")] = None
-    active_state: Annotated[ActiveState | None, Meta(description="Omitted: both.")] = None
+    source: Annotated[Line | None, Meta(description="The whole value, in any case.")] = None
+    active_state: Annotated[ActiveState | None, Meta(description="Default: both.")] = None
     assigned_user_id: Id | None = None
-    email: Annotated[Email | None, Meta(description="Exact, in any case.")] = None
-    tag: Annotated[Name | None, Meta(description="In any case.")] = None
+    email: Annotated[Email | None, Meta(description="The whole value, in any case.")] = None
+    tag: Annotated[Name | None, Meta(description="The whole tag, in any case.")] = None
     converted: YesNo | None = None
     created_from: From | None = None
     created_to: Until | None = None
@@ -127,7 +132,7 @@ class Assignees(Struct, frozen=True):
         Meta(
             max_length=100,
             extra={"reference": "assignee", "missing": "The {} field must be present."},
-            description="Ids of active team users; repeated ones collapse, an empty array clears.",
+            description="Ids of active team users. Repeated ids count once; an empty array removes all.",
         ),
     ]
 
@@ -140,7 +145,7 @@ class Tags(Struct, frozen=True):
         Meta(
             max_length=100,
             extra={"missing": "The {} field must be present."},
-            description="Repeats, in any case, collapse to the first; an empty array clears.",
+            description="Of tags that differ only in case, the first is kept; an empty array removes all.",
         ),
     ]
 
@@ -150,9 +155,9 @@ class ConvertInput(Struct, frozen=True, kw_only=True):
 
     first_name: Name
     last_name: Name
-    email: Annotated[Email, Meta(description="Not yet a client's or a team user's.")]
+    email: Annotated[Email, Meta(description="Must not belong to a client or team user.")]
     client_company_name: Annotated[
-        Line | None, Meta(description="Default: the lead's company, else first and last name.")
+        Line | None, Meta(description="Default: the company of the lead, else first and last name.")
     ] = None
     client_billing_invoice_due_days: Annotated[int, Meta(ge=0, le=3650)] | None = None
     send_welcome_email: YesNo = "no"

@@ -247,7 +247,7 @@ def _success(handler: HTTPRouteHandler, schemas: _Schemas, examples: Mapping[str
         content["example"] = example
     response["content"] = {JSON: content}
     if handler.status_code == HTTPStatus.CREATED:
-        location = {"schema": {"type": "string"}, "description": "Where the new record is."}
+        location = {"schema": {"type": "string"}, "description": "Path of the new record."}
         response["headers"] = {**_REQUEST_ID, "Location": location}
     return response
 
@@ -295,4 +295,4 @@ def _failure(status: int, handler: HTTPRouteHandler) -> dict[str, Any]:
     }
 
 
-_REQUEST_ID = {"X-Request-ID": {"schema": {"type": "string"}, "description": "The caller's, or a new one."}}
+_REQUEST_ID = {"X-Request-ID": {"schema": {"type": "string"}, "description": "The id from the request, or a new one."}}

@@ -5,36 +5,38 @@ from typing import Any
 TITLE = "Leads API"
 
 DESCRIPTION = """\
-The Leads API of a CRM: create, search, change, assign, tag, archive, comment on, clone and delete sales leads, and
-convert one into a client.
+A standalone lead-management API: create, search, change, assign, tag, archive, comment on, clone and delete sales
+leads, and convert a lead into a client.
 
-**Authorization.** Everything under `/api` needs an API key: `Authorization: Bearer KEY`.
+**Authorization.** Everything under `/api` requires an API key: `Authorization: Bearer KEY`.
 
-**Requests.** Bodies are JSON or forms (`application/x-www-form-urlencoded`), on POST, PUT and PATCH alike. In forms,
-arrays are `name[]=1&name[]=2`, and one empty `name[]=` is the empty array. Numbers may be sent as strings. A blank
-string means empty: null where that is allowed, else the default, else missing. Text is trimmed. No bytes at all are an
-empty object. Unknown fields and query parameters are refused: a mistyped filter never returns the whole list.
+**Requests.** Every endpoint accepts JSON and form-encoded bodies (`application/x-www-form-urlencoded`), for POST, PUT
+and PATCH. In forms, write arrays as `name[]=1&name[]=2`; a single empty `name[]=` is the empty array. Numbers may be
+sent as strings. A blank string means empty: null if the field may be null, else the default, else missing. White space
+around text is removed. An empty body counts as an empty object. Unknown fields and query parameters are refused, so a
+mistyped filter never returns the whole list.
 
-**Answers.** `{"data": ..., "message": "..."}`, lists with `meta` between the two. Timestamps are UTC with six decimals,
-money is a string with two.
+**Responses.** `{"data": ..., "message": "..."}`; lists have `meta` between the two. Timestamps are in UTC with six
+decimals. Money is a string with two decimals.
 
-**Errors.** `{"message": "..."}`, for 422 with `errors`, the texts of all faults of query and body by field; an item of
-an array is keyed like `assigned.0`. Checks come in this order: 401, 404 of the path, 405, 413/415/400, 422, 404 of the
-record, 409, and last whether an e-mail is taken (422). A 503 can be tried again after `Retry-After` seconds.
+**Errors.** `{"message": "..."}`. A 422 also has `errors`: the texts of all validation errors of query and body, by
+field. The key of an array item is like `assigned.0`. Checks are made in this order: 401, 404 of the path, 405,
+413/415/400, 422, 404 of the record, 409, and last whether an e-mail is taken (422). After a 503, you can repeat the
+request in `Retry-After` seconds.
 
-**Lists.** `page` counts from 1; more than 100 for `limit` are capped to 100; a page past the end is empty, with true
-`meta`. HEAD works wherever GET does, and OPTIONS answers with the true `Allow`.
+**Lists.** The first `page` is 1. A `limit` above 100 is reduced to 100. A page past the end is empty and has the true
+`meta`. HEAD works wherever GET does, and OPTIONS returns the correct `Allow`.
 """
 
 TAGS = {
-    "Leads": "Sales leads, and what can be done with them.",
-    "Checklists": "What is still to do for a lead.",
-    "Clients": "What converted leads have become.",
-    "Lead statuses": "The stages that leads go through.",
-    "Categories": "Drawers for leads and for clients.",
+    "Leads": "Sales leads, and what you can do with them.",
+    "Checklists": "The to-do items of a lead.",
+    "Clients": "Clients, which conversion creates from leads.",
+    "Lead statuses": "The stages of leads.",
+    "Categories": "Categories for leads and clients.",
     "Team": "The people who work on leads.",
-    "Custom fields": "Fields that leads have besides their own.",
-    "Service": "What this is, and how it is. No key needed.",
+    "Custom fields": "Additional fields of leads.",
+    "Service": "Name, version and health of the service. No key is required.",
 }
 
 EXAMPLES: dict[str, Any] = {

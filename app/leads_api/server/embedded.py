@@ -109,13 +109,13 @@ class Embedded:
             status = self._process.wait()
             if self._stopping.is_set():
                 return
-            _log.error("the embedded database has ended with status %s; it is started again", status)
+            _log.error("the embedded database ended with status %s; it is started again", status)
             self._ended()  # which closes the pipe to it
             self._process = self._spawn()
             try:
                 self._wait()
             except CannotStart as error:
-                _log.error("%s The service ends.", error)
+                _log.error("%s The service stops.", error)
                 os.kill(os.getpid(), signal.SIGTERM)
                 return
 
@@ -124,7 +124,7 @@ class Embedded:
         while not _answers(self.port):
             if time.monotonic() > until or (self._ended() and not self._is_left_behind()):
                 raise CannotStart(
-                    f"The embedded server did not start; {self._log} tells why. Is another one using {self._folder}?"
+                    f"The embedded server did not start; see {self._log}. Is another server using {self._folder}?"
                 )
             if self._ended():  # the server of a process that was killed is still ending, and holds the files
                 self._process = self._spawn()

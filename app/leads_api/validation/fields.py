@@ -38,7 +38,7 @@ Money = Annotated[
     _kind(
         cents(0, MAX_CENTS),
         {"type": ["number", "string"], "minimum": 0, "maximum": 99999999.99, "pattern": r"^[0-9]+(\.[0-9]+)?$"},
-        "Rounded half-up to cents.",
+        "Rounded half up to cents.",
     ),
 ]
 Date = Annotated[str, _kind(calendar_date, {"type": "string", "format": "date"})]
@@ -63,22 +63,20 @@ Ids = Annotated[
     _kind(
         ids,
         {"type": "string", "pattern": "^[1-9][0-9]{0,17}(,[1-9][0-9]{0,17})*$", "maxLength": 1900},
-        "One id, or several: 1,3",
+        "One id, or several like `1,3`.",
     ),
 ]
 Id = Annotated[int, Meta(ge=1, le=INT64_MAX)]
-Page = Annotated[int, Meta(ge=1, le=INT64_MAX, description="From 1.")]
+Page = Annotated[int, Meta(ge=1, le=INT64_MAX, description="The first page is 1.")]
 Limit = Annotated[
     int,
     _kind(
         page_limit,
         {"type": "integer", "minimum": 1, "maximum": INT64_MAX},
-        "Records on a page; more than 100 are capped to 100.",
+        "Records on a page. A value above 100 is reduced to 100.",
     ),
 ]
 Words = Annotated[
     str,
-    _kind(
-        search_words, {"type": "string", "maxLength": 250}, "Every word must occur, in any case and with any accents."
-    ),
+    _kind(search_words, {"type": "string", "maxLength": 250}, "Every word must occur; case and accents do not matter."),
 ]

@@ -13,7 +13,7 @@ T = TypeVar("T")
 class PageMeta(Struct, frozen=True, gc=False):
     """Where in a list a page stands."""
 
-    current_page: Annotated[int, Meta(ge=1, description="The page that was asked for, even past the end.")]
+    current_page: Annotated[int, Meta(ge=1, description="The requested page, even past the end.")]
     per_page: Annotated[int, Meta(ge=1, le=100)]
     total: Annotated[int, Meta(ge=0)]
     last_page: Annotated[int, Meta(ge=1)]
@@ -28,7 +28,8 @@ class CursorMeta(Struct, frozen=True, gc=False):
 
     per_page: Annotated[int, Meta(ge=1, le=100)]
     next_cursor: Annotated[
-        str | None, Meta(description="To be given back as `cursor`, with the same filters and sort; null at the end.")
+        str | None,
+        Meta(description="Pass it as `cursor`, with the same filters and sort, for the next page; null at the end."),
     ]
 
     def next_page(self) -> dict[str, str] | None:
