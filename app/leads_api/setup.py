@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from contextlib import suppress
 
 from leads_api.access import keys
 from leads_api.catalog import store as catalog
@@ -81,8 +80,10 @@ class Setup:
         """
         loop = asyncio.get_running_loop()
         until = loop.time() + REACH_SECONDS
-        with suppress(DatabaseError):
+        try:
             await self._reach()
+        except DatabaseError as error:
+            _tell(error)
         going_on = asyncio.create_task(self._run())
         done = asyncio.create_task(self._done.wait())
         await asyncio.wait({going_on, done}, timeout=until - loop.time(), return_when=asyncio.FIRST_COMPLETED)
@@ -98,7 +99,7 @@ class Setup:
             except Standalone as error:
                 _log.error("%s", error)
             except DatabaseError as error:
-                _log.warning("the database cannot be set up yet: %s: %s", type(error).__name__, str(error)[:500])
+                _tell(error)
                 if self._readiness.reached:  # what fails may have taken the server long
                     pause = min(2 * pause, _LONGEST_PAUSE)
             except Exception:  # noqa: BLE001 - it is logged whole, and nobody else would
@@ -119,3 +120,7 @@ class Setup:
             with deadline(REACH_SECONDS):
                 await refuse_standalone(self._database.client)
         self._readiness.reached = True
+
+
+def _tell(error: DatabaseError) -> None:
+    _log.warning("the database cannot be set up yet: %s: %s", type(error).__name__, str(error)[:500])

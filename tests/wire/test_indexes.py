@@ -9,7 +9,7 @@ import pytest
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from leads_api.mongo import indexes
-from leads_api.mongo.client import Client, Database
+from leads_api.mongo.client import Client, Database, create_indexes
 from leads_api.mongo.indexes import Index, ensure
 
 BY_A = Index("a", (("a", 1),))
@@ -103,13 +103,13 @@ async def test_an_index_that_cannot_be_beside_the_old_one_comes_after_it(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await ensure(database, {"things": [BY_A]})
-    create, refused = indexes.create_indexes, []
+    refused = []
 
     async def strict(*arguments: Any, **options: Any) -> None:
         if await there(database):
             refused.append(True)
             raise OperationFailure("the same keys with other options", 85)
-        await create(*arguments, **options)
+        await create_indexes(*arguments, **options)
 
     monkeypatch.setattr(indexes, "create_indexes", strict)
 

@@ -186,7 +186,7 @@ async def test_what_old_processes_write_behind_it_is_brought_up_to_date_by_the_c
     settings = {"LEADS_MONGODB_URI": server_uri, "LEADS_MONGODB_DATABASE": old.name}
     like = await old["leads"].find_one({"_id": ANSWERS["lists"]["/api/leads"]["ids"][0]})
     assert like
-    async with running(tmp_path, **settings) as service:
+    async with running(tmp_path, given=settings) as service:
         await until(lambda: finished(old), "the migration ends")
         old_process = OldProcess(old, like)
         written = [await old_process.create() for _ in range(3)]
@@ -212,7 +212,7 @@ async def test_the_command_brings_a_whole_database_up_to_date(tmp_path: Path, ol
     assert done.stdout.startswith("leads migrate: 61 leads, ")
     assert "leads migrate: leads: brought 61 of 61 documents to version 2\n" in done.stderr
     assert await not_current(old) == []
-    async with running(tmp_path, **settings) as service:
+    async with running(tmp_path, given=settings) as service:
         await assert_answers_as_before(service, old)
 
 
@@ -282,7 +282,7 @@ async def test_a_service_lives_and_says_that_it_is_not_ready_while_indexes_are_b
     await old["leads"].drop_index("title")
     settings = {"LEADS_MONGODB_URI": relay.uri, "LEADS_MONGODB_DATABASE": old.name}
     with relay.holding("createIndexes", "leads") as building:
-        async with started(tmp_path / "1", **settings) as service:
+        async with started(tmp_path / "1", given=settings) as service:
             await building.came(1)
             await service.until(200, "/health/live")
             ready, early = await service.http.get("/health/ready"), await service.api.get("/api/leads")
@@ -293,7 +293,7 @@ async def test_a_service_lives_and_says_that_it_is_not_ready_while_indexes_are_b
                 assert message == {"message": "The database is being set up. Please try again in a moment."}
             assert await service.end() == -signal.SIGTERM  # it does not wait for the build
 
-        async with started(tmp_path / "2", **settings) as service:
+        async with started(tmp_path / "2", given=settings) as service:
             await service.until(200, "/health/live")
             building.release_all()
             await service.until(200)

@@ -12,7 +12,7 @@ from leads_api.clock import now
 from leads_api.mongo import migration_runs
 from leads_api.mongo.client import Client, Database, Document
 from leads_api.mongo.migration_runs import BATCH, MigrationRuns
-from leads_api.mongo.migrations import Step
+from leads_api.mongo.migrations import Step, bring_up_to_date
 from leads_api.setup import STEPS, set_up
 
 OLD = {"a": 1}
@@ -122,20 +122,19 @@ async def test_a_walk_that_was_cut_off_goes_on_behind_its_last_document(
 ) -> None:
     await old_things(database, 2 * BATCH)
     walked: list[int] = []
-    real = migration_runs.bring_up_to_date
 
     async def cut_off(collection: Any, steps: Any, documents: list[Document]) -> Any:
         if len(walked) == BATCH:
             raise asyncio.CancelledError
         walked.extend(document["_id"] for document in documents)
-        return await real(collection, steps, documents)
+        return await bring_up_to_date(collection, steps, documents)
 
     monkeypatch.setattr(migration_runs, "bring_up_to_date", cut_off)
     with pytest.raises(asyncio.CancelledError):
         await MigrationRuns(database, THINGS).run_due()
     assert (await record(database))["last"] == BATCH
 
-    monkeypatch.setattr(migration_runs, "bring_up_to_date", real)
+    monkeypatch.setattr(migration_runs, "bring_up_to_date", bring_up_to_date)
     await MigrationRuns(database, THINGS).run_due()
 
     assert await current(database) == 2 * BATCH
@@ -159,12 +158,11 @@ async def test_a_lease_is_respected_until_it_ends(database: Database) -> None:
 async def test_whoever_has_lost_the_lease_stops(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     await old_things(database, 2 * BATCH)
     batches = []
-    real = migration_runs.bring_up_to_date
 
     async def robbed(*given: Any) -> Any:
         batches.append(given)
         await database["migrations"].update_one({}, {"$set": {"lease.owner": "another"}})
-        return await real(*given)
+        return await bring_up_to_date(*given)
 
     monkeypatch.setattr(migration_runs, "bring_up_to_date", robbed)
 

@@ -71,7 +71,7 @@ async def test_what_an_old_process_wrote_into_a_new_document_is_brought_up_to_da
 
 
 async def test_documents_of_this_version_of_later_ones_and_of_no_known_form_are_left_alone() -> None:
-    alone = [{"_id": 1, "schema_version": 3}, {"_id": 2, "schema_version": 4, "source": "x"}]
+    alone: list[Document] = [{"_id": 1, "schema_version": 3}, {"_id": 2, "schema_version": 4, "source": "x"}]
 
     assert await written(STEPS_TO_3, *alone, {"_id": 3, "schema_version": "x"}) == []
 
