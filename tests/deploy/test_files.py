@@ -15,7 +15,7 @@ from tests.deploy.conftest import DEPLOY, compose, free_port, gateway_variables
 
 ROOT = DEPLOY.parent
 SETTINGS = {variable for variable, _, _ in described()}
-NOT_IN_CONTAINERS = {"LEADS_DATA_DIR", "LEADS_MONGODB_DRIVER"}
+NOT_IN_CONTAINERS = {"LEADS_DATA_DIR"}
 
 
 def run(tool: str, *arguments: str) -> None:

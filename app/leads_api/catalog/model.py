@@ -79,7 +79,6 @@ class Kind(Struct, frozen=True):
     """What differs between the four settings, as far as keeping them goes."""
 
     noun: str
-    plural: str
     collection: str
     shown: Callable[[Document], Any]
     unique: str
@@ -123,23 +122,23 @@ def _custom_field(document: Document) -> CustomField:
 
 
 STATUSES = Kind(
-    "Lead status", "Lead statuses", "lead_statuses", _status,
+    "Lead status", "lead_statuses", _status,
     "title", lambda document: document["title"].casefold(), positioned=True,
     defaults={"title": "", "color": "default", "position": 0, "is_system": False},
 )  # fmt: skip
 CATEGORIES = Kind(
-    "Category", "Categories", "categories", _category,
+    "Category", "categories", _category,
     "name", lambda document: f"{document['type']} {document['name'].casefold()}",
     defaults={"name": "", "type": "lead", "is_default": False},
 )  # fmt: skip
 TEAM = Kind(
-    "Team member", "Team members", "users", _member,
+    "Team member", "users", _member,
     "email", lambda document: folded_email(document["email"]), fixed={"type": "team"},
     schema_version=users.SCHEMA_VERSION,
     defaults={"first_name": "", "last_name": "", "email": "", "status": "active"},
 )  # fmt: skip
 CUSTOM_FIELDS = Kind(
-    "Custom field", "Custom fields", "custom_fields", _custom_field,
+    "Custom field", "custom_fields", _custom_field,
     "name", lambda document: document["name"], positioned=True,
     defaults={
         "name": "", "title": "", "datatype": "text", "options": [], "is_required": False, "is_enabled": True,
