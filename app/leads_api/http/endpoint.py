@@ -101,10 +101,10 @@ class Endpoint:
         self._max_body_bytes = inputs.max_body_bytes
         self._takes_body = handler.http_methods != {"GET"}
         self._input: Input | None = inputs.of(asked.query, asked.body) if route.path_format.startswith(API) else None
-        self._query_names = asked.names[_Source.QUERY]
-        self._body_names = asked.names[_Source.BODY]
-        self._user_names = asked.names[_Source.USER]
-        self._root_path_names = asked.names[_Source.ROOT_PATH]
+        self._query_name, self._body_name, self._user_name, self._root_path_name = (
+            next(iter(asked.names[source]), None)
+            for source in (_Source.QUERY, _Source.BODY, _Source.USER, _Source.ROOT_PATH)
+        )
         self._status = handler.status_code
 
     async def __call__(self, exchange: Exchange, ids: list[int]) -> None:
@@ -120,14 +120,14 @@ class Endpoint:
                 content_type=exchange.header(b"content-type"),
                 content_encoding=exchange.header(b"content-encoding"),
             )
-            for name in self._query_names:
-                given[name] = query
-            for name in self._body_names:
-                given[name] = body
-            for name in self._user_names:
-                given[name] = exchange.user
-        for name in self._root_path_names:
-            given[name] = exchange.root_path
+            if self._query_name:
+                given[self._query_name] = query
+            if self._body_name:
+                given[self._body_name] = body
+            if self._user_name:
+                given[self._user_name] = exchange.user
+        if self._root_path_name:
+            given[self._root_path_name] = exchange.root_path
         answer = await self._handler(**given)
         if isinstance(answer, Response):
             content, status, headers = answer.content, answer.status_code or self._status, answer.headers
