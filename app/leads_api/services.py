@@ -36,7 +36,7 @@ from leads_api.mail.store import MailQueue
 from leads_api.mongo.client import Client, gridfs, is_mongomock
 from leads_api.mongo.concurrency import ConcurrencyLimits
 from leads_api.mongo.ids import Ids
-from leads_api.mongo.transaction import OneAtATime, Transactions
+from leads_api.mongo.transaction import SerialWork, Transactions
 from leads_api.settings import Settings
 from leads_api.users.store import UserStore
 from leads_api.validation.inputs import Inputs
@@ -66,7 +66,7 @@ class Services:
         seconds = database_seconds(settings)
         concurrency = ConcurrencyLimits()
         ids = Ids(database, seconds=seconds)
-        transact = OneAtATime() if is_mongomock(client) else Transactions(database, seconds=seconds)
+        transact = SerialWork() if is_mongomock(client) else Transactions(database, seconds=seconds)
         catalog = Catalog(database, seconds=settings.cache_seconds)
         limits = CommentLimits(count=settings.max_comments, size=settings.max_comment_bytes)
 
