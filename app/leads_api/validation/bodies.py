@@ -122,7 +122,7 @@ class _Array:
         return [value for _, value in sorted(self._values, key=itemgetter(0))]
 
     def lone(self) -> str | list[str]:
-        """Return the value of a field that is not an array. Several values stay a list, which the field's rule refuses."""
+        """Return the value of a field that is not an array; several values stay a list, which its rule refuses."""
         return self._values[0][1] if self._ways == {"plain"} and len(self._values) == 1 else self.values()
 
 
