@@ -1,4 +1,4 @@
-"""`leads seed`, `leads indexes` and `leads migrate`."""
+"""The commands `leads seed`, `leads indexes` and `leads migrate`."""
 
 import argparse
 import logging
@@ -17,13 +17,13 @@ def add_to(commands: Any) -> None:
     """Declare the commands."""
     seed = commands.add_parser("seed", help="write indexes and the shipped settings, as every start does")
     seed.set_defaults(run=_set_up)
-    indexes = commands.add_parser("indexes", help="create the indexes that are missing, and list all")
+    indexes = commands.add_parser("indexes", help="create missing indexes, and list all")
     indexes.set_defaults(run=_indexes)
     migrate = commands.add_parser(
         "migrate",
         help="bring indexes and documents of earlier versions up to date",
-        description="Bring indexes and documents of earlier versions up to date. It works beside running services, and"
-        " looks at every document, however long that takes. If it is interrupted, run it again: it goes on from there.",
+        description="Bring indexes and documents of earlier versions up to date. You can run it while services are"
+        " running. It checks every document. If it is interrupted, run it again: it resumes where it stopped.",
     )
     migrate.set_defaults(run=_migrate)
 
@@ -60,4 +60,4 @@ def _migrate(settings: Settings, _options: argparse.Namespace) -> None:
         else "leads migrate: everything is up to date; nothing to do\n"
     )
     if failed := sum(outcome.failed for outcome in outcomes.values()):
-        raise Refused(f"{failed} documents could not be brought up to date, and stay as they are; see above.")
+        raise Refused(f"{failed} documents could not be brought up to date and are unchanged; see above.")

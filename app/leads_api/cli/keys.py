@@ -1,4 +1,4 @@
-"""`leads keys`."""
+"""The command `leads keys`: create, list and revoke API keys."""
 
 import argparse
 import sys
@@ -20,17 +20,17 @@ def add_to(commands: Any) -> None:
     group = commands.add_parser("keys", help="manage API keys")
     group.set_defaults(help=group.print_help)
     keys = group.add_subparsers(metavar="ACTION")
-    create = keys.add_parser("create", help="make a key, and show it once")
+    create = keys.add_parser("create", help="create a key, and show it once")
     create.add_argument("--name", required=True, help="what the key is for")
     create.add_argument(
-        "--user", type=arguments.positive, default=1, metavar="ID", help="team user whose key it is (default: 1)"
+        "--user", type=arguments.positive, default=1, metavar="ID", help="team user who owns the key (default: 1)"
     )
     create.add_argument(
-        "--expires", type=arguments.date, metavar="DATE", help="first day (UTC) on which it is not valid any more"
+        "--expires", type=arguments.date, metavar="DATE", help="first day (UTC) on which the key is no longer valid"
     )
     create.set_defaults(run=_create)
     keys.add_parser("list", help="list all keys").set_defaults(run=_list)
-    revoke = keys.add_parser("revoke", help="make a key invalid")
+    revoke = keys.add_parser("revoke", help="revoke a key")
     revoke.add_argument("id", type=arguments.positive, metavar="ID", help="id of the key")
     revoke.set_defaults(run=_revoke)
 

@@ -1,4 +1,4 @@
-"""The entry point: reads the command line and the settings, runs a command, and tells errors in one line."""
+"""The entry point: parses the command line, reads the settings, runs the command, and reports errors in one line."""
 
 import argparse
 import os
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="leads", description="The Leads API of a CRM as a microservice of its own.")
+    parser = argparse.ArgumentParser(prog="leads", description="A standalone lead-management API.")
     parser.set_defaults(help=parser.print_help)
     commands = parser.add_subparsers(metavar="COMMAND")
     for group in (serve, keys, database, openapi):
