@@ -1,1 +1,1 @@
-"""The Leads service: the Leads API of a CRM as a microservice of its own."""
+"""A standalone lead-management API: the leads part of a CRM as a service."""

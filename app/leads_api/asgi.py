@@ -1,4 +1,4 @@
-"""The service as an ASGI application: the composition root, with services and lifespan beside it."""
+"""Builds the ASGI application: `create_app` for programs and tests, `application` as the factory for ASGI servers."""
 
 import gc
 import logging
@@ -40,11 +40,11 @@ _log = logging.getLogger("leads.asgi")
 
 
 def create_app(settings: Settings, mongo: Client | None = None) -> Litestar:
-    """Return the service as a Litestar application; its lifespan sets the database up.
+    """Return the service as a Litestar application; its lifespan sets up the database.
 
-    `mongo` is for tests of other programs: an `AsyncMongoMockClient` gives the whole API in process, but without
-    isolation and rollback: what the contract does in one transaction is done step by step, one at a time. Without it,
-    `settings.mongodb_uri` must be set. The lifespan may be run again and again, each time in another event loop.
+    `mongo` is for tests of other programs. An `AsyncMongoMockClient` provides the whole API in process, but without
+    isolation and rollback: transactions run one at a time. Without `mongo`, `settings.mongodb_uri` must be set; else
+    ValueError is raised. The lifespan can be run repeatedly, each time in another event loop.
     """
     if mongo is None and settings.mongodb_uri is None:
         raise ValueError("create_app needs settings.mongodb_uri, or a client")
@@ -74,7 +74,7 @@ def create_app(settings: Settings, mongo: Client | None = None) -> Litestar:
     app.asgi_handler = pipeline
 
     def begin() -> Lifespan:
-        """Join the parts anew: locks and connections belong to the event loop that they are first used in."""
+        """Create all parts again: locks and connections belong to the event loop in which they are first used."""
         client = mongo or connect(
             str(settings.mongodb_uri), driver=settings.mongodb_driver, request_timeout=settings.request_timeout
         )
@@ -94,12 +94,12 @@ def create_app(settings: Settings, mongo: Client | None = None) -> Litestar:
             sweeps=(services.deletion.sweep, services.files.sweep),
         )
 
-    prepared = [begin()]  # until the first run begins, it answers that it is not ready
+    prepared = [begin()]  # until the lifespan starts, the service responds that it is not ready
     return app
 
 
 def application() -> Litestar:
-    """Return the service of the environment; the factory for ASGI servers."""
+    """Return the service, configured from the environment; the factory for ASGI servers."""
     settings = from_environment(os.environ)
     logs.configure(settings.log_level)
     if (parent := multiprocessing.parent_process()) is None:
@@ -108,7 +108,7 @@ def application() -> Litestar:
         _end_with(parent.sentinel)
     app = create_app(settings)
     gc.collect()
-    gc.freeze()  # what was loaded until now stays: the collector need not walk through it again and again
+    gc.freeze()  # objects created until now live forever, so the collector need not scan them
     return app
 
 
@@ -118,18 +118,18 @@ def openapi() -> dict[str, Any]:
 
 
 def warn_of_unknown_variables() -> None:
-    """Log a warning of each `LEADS_*` variable that nothing reads: it may be mistyped."""
+    """Log a warning for each unknown `LEADS_*` variable, which may be misspelled."""
     for name in unknown_variables(os.environ):
-        _log.warning("the environment variable %s is not one of this service; it is ignored", name)
+        _log.warning("unknown environment variable %s is ignored", name)
 
 
 def failure_of(error: Exception) -> Failure:
-    """Return what the caller is told about an error; one that nobody foresaw is logged, and told nothing of."""
+    """Return the failure for an error. An unexpected error is logged; callers see none of its details."""
     if isinstance(error, Failure):
         return error
     if isinstance(error, DatabaseError):
         return as_failure(error)
-    _log.error("unforeseen fault", exc_info=error)
+    _log.error("unexpected error", exc_info=error)
     return Failure()
 
 
@@ -166,7 +166,7 @@ def _admission(settings: Settings, authenticator: Authenticator, readiness: heal
 
 
 def _end_with(parent: int) -> None:
-    """Let a worker process end when the one that started it has, even if that was killed."""
+    """End this worker process when its parent process ends, even if the parent is killed."""
 
     def watch() -> None:
         wait([parent])

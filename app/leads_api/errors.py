@@ -1,14 +1,14 @@
-"""The tree of failures: each knows how it looks from outside (contract, section 1, "Errors")."""
+"""The tree of failures: each has its status and its text (contract, section 1, "Errors")."""
 
 from collections.abc import Mapping
 from typing import Any
 
 Faults = dict[str, list[str]]
-"""Texts of what is wrong, by the name of the field."""
+"""Texts of validation errors, by field name."""
 
 
 class Failure(Exception):  # noqa: N818 - "AlreadyConverted" says more than "AlreadyConvertedError"
-    """Something that a caller is told: a status, a sentence, and perhaps headers and more members."""
+    """An error response: a status, a message, and optionally headers and more members of the body."""
 
     status = 500
     message = "The server met an unexpected fault. Please try again; if it stays, report the request id."
@@ -21,14 +21,14 @@ class Failure(Exception):  # noqa: N818 - "AlreadyConverted" says more than "Alr
 
 
 class BadRequest(Failure):
-    """The request cannot be read as what it says it is."""
+    """The request cannot be decoded."""
 
     status = 400
     message = "The request could not be read."
 
 
 class Unauthorized(Failure):
-    """No key, or not a good one. Which of the two is nobody's business."""
+    """The API key is missing or not valid. The response does not say which."""
 
     status = 401
     message = "Unauthorized. A valid API key is required."
@@ -38,14 +38,14 @@ class Unauthorized(Failure):
 
 
 class NotFound(Failure):
-    """There is no such path, or no such record."""
+    """The path or the record does not exist."""
 
     status = 404
     message = "Not found."
 
 
 class MethodNotAllowed(Failure):
-    """The path is there, but not for this method (RFC 9110, 15.5.6)."""
+    """The path exists, but does not allow this method (RFC 9110, 15.5.6)."""
 
     status = 405
     message = "Method not allowed."
@@ -65,13 +65,13 @@ class RequestTimeout(Failure):
 
 
 class Conflict(Failure):
-    """The request is right, but not for the present state of the record."""
+    """The request is valid, but conflicts with the current state of the record."""
 
     status = 409
 
 
 class PayloadTooLarge(Failure):
-    """The body is over the limit."""
+    """The body exceeds the size limit (bytes)."""
 
     status = 413
 
@@ -87,7 +87,7 @@ class UnsupportedMediaType(Failure):
 
 
 class Invalid(Failure):
-    """Faults of the query and the body, all of them at once."""
+    """Validation errors of query and body, all in one response."""
 
     status = 422
     message = "The given data was invalid."
@@ -97,14 +97,14 @@ class Invalid(Failure):
 
 
 class TooManyRequests(Failure):
-    """The key has used up what it may ask for."""
+    """The API key has exceeded its rate limit."""
 
     status = 429
     message = "Too many requests. Please slow down."
 
 
 class Unavailable(Failure):
-    """A part that the service stands on does not answer; the same request may work in a moment."""
+    """A dependency of the service, such as the database, does not respond. The request can be retried."""
 
     status = 503
     message = "The service is temporarily unavailable. Please try again."

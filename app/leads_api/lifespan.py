@@ -1,4 +1,4 @@
-"""What goes on beside the requests: setting the database up, sweeping, sending mails, and ending in order."""
+"""The lifespan: runs database setup, sweeps and the mail sender beside requests, and shuts the service down."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ from leads_api.setup import Setup
 from leads_api.tasks import end
 
 END_SECONDS = 12.0
-"""More than what ends by itself takes. Whatever else holds up the end, it must not do so for ever."""
+"""Limit of an orderly shutdown, which normally takes less. Nothing may block shutdown forever."""
 
 _SWEEP_PAUSE = 600.0
 _SWEEP_SECONDS = 300.0
@@ -25,7 +25,7 @@ _log = logging.getLogger("leads.lifespan")
 
 @dataclass(frozen=True, slots=True)
 class Lifespan:
-    """The life of a service between its first and its last request."""
+    """Starts and stops everything that runs beside requests."""
 
     client: Client
     owns_client: bool
@@ -37,7 +37,7 @@ class Lifespan:
 
     @asynccontextmanager
     async def __call__(self) -> AsyncIterator[None]:
-        """Live. A database that is away is waited for in the background; raises Standalone at once."""
+        """Run until the block ends. Raises Standalone. If the database is unreachable, retry in the background."""
         tasks = [await Setup(self.database, self.readiness).begin(), asyncio.create_task(self._keep_sweeping())]
         if self.sender is None:
             _log.warning("LEADS_SMTP_URL is not set: mails stay queued")
@@ -53,7 +53,7 @@ class Lifespan:
                     for drain in self.drains:
                         await drain()
             except TimeoutError:
-                _log.warning("what was under way has not ended within %g s, and is given up", END_SECONDS)
+                _log.warning("background work did not end within %g s and is abandoned", END_SECONDS)
             if self.owns_client:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(END_SECONDS):
@@ -67,4 +67,4 @@ class Lifespan:
                     with deadline(_SWEEP_SECONDS):
                         await sweep()
                 except (DatabaseError, Failure) as error:
-                    _log.warning("a sweep was cut off, and goes on later: %s", type(error).__name__)
+                    _log.warning("a sweep was interrupted and will be resumed: %s", type(error).__name__)

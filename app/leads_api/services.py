@@ -1,4 +1,4 @@
-"""The parts of the service, joined: stores, verbs, and what they are handed."""
+"""The composition root: creates stores and use cases, and connects them."""
 
 from collections.abc import Collection
 from typing import Any
@@ -36,21 +36,22 @@ from leads_api.mail.store import MailQueue
 from leads_api.mongo.client import Client, gridfs, is_mongomock
 from leads_api.mongo.concurrency import ConcurrencyLimits
 from leads_api.mongo.ids import Ids
-from leads_api.mongo.transaction import OneAtATime, Transactions
+from leads_api.mongo.transaction import SerialWork, Transactions
 from leads_api.settings import Settings
 from leads_api.users.store import UserStore
 from leads_api.validation.inputs import Inputs
 
 _DATABASE_SHARE = 0.9
 _SELECTION_SECONDS = 0.6
-"""PyMongo's asynchronous client looks only every half second whether it has waited long enough for a server."""
+"""PyMongo's asynchronous client checks the timeout of server selection only every half second."""
 
 
 def database_seconds(settings: Settings) -> float:
-    """Return the seconds that a request may wait for the database.
+    """Return how many seconds a request may wait for the database.
 
-    The driver's deadline comes a little before the request's: it is the driver that gives up, and is free again. To
-    cancel it can break a lock of PyMongo's asynchronous client under Python 3.11 (docs/decisions/0007-two-drivers.md).
+    The driver's deadline is a little earlier than the request's, so that the driver ends the call itself and releases
+    its connection. A cancellation can break a lock of PyMongo's asynchronous client under Python 3.11
+    (docs/decisions/0007-two-drivers.md).
     """
     seconds = settings.request_timeout * _DATABASE_SHARE
     if settings.mongodb_driver == "pymongo":
@@ -59,14 +60,14 @@ def database_seconds(settings: Settings) -> float:
 
 
 class Services:
-    """All of them, on one database."""
+    """All stores and use cases of one application, on one database."""
 
     def __init__(self, settings: Settings, client: Client) -> None:
         database = client[settings.mongodb_database]
         seconds = database_seconds(settings)
         concurrency = ConcurrencyLimits()
         ids = Ids(database, seconds=seconds)
-        transact = OneAtATime() if is_mongomock(client) else Transactions(database, seconds=seconds)
+        transact = SerialWork() if is_mongomock(client) else Transactions(database, seconds=seconds)
         catalog = Catalog(database, seconds=settings.cache_seconds)
         limits = CommentLimits(count=settings.max_comments, size=settings.max_comment_bytes)
 
@@ -135,7 +136,7 @@ class Services:
         )
 
     def inputs(self) -> Inputs:
-        """Return what reads and checks requests."""
+        """Return the factory of request validation, with the lookups and rules that depend on stores."""
         return Inputs(
             max_body_bytes=self._settings.max_body_bytes,
             defaults={"limit": self._settings.default_limit},
@@ -150,7 +151,7 @@ class Services:
         )
 
     def parts(self) -> dict[str, Any]:
-        """Return what handlers may ask for, by name."""
+        """Return the values of handler parameters annotated with `Part`, by name."""
         return {
             "leads": self.leads,
             "lead_comments": self.lead_comments,

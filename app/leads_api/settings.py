@@ -1,4 +1,4 @@
-"""The settings: read from the environment once, checked, then frozen (contract, section 6)."""
+"""The settings: read from the environment once, validated and frozen (contract, section 6)."""
 
 import re
 from collections.abc import Mapping
@@ -16,18 +16,18 @@ PREFIX = "LEADS_"
 
 
 class BadSetting(Exception):  # noqa: N818 - named as the failures are
-    """A setting that the service refuses to start with; the text names the variable and says what would be right."""
+    """A setting is not valid, and the service does not start. The message names the variable and the valid values."""
 
 
 class RateLimit(Struct, frozen=True):
-    """So many requests in so many seconds."""
+    """At most `requests` in `seconds`."""
 
     requests: int
     seconds: int
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """All settings. A field `name` is the variable `LEADS_NAME`; its description is what `--help` and the docs show."""
+    """All settings. The field `name` is the variable `LEADS_NAME`; `--help` and the docs show its description."""
 
     mongodb_uri: Annotated[
         str | None, Meta(description="Address of a MongoDB replica set or sharded cluster. Unset: the embedded server.")
@@ -124,7 +124,7 @@ def _check_smtp(settings: Settings) -> None:
     try:
         url = urlsplit(settings.smtp_url or "")
         usable = url.scheme in {"smtp", "smtps"} and bool(url.hostname) and url.port != 0
-    except ValueError:  # a port that is no number; the text of the error would repeat the password
+    except ValueError:  # the port is not a number; the error's text would repeat the password
         usable = False
     if not usable:
         raise BadSetting(advice)
@@ -134,7 +134,7 @@ def _check_smtp(settings: Settings) -> None:
 
 
 def from_environment(environ: Mapping[str, str]) -> Settings:
-    """Read the settings; an empty variable is as if it were absent. Raises BadSetting, naming the variable."""
+    """Return the settings of an environment; an empty variable counts as absent. Raises BadSetting."""
     values = {}
     for field in msgspec.structs.fields(Settings):
         variable = PREFIX + field.name.upper()
@@ -144,12 +144,12 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
             values[field.name] = msgspec.convert(_prepared(field.name, raw), field.type, strict=False)
         except (msgspec.ValidationError, ValueError, InvalidOperation) as error:
             reason = "" if field.name in _SECRET else f" ({error})"
-            raise BadSetting(f"{variable} has a value that cannot be used{reason}. {_description(field)}") from None
+            raise BadSetting(f"{variable} has an invalid value{reason}. {_description(field)}") from None
     return Settings(**values)
 
 
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:
-    """Return the `LEADS_*` variables that no setting reads: an orchestrator's, or mistyped."""
+    """Return the unknown `LEADS_*` variables, which an orchestrator sets or which are misspelled."""
     known = {PREFIX + name.upper() for name in Settings.__struct_fields__}
     return sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
 

@@ -1,4 +1,4 @@
-"""What a database needs: indexes, counters and the shipped settings before the first request, migrations behind it."""
+"""Database setup: indexes, counters and the shipped settings before the first request, migrations afterwards."""
 
 import asyncio
 import logging
@@ -50,13 +50,13 @@ _log = logging.getLogger("leads.setup")
 
 
 async def set_up(database: Database) -> None:
-    """Make indexes, counters and settings be there. Safe to repeat, and when several processes start together."""
+    """Create missing indexes, counters and settings. Safe to repeat and to run concurrently."""
     await ensure(database, INDEXES)
     await write_settings(database)
 
 
 async def write_settings(database: Database) -> None:
-    """Make counters and settings be there, which is all that a command needs."""
+    """Create missing counters and settings; commands need no more than these."""
     with deadline(_SEED_SECONDS):
         if not is_mongomock(database.client):
             await MigrationRuns(database, STEPS).note_if_new()
@@ -64,19 +64,19 @@ async def write_settings(database: Database) -> None:
 
 
 class Setup:
-    """Sets the database of a service up beside its requests, and then brings the documents up to date."""
+    """Sets up the database in the background, and then runs migrations."""
 
     def __init__(self, database: Database, readiness: Readiness) -> None:
-        """`readiness` is told when requests may come."""
+        """`readiness` is updated when the database is reached and when it is set up."""
         self._database = database
         self._readiness = readiness
         self._done = asyncio.Event()
 
     async def begin(self) -> asyncio.Task[None]:
-        """Begin, and return what goes on. Raises Standalone.
+        """Start the setup, wait for it for at most REACH_SECONDS, and return its task. Raises Standalone.
 
-        A database that needs no more than a moment is set up then. For what takes longer nobody waits: indexes may take
-        hours, or the database may be away, and the service has to answer that it lives.
+        The service must start in any case and respond to `/health/live`: index builds may take hours, and the database
+        may be unreachable.
         """
         loop = asyncio.get_running_loop()
         until = loop.time() + REACH_SECONDS
@@ -84,11 +84,11 @@ class Setup:
             await self._reach()
         except DatabaseError as error:
             _tell(error)
-        going_on = asyncio.create_task(self._run())
+        running = asyncio.create_task(self._run())
         done = asyncio.create_task(self._done.wait())
-        await asyncio.wait({going_on, done}, timeout=until - loop.time(), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({running, done}, timeout=until - loop.time(), return_when=asyncio.FIRST_COMPLETED)
         done.cancel()
-        return going_on
+        return running
 
     async def _run(self) -> None:
         pause = _FIRST_PAUSE
@@ -100,10 +100,10 @@ class Setup:
                 _log.error("%s", error)
             except DatabaseError as error:
                 _tell(error)
-                if self._readiness.reached:  # what fails may have taken the server long
+                if self._readiness.reached:  # back off: the failed step may be expensive for the server
                     pause = min(2 * pause, _LONGEST_PAUSE)
-            except Exception:  # noqa: BLE001 - it is logged whole, and nobody else would
-                _log.exception("setting the database up failed")
+            except Exception:  # noqa: BLE001 - it is logged with its traceback; nothing else would report it
+                _log.exception("the setup of the database failed")
                 pause = _LONGEST_PAUSE
             else:
                 break
@@ -114,7 +114,7 @@ class Setup:
             await MigrationRuns(self._database, STEPS).keep()
 
     async def _reach(self) -> None:
-        """Look for the database briefly: a deadline is also how long the driver waits for a server to appear."""
+        """Check that the database responds, within REACH_SECONDS. Raises Standalone or DatabaseError."""
         self._readiness.reached = False
         if not is_mongomock(self._database.client):
             with deadline(REACH_SECONDS):

@@ -1,16 +1,16 @@
-"""Ending what runs in the background."""
+"""Cancellation of background tasks."""
 
 import asyncio
 
 AGAIN_SECONDS = 10.0
-"""Longer than what takes its time to end in order: the last mail, which a second cancellation would cut off."""
+"""Time until a cancellation is repeated. Longer than the last mail may take, which a second one would interrupt."""
 
 
 async def end(*tasks: asyncio.Task[object]) -> None:
-    """Cancel tasks, and wait until they have ended, however they do.
+    """Cancel tasks, repeatedly if necessary, and wait until they have ended. Ignores their exceptions.
 
-    Once is not always enough: until Python 3.12, `asyncio.wait_for` loses a cancellation at the moment when what it
-    waits for is done (python/cpython#86296), and drivers use it.
+    Before Python 3.12, `asyncio.wait_for` loses a cancellation that coincides with its result (python/cpython#86296),
+    and drivers use it.
     """
     left = set(tasks)
     while left:

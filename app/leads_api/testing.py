@@ -1,4 +1,4 @@
-"""The service for the tests of other programs: over HTTP, started and ended by a block or by a fixture of pytest.
+"""Runs the service for the tests of other programs, over HTTP: a context manager and a pytest fixture.
 
 ```python
 from leads_api.testing import running_service
@@ -7,8 +7,8 @@ with running_service() as leads:
     my_program(leads.url, leads.key)
 ```
 
-For pytest, `pytest_plugins = ["leads_api.testing"]` in the `conftest.py` at the top brings the fixture `leads_service`.
-Tests that call an ASGI application directly need neither: see `leads_api.asgi.create_app`.
+For pytest, put `pytest_plugins = ["leads_api.testing"]` into the top-level `conftest.py` to get the fixture
+`leads_service`. To test the ASGI application without HTTP, see `leads_api.asgi.create_app`.
 """
 
 import asyncio
@@ -36,16 +36,16 @@ _STOP_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class LeadsService:
-    """A service that answers."""
+    """A running service."""
 
     url: str
-    """Its address, like `http://127.0.0.1:40123`; the API is below `/api`."""
+    """The base URL, for example `http://127.0.0.1:40123`; the API is under `/api`."""
     key: str
-    """An API key of team user 1, who may do everything."""
+    """An API key of team user 1, with all rights."""
 
     @property
     def headers(self) -> dict[str, str]:
-        """Return the header that a request needs."""
+        """Return the headers that a request needs."""
         return {"Authorization": f"Bearer {self.key}"}
 
 
@@ -53,12 +53,12 @@ class LeadsService:
 def running_service(
     store: Literal["mongomock", "embedded"] = "mongomock", environment: Mapping[str, str] | None = None
 ) -> Iterator[LeadsService]:
-    """Run the service on a free port of the loopback interface, with an empty database, for the length of the block.
+    """Run the service on a free port of the loopback interface, with an empty database, until the block ends.
 
-    `mongomock` is in this process and ready at once; it does without isolation and rollback. `embedded` is
-    `leads serve` with a real database server, in processes of their own and a folder that is removed at the end; it
-    needs `leads-api[embedded]`. `environment` holds `LEADS_*` settings; those of this process count for nothing.
-    Raises RuntimeError if the service does not start.
+    `mongomock` runs in this process and starts at once, but has no isolation and no rollback. `embedded` runs
+    `leads serve` with a real database server, in separate processes and a temporary folder; it needs
+    `leads-api[embedded]`. `environment` has `LEADS_*` settings; those of this process are ignored. Raises RuntimeError
+    if the service does not start.
     """
     key = secrets.token_urlsafe(32)
     variables = {f"{PREFIX}API_KEY": key, **(environment or {})}
@@ -69,7 +69,7 @@ def running_service(
 
 @pytest.fixture
 def leads_service() -> Iterator[LeadsService]:
-    """A Leads service of the test's own, on mongomock: `leads_service.url` and `leads_service.key`."""
+    """A new Leads service for each test, on mongomock: `leads_service.url` and `leads_service.key`."""
     with running_service() as service:
         yield service
 
@@ -91,7 +91,7 @@ def _in_this_process(variables: Mapping[str, str]) -> Iterator[str]:
         Thread(target=run, daemon=True).start()
         server.answering.wait()
         if ended.is_set():
-            raise RuntimeError("the service did not start; its log tells why")
+            raise RuntimeError("the service did not start; see its log")
         try:
             yield http.url_of(listener)
         finally:
@@ -112,10 +112,10 @@ def _as_a_process(variables: Mapping[str, str]) -> Iterator[str]:
         )
         assert process.stdout is not None
         try:
-            # The greeting names the port that was taken, once the service answers.
+            # The service prints its URL, with the port, when it is ready.
             found = next((found for line in process.stdout if (found := re.search(r"http://\S+:\d+", line))), None)
             if found is None:
-                raise RuntimeError("the service did not start; what it wrote on standard error tells why")
+                raise RuntimeError("the service did not start; see its standard error")
             yield found[0]
         finally:
             process.terminate()

@@ -43,4 +43,4 @@ async def test_what_never_ends_does_not_hold_the_end_and_is_told(
 
     assert drained.is_set()
     assert life.readiness.draining
-    assert "is given up" in caplog.text
+    assert "is abandoned" in caplog.text

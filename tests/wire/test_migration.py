@@ -243,7 +243,7 @@ async def test_a_migration_that_is_killed_goes_on_where_it_was(
     done = await leads("migrate", LEADS_MONGODB_URI=server_uri, **settings)
 
     assert done.returncode == 0, done.stderr
-    assert f"leads: going on behind {BATCH}\n" in done.stderr
+    assert f"leads: resuming after {BATCH}\n" in done.stderr
     assert f"leads migrate: {BATCH} leads brought up to date" in done.stdout
     assert await not_current(database) == []
 

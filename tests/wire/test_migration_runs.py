@@ -202,4 +202,4 @@ async def test_a_document_that_the_server_refuses_is_told_and_keeps_no_other_out
     outcomes = await MigrationRuns(database, steps).run_all()
 
     assert (outcomes["things"].changed, outcomes["things"].failed) == (2, 1)
-    assert "things 2 cannot be brought up to date" in caplog.text
+    assert "things 2 cannot be migrated" in caplog.text

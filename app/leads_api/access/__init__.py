@@ -1,1 +1,1 @@
-"""API keys: mint, verify, list, revoke (contract, sections 1 "Auth" and 6)."""
+"""API keys and the authenticator (contract, sections 1 "Auth" and 6)."""

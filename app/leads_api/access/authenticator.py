@@ -1,4 +1,4 @@
-"""Whose key a request carries (contract, section 1, "Auth")."""
+"""The authenticator: finds the caller of a request from its API key (contract, section 1, "Auth")."""
 
 import hmac
 import re
@@ -16,21 +16,21 @@ _REMEMBERED = 10_000
 
 
 class Caller(Struct, frozen=True):
-    """Who makes a request: a team user, by one of their keys."""
+    """The caller of a request: a team user with one of their API keys."""
 
     user: int
     key: int
-    """Id of the key; 0 for the one of the settings."""
+    """The id of the key; 0 for LEADS_API_KEY."""
 
 
 class Authenticator:
-    """Tells whose key a request carries."""
+    """Finds the caller of a request, with a cache of keys."""
 
     def __init__(
         self, keys: KeyStore, *, fixed_key: str | None, fixed_user: int, is_active: Callable[[int], Awaitable[bool]],
         seconds: float,
     ) -> None:  # fmt: skip
-        """`fixed_key` is valid besides the stored ones; answers are remembered for so many seconds."""
+        """`fixed_key` is valid in addition to the stored keys. Valid keys are cached for `seconds`."""
         self._keys = keys
         self._fixed = None if fixed_key is None else digest(fixed_key)
         self._fixed_user = fixed_user
@@ -54,7 +54,7 @@ class Authenticator:
         asked = monotonic()
         if key is None or asked >= until:
             key = await self._keys.of_text(text)
-            if key is None:  # not remembered: whoever makes keys up must not crowd out those that are there
+            if key is None:  # not cached: guessed keys must not displace valid ones
                 return None
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()

@@ -1,6 +1,6 @@
-"""The collection of API keys. A key is shown once; what is kept is its hash.
+"""The store of API keys. A key is shown once; only its hash is stored.
 
-A key is `lk_ID_SECRET` with 256 random bits, so a plain SHA-256 is as good as a slow hash, and fast enough for every
+A key is `lk_ID_SECRET` with 256 random bits. So a plain SHA-256 is as secure as a slow hash, and fast enough for every
 request.
 """
 
@@ -22,7 +22,7 @@ from leads_api.mongo.migrations import Step
 
 COLLECTION = "keys"
 SCHEMA_VERSION = 2
-"""The form of the documents that are written here."""
+"""The schema version of new documents."""
 
 INDEXES = {COLLECTION: [Index("user", (("user", 1),))]}
 STEPS = {COLLECTION: [Step(2)]}
@@ -30,11 +30,11 @@ STEPS = {COLLECTION: [Step(2)]}
 _KEY = re.compile(r"lk_([1-9][0-9]{0,17})_[A-Za-z0-9_-]{43}", re.ASCII)
 _SECONDS = 5.0
 _NOBODY = 0
-"""No user has this id, so a key without a user opens nothing."""
+"""No user has this id, so a key without a user is refused."""
 
 
 class ApiKey(Struct, frozen=True, kw_only=True):
-    """What is known of a key."""
+    """An API key, without its secret."""
 
     id: int
     name: str
@@ -45,16 +45,16 @@ class ApiKey(Struct, frozen=True, kw_only=True):
 
 
 class KeyStore:
-    """Writes and lists keys."""
+    """Creates, finds, lists and revokes keys."""
 
     def __init__(self, database: Database, ids: Ids, *, seconds: float = _SECONDS) -> None:
-        """Bound each batch of reads to so many seconds. However many keys are made up, one connection reads them."""
+        """Limit each batch of reads to `seconds`. Reads are batched, so guessed keys use one connection at most."""
         self._keys = database[COLLECTION]
         self._ids = ids
         self._reads = Batcher(self._find_all, seconds=seconds)
 
     async def create(self, name: str, *, user: int, expires: datetime | None = None) -> tuple[ApiKey, str]:
-        """Write a new key; return it and the secret text, which cannot be had again."""
+        """Create a key; return it and its text, which cannot be retrieved again."""
         key_id = await self._ids.take(COLLECTION)
         text = f"lk_{key_id}_{secrets.token_urlsafe(32)}"
         key = ApiKey(id=key_id, name=name, user=user, created=now(), expires=expires, revoked=None)
@@ -71,12 +71,12 @@ class KeyStore:
         return [_shown(document) async for document in self._keys.find().sort([("_id", 1)])]
 
     async def revoke(self, key_id: int) -> bool:
-        """Revoke a key; tell whether there is one. Safe to repeat."""
+        """Revoke a key; return whether it exists. Safe to repeat."""
         result = await self._keys.update_one({"_id": key_id, "revoked": None}, {"$set": {"revoked": now()}})
         return result.matched_count == 1 or await self._keys.find_one({"_id": key_id}) is not None
 
     async def of_text(self, text: str) -> ApiKey | None:
-        """Return the key that a text is, if it is one."""
+        """Return the key with this text; None if there is none."""
         if not (match := _KEY.fullmatch(text)):
             return None
         document = await self._reads(int(match[1]))
@@ -85,7 +85,7 @@ class KeyStore:
         return _shown(document)
 
     async def drain(self) -> None:
-        """Wait until no batch is under way."""
+        """Wait until no batch is in progress."""
         await self._reads.drain()
 
     async def _find_all(self, key_ids: list[int]) -> list[Document | Exception | None]:
@@ -94,7 +94,7 @@ class KeyStore:
 
 
 def digest(text: str) -> bytes:
-    """Return what is kept of a key: its hash."""
+    """Return the hash of a key, which is stored."""
     return hashlib.sha256(text.encode()).digest()
 
 
@@ -110,5 +110,5 @@ def _shown(document: Document) -> ApiKey:
 
 
 def _aware(moment: datetime | None) -> Any:
-    """Return a time with its zone, which a client that was not made for it (a test's) leaves out."""
+    """Return a time with its time zone, which a client that is not `tz_aware` (in tests) leaves out."""
     return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment

@@ -1,1 +1,1 @@
-"""What leads stand on: lead statuses, categories, the team and custom fields (contract, section 4)."""
+"""The settings that leads refer to: lead statuses, categories, the team and custom fields (contract, section 4)."""

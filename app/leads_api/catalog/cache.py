@@ -1,4 +1,4 @@
-"""The settings in memory: at most some seconds old, dropped at once by changes made in this process."""
+"""The cache of settings: it expires after some seconds, and changes in this process drop it at once."""
 
 import asyncio
 from collections.abc import Collection
@@ -14,19 +14,19 @@ Titles = dict[int, Document]
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
-    """All settings as of one revision, tombstones included, by id."""
+    """All settings of one revision by id, tombstones included."""
 
     revision: int
     statuses: Titles
     categories: Titles
     people: Titles
-    """Team users; `name` is the shown one."""
+    """Team users; `name` is the full name."""
     custom_fields: list[Document]
-    """The enabled ones, in their order."""
+    """Enabled custom fields, in order of position."""
 
 
 class Catalog:
-    """Hands out the snapshot, and answers whether a request may refer to an id."""
+    """Caches the snapshot, and checks whether a request may refer to an id."""
 
     def __init__(self, database: Database, *, seconds: float) -> None:
         self._database = database
@@ -37,21 +37,21 @@ class Catalog:
         self._refreshing = asyncio.Lock()
 
     def drop(self) -> None:
-        """Make the next caller look: something was changed here."""
+        """Drop the cache after a change in this process."""
         self._until = 0.0
         self._epoch += 1
 
     async def snapshot(self) -> Snapshot:
-        """Return the settings, at most the cache's seconds old."""
+        """Return the settings; they may be as old as the cache's time to live."""
         if self._snapshot is not None and monotonic() < self._until:
             return self._snapshot
         return await self.refreshed()
 
     async def refreshed(self) -> Snapshot:
-        """Return the settings as they are now. Callers at the same moment share one look."""
+        """Return the current settings. Concurrent callers share one refresh (single-flight)."""
         asked = monotonic()
         async with self._refreshing:
-            # Another caller's look will do if it began after this call, and nothing was changed here since.
+            # A refresh by another caller is current enough if it began after this call and no change dropped it.
             if self._snapshot is not None and self._until - self._seconds > asked:
                 return self._snapshot
             while True:
@@ -67,31 +67,31 @@ class Catalog:
                 return self._snapshot
 
     async def statuses(self, ids: Collection[int]) -> Collection[int]:
-        """Return those that a lead can be given."""
+        """Return the subset of statuses that a lead may get."""
         return await self._alive("statuses", ids)
 
     async def lead_categories(self, ids: Collection[int]) -> Collection[int]:
-        """Return those that are for leads."""
+        """Return the subset of categories that are for leads."""
         known = await self._alive("categories", ids)
         categories = (await self.snapshot()).categories
         return {category for category in known if categories[category]["type"] == "lead"}
 
     async def assignable(self, ids: Collection[int]) -> Collection[int]:
-        """Return the active team users among them."""
+        """Return the subset of active team users."""
         known = await self._alive("people", ids)
         people = (await self.snapshot()).people
-        return {person for person in known if _works_here(people[person])}
+        return {person for person in known if _is_active(people[person])}
 
     async def is_active(self, person: int) -> bool:
-        """Tell whether someone may work here: keys of others answer 401."""
+        """Return whether a team user is active; the API keys of all others are refused with 401."""
         record = (await self.snapshot()).people.get(person)
-        if record is None:  # newer than the cache, or not there at all
+        if record is None:  # newer than the cache, or unknown
             record = (await self.refreshed()).people.get(person)
-        return record is not None and _works_here(record)
+        return record is not None and _is_active(record)
 
     async def _alive(self, kind: str, ids: Collection[int]) -> Collection[int]:
         snapshot = await self.snapshot()
-        if any(i not in getattr(snapshot, kind) for i in ids):  # newer than the cache, or not there at all
+        if any(i not in getattr(snapshot, kind) for i in ids):  # newer than the cache, or unknown
             snapshot = await self.refreshed()
         records: Titles = getattr(snapshot, kind)
         return {i for i in ids if i in records and not records[i]["deleted"]}
@@ -123,6 +123,6 @@ class Catalog:
         return {document["_id"]: kind.read(document) async for document in found}
 
 
-def _works_here(person: Document) -> bool:
+def _is_active(person: Document) -> bool:
     works: bool = not person["deleted"] and person["status"] == "active"
     return works

@@ -1,4 +1,4 @@
-"""Custom fields on leads: the rules that their definitions make, and how their values are shown."""
+"""Custom fields of leads: validation rules from their definitions, and the conversion of their values."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,14 +12,14 @@ MAX_TEXT, MAX_PARAGRAPH = 250, 65_000
 
 
 class LeadRules:
-    """Rules for the custom fields of a request, by name (contract, "Create, PUT, PATCH")."""
+    """Provides the rules of the custom fields of a request, by name (contract, "Create, PUT, PATCH")."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._made: tuple[int, Mapping[str, Rule]] | None = None
 
     async def __call__(self) -> Mapping[str, Rule]:
-        """Return the rules of the enabled fields, made anew when a setting was changed."""
+        """Return the rules of the enabled fields; they are rebuilt after a setting has changed."""
         snapshot = await self._catalog.snapshot()
         if self._made is None or self._made[0] != snapshot.revision:
             self._made = (snapshot.revision, {field["name"]: _rule(field) for field in snapshot.custom_fields})
@@ -51,13 +51,13 @@ def _convert(field: Document) -> Convert:
 
 
 def stored(given: Mapping[str, Any], fields: list[Document]) -> dict[str, Any]:
-    """Return values by the ids of their fields, which stay when a name is used again."""
+    """Return the values by field id. A field id is never used again, but a field name may be."""
     ids = {field["name"]: str(field["_id"]) for field in fields}
     return {ids[name]: value for name, value in given.items() if name in ids}
 
 
 def shown(values: Mapping[str, Any], fields: list[Document]) -> dict[str, int | str | None]:
-    """Return every enabled field's value by its name; money-like decimals as `"2.50"`."""
+    """Return the value of every enabled field by name; decimals as text with two digits, for example `2.50`."""
     result: dict[str, int | str | None] = {}
     for field in fields:
         value = values.get(str(field["_id"]))

@@ -1,7 +1,8 @@
-"""Deleting settings, and what leads hold of them (contract, section 4).
+"""Soft deletion of settings, and the clean-up of leads that refer to them (contract, section 4).
 
-What a deleted team user or custom field leaves in leads can be much, so it is removed after the deletion was committed:
-callers do not see it from then on, and `sweep` ends what a crash or a deadline cut off.
+Many leads may refer to a deleted team user or custom field, so these references are removed after the deletion is
+committed. Callers do not see them from the commit on. If a crash or a deadline interrupts the clean-up, `sweep`
+finishes it.
 """
 
 import logging
@@ -13,9 +14,9 @@ from leads_api.mongo.client import Document
 from leads_api.mongo.faults import DatabaseError
 
 Used = Callable[[int], Awaitable[bool]]
-"""Tells whether anything refers to an id."""
+"""Returns whether anything refers to an id."""
 Clear = Callable[[int, int], Awaitable[None]]
-"""Removes from all leads what belongs to an id; the second is the user who deleted it. Safe to repeat."""
+"""Removes all references to an id from leads; the second id is the user who deleted it. Safe to repeat."""
 
 STATUS_IN_USE = "This lead status is in use and cannot be deleted. Give its leads another one first."
 CATEGORY_IN_USE = "This category is in use and cannot be deleted. Give its leads another one first."
@@ -25,7 +26,7 @@ _log = logging.getLogger("leads.catalog")
 
 
 class CatalogDeletion:
-    """The rules of deleting each kind of setting."""
+    """Deletes settings, by the rules of each kind."""
 
     def __init__(
         self,
@@ -49,7 +50,7 @@ class CatalogDeletion:
         self._clear_values = clear_values
 
     async def status(self, status_id: int) -> None:
-        """Delete a lead status that is neither the system's nor in use."""
+        """Delete a lead status. Raises RecordNotFound, or Conflict if it is a system status or in use."""
 
         async def refusal(status: Document) -> str | None:
             if status["is_system"]:
@@ -61,7 +62,7 @@ class CatalogDeletion:
         await self._statuses.soft_delete(status_id, refusal)
 
     async def category(self, category_id: int) -> None:
-        """Delete a category that is neither a default nor in use."""
+        """Delete a category. Raises RecordNotFound, or Conflict if it is a default or in use."""
 
         async def refusal(category: Document) -> str | None:
             if category["is_default"]:
@@ -73,7 +74,7 @@ class CatalogDeletion:
         await self._categories.soft_delete(category_id, refusal)
 
     async def member(self, member_id: int, by: int) -> None:
-        """Delete a team user, and take them from every lead."""
+        """Delete a team user and all assignments. Raises RecordNotFound, or Conflict for the first team user."""
 
         async def refusal(member: Document) -> str | None:
             return FIRST_MEMBER if member["_id"] == ADMIN else None
@@ -82,12 +83,12 @@ class CatalogDeletion:
         await self._try(self._clear_member, member_id, by)
 
     async def custom_field(self, field_id: int, by: int) -> None:
-        """Delete a custom field with its values."""
+        """Delete a custom field and all its values. Raises RecordNotFound."""
         await self._custom_fields.soft_delete(field_id, cleanup_by=by)
         await self._try(self._clear_field, field_id, by)
 
     async def sweep(self) -> None:
-        """Remove what earlier deletions have left in leads."""
+        """Finish pending clean-ups of earlier deletions."""
         for member_id, by in await self._team.pending_cleanup():
             await self._clear_member(member_id, by)
         for field_id, by in await self._custom_fields.pending_cleanup():
@@ -104,5 +105,5 @@ class CatalogDeletion:
     async def _try(self, clear: Clear, record_id: int, by: int) -> None:
         try:
             await clear(record_id, by)
-        except DatabaseError as error:  # the deletion itself is committed, and so is the answer
-            _log.info("the rest of deletion %s is left to the sweep: %s", record_id, type(error).__name__)
+        except DatabaseError as error:  # the deletion is committed, so the request succeeds
+            _log.info("the clean-up of deletion %s is left to the sweep: %s", record_id, type(error).__name__)

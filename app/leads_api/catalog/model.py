@@ -1,4 +1,4 @@
-"""The settings as callers see them, and as documents."""
+"""The settings as callers see them, and their documents."""
 
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
@@ -14,7 +14,7 @@ CategoryType = Literal["lead", "client"]
 MemberStatus = Literal["active", "suspended"]
 
 SCHEMA_VERSION = 2
-"""The form of the settings' documents, and of the one with their revision, that are written here."""
+"""The schema version of new settings, and of the document with their revision."""
 
 NEW, CONVERTED = 1, 2
 LEAD_CATEGORY, CLIENT_CATEGORY = 3, 2
@@ -76,24 +76,24 @@ class NameShown(Struct, frozen=True, gc=False):
 
 
 class Kind(Struct, frozen=True):
-    """What differs between the four settings, as far as keeping them goes."""
+    """What the store needs to know about one of the four kinds of settings."""
 
     noun: str
     collection: str
     shown: Callable[[Document], Any]
     unique: str
-    """The field that no two of them may share, in any case."""
+    """The field that must be unique, ignoring case."""
     folded: Callable[[Document], str]
-    """What of a document is unique."""
+    """Returns the case-folded unique value of a document."""
     fixed: dict[str, Any] = {}
-    """What all of them have in common, where the collection holds others too."""
+    """Fields with the same value in all documents of the kind, if the collection has other documents as well."""
     positioned: bool = False
     schema_version: int = SCHEMA_VERSION
     defaults: dict[str, Any] = {}
-    """What a document of another version has where it lacks something."""
+    """Default values for fields that a document of another version lacks."""
 
     def read(self, document: Document) -> Document:
-        """Return a document with all that one of this version has."""
+        """Return a document completed with the defaults."""
         return {"deleted": False, **self.defaults, **document}
 
 

@@ -1,4 +1,4 @@
-"""Endpoints of section 4: lead statuses, categories, the team, custom fields."""
+"""The endpoints of lead statuses, categories, the team and custom fields (contract, section 4)."""
 
 from litestar import Controller, Response, delete, get, patch, post
 from litestar.params import FromPath
@@ -85,7 +85,7 @@ class StatusController(Controller):
 
 
 class CategoryController(Controller):
-    """Drawers for leads and for clients."""
+    """Categories for leads and clients."""
 
     path = "/categories"
     tags = ("Categories",)
@@ -177,7 +177,7 @@ class TeamController(Controller):
 
 
 class CustomFieldController(Controller):
-    """Fields that leads have besides their own."""
+    """User-defined fields of leads."""
 
     path = "/custom-fields"
     tags = ("Custom fields",)

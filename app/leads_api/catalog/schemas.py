@@ -1,4 +1,4 @@
-"""What callers send to manage settings (contract, section 4, "Inputs")."""
+"""Request schemas of settings (contract, section 4, "Inputs")."""
 
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
@@ -81,6 +81,6 @@ class CustomFieldInput(CustomFieldChanges, Consistent, frozen=True, kw_only=True
 
     @staticmethod
     def contradictions(values: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-        """A dropdown without options could never be filled in."""
+        """Refuse a dropdown without options."""
         if values["datatype"] == "dropdown" and values["options"] == []:
             yield "options", REQUIRED

@@ -1,4 +1,4 @@
-"""The settings that a new database is shipped with (contract, end of section 4)."""
+"""The shipped settings, which a new database gets (contract, end of section 4)."""
 
 from leads_api.catalog.model import (
     ADMIN,
@@ -26,7 +26,7 @@ _STATUSES = [
     (CONVERTED, "Converted", "success", True),
 ]
 _CATEGORIES = [(LEAD_CATEGORY, "lead"), (CLIENT_CATEGORY, "client")]
-# No mail can reach it (RFC 2606), so no client's address is ever in its way.
+# A reserved domain (RFC 2606), so no client can have this address.
 _ADMIN_EMAIL = "admin@leads.invalid"
 _LAST_IDS = {
     "lead_statuses": 7, "categories": 3, "users": ADMIN, "custom_fields": 0, "leads": 0, "comments": 0,
@@ -35,7 +35,10 @@ _LAST_IDS = {
 
 
 async def seed(database: Database, ids: Ids) -> None:
-    """Write the shipped settings, once. Safe to repeat and to race: the ids decide, and a deleted one keeps its id."""
+    """Insert the shipped settings, once. Safe to repeat and to run concurrently.
+
+    They have fixed ids, and deleted settings keep their ids, so nothing is inserted twice.
+    """
     await ids.begin(_LAST_IDS)
     if await database["catalog"].find_one({"_id": "catalog"}):
         return
@@ -46,7 +49,7 @@ async def seed(database: Database, ids: Ids) -> None:
         await _write(database, CATEGORIES, category, {"name": "Default", "type": type_, "is_default": True})
     admin = {"first_name": "Admin", "last_name": "", "email": _ADMIN_EMAIL, "status": "active"}
     await _write(database, TEAM, ADMIN, admin)
-    # The last: it says that all is there.
+    # Last, because it marks the settings as complete.
     try:
         await database["catalog"].insert_one({"_id": "catalog", "revision": 1, "schema_version": SCHEMA_VERSION})
     except Duplicate:
@@ -61,5 +64,5 @@ async def _write(database: Database, kind: Kind, record_id: int, fields: Documen
     }  # fmt: skip
     try:
         await database[kind.collection].insert_one(document)
-    except Duplicate:  # another process was faster, or an earlier start was cut off
+    except Duplicate:  # inserted by a concurrent process, or by an earlier start that was interrupted
         return

@@ -1,4 +1,4 @@
-"""Keeping settings. Every change raises the catalog's revision in the same transaction, so that caches notice."""
+"""The store of settings. Every change increments the catalog's revision in its transaction, so that caches notice."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeVar
@@ -20,7 +20,7 @@ from leads_api.validation.values import TAKEN
 T = TypeVar("T")
 
 Refusal = Callable[[Document], Awaitable[str | None]]
-"""Returns why a record cannot be deleted; None if it can."""
+"""Returns the reason why a record cannot be deleted; None if it can be."""
 
 INDEXES = {
     collection: [
@@ -34,14 +34,14 @@ STEPS = {collection: [Step(2)] for collection in ("lead_statuses", "categories",
 
 
 class RecordNotFound(NotFound):
-    """There is no such setting."""
+    """There is no setting of this kind with this id."""
 
     def __init__(self, kind: Kind) -> None:
         super().__init__(f"{kind.noun} not found.")
 
 
 class CatalogStore(Generic[T]):
-    """The settings of one kind. A deleted one stays as a tombstone, so that its id always has a title."""
+    """Reads and writes the settings of one kind. A deleted setting stays as a tombstone, so its id keeps its title."""
 
     def __init__(self, kind: Kind, database: Database, ids: Ids, transact: Transact, catalog: Catalog) -> None:
         self.kind = kind
@@ -53,7 +53,7 @@ class CatalogStore(Generic[T]):
         self._alive = {**kind.fixed, "deleted": {"$ne": True}}
 
     async def page(self, paging: Paging, only: dict[str, Any] | None = None) -> tuple[list[T], int]:
-        """Return a page in default order, and how many there are in all."""
+        """Return a page in default order, and the total."""
         query = self._alive | (only or {})
         total = await self._records.count_documents(query)
         if paging.skip >= total:
@@ -63,12 +63,12 @@ class CatalogStore(Generic[T]):
         return [self.kind.shown(self.kind.read(document)) async for document in found], total
 
     async def get(self, record_id: int) -> T:
-        """Return one. Raises RecordNotFound."""
+        """Return a setting. Raises RecordNotFound."""
         shown: T = self.kind.shown(await self._find(record_id, None))
         return shown
 
     async def create(self, fields: dict[str, Any]) -> T:
-        """Write a new one. Raises Invalid if its unique field is taken."""
+        """Insert a setting. Raises Invalid if its unique field is taken."""
         record_id = await self._ids.take(self.kind.collection)
         moment = now()
         fields = self.kind.fixed | fields
@@ -91,7 +91,7 @@ class CatalogStore(Generic[T]):
         return await self._write(work, committed)
 
     async def change(self, record_id: int, fields: dict[str, Any]) -> T:
-        """Change some fields of one. Raises RecordNotFound, or Invalid if its unique field is taken."""
+        """Change some fields of a setting. Raises RecordNotFound, or Invalid if its unique field is taken."""
 
         async def work(session: Session) -> Document:
             document = await self._find(record_id, session)
@@ -109,9 +109,9 @@ class CatalogStore(Generic[T]):
     async def soft_delete(
         self, record_id: int, refusal: Refusal | None = None, *, cleanup_by: int | None = None
     ) -> None:
-        """Make one a tombstone. With `cleanup_by`, the user who deletes it, leads hold something that is to be removed.
+        """Replace a setting by its tombstone. Raises RecordNotFound, or Conflict with the text of the refusal.
 
-        Raises RecordNotFound, or Conflict with the text of the refusal.
+        `cleanup_by`, the user who deletes it, marks it as pending clean-up: references in leads must be removed.
         """
 
         async def committed(session: Session) -> bool | None:
@@ -135,12 +135,12 @@ class CatalogStore(Generic[T]):
         self._catalog.drop()
 
     async def pending_cleanup(self) -> list[tuple[int, int]]:
-        """Return the ids of the tombstones that leads still hold something of, each with who deleted it."""
+        """Return the tombstones whose clean-up is pending: their ids, and the users who deleted them."""
         found = self._records.find({PENDING_CLEANUP: {"$gt": 0}}, {PENDING_CLEANUP: 1})
         return [(document["_id"], document[PENDING_CLEANUP]) async for document in found]
 
     async def cleaned_up(self, record_id: int) -> None:
-        """Note that leads hold nothing of a tombstone any more."""
+        """Mark the clean-up of a tombstone as done."""
         await self._records.update_one({"_id": record_id}, {"$unset": {PENDING_CLEANUP: ""}})
         await self._revise(None)
         self._catalog.drop()

@@ -1,1 +1,1 @@
-"""Checklists: a lead's to-do items, with comments of their own (contract, section 4)."""
+"""Checklists: the checklist items of a lead (contract, section 4)."""

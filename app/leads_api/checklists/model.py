@@ -1,4 +1,4 @@
-"""The to-do item as callers see it, and what they send."""
+"""Request and response schemas of checklists."""
 
 from collections.abc import Sequence
 from typing import Annotated, Literal
@@ -114,5 +114,5 @@ def item_of(document: Document) -> ChecklistItem:
 
 
 def progress_of(total: int, completed: int) -> Progress:
-    """Return the progress; the percentage is an integer, half-up."""
+    """Return the progress; the percentage is rounded half-up to an integer."""
     return Progress(total, completed, (200 * completed + total) // (2 * total) if total else 0)

@@ -1,4 +1,4 @@
-"""Endpoints of checklists (contract, section 4)."""
+"""The endpoints of checklists (contract, section 4)."""
 
 from litestar import Controller, Response, delete, get, patch, post, put
 from litestar.params import FromPath
@@ -27,7 +27,7 @@ Comments = Part[CommentStore]
 
 
 class ChecklistController(Controller):
-    """What is still to do for a lead."""
+    """Checklist items and their comments."""
 
     path = "/checklists"
     tags = ("Checklists",)

@@ -1,4 +1,4 @@
-"""The collection of to-do items, one document each."""
+"""The store of checklist items: one document for each."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -20,7 +20,7 @@ from leads_api.validation.values import NOT_SELECTABLE
 
 COLLECTION = "checklists"
 SCHEMA_VERSION = 2
-"""The form of the documents that are written here."""
+"""The schema version of new documents."""
 
 INDEXES = {
     COLLECTION: [
@@ -31,16 +31,16 @@ INDEXES = {
 STEPS = {COLLECTION: [Step(2)]}
 
 MAX_ITEMS = 1000
-"""Items of one lead: as many as one request can order."""
+"""Limit of items per lead; equal to the number of ids that a request to reorder can have."""
 
 _WHOLE = {"comments": 0}
 
 HoldLead = Callable[[int, Session], Awaitable[bool]]
-"""Keeps a lead from being deleted until the transaction ends; tells whether it is there."""
+"""Prevents the deletion of a lead until the transaction ends; returns whether the lead exists."""
 
 
 class ChecklistNotFound(NotFound):
-    """There is no item of this id."""
+    """There is no checklist item with this id."""
 
     message = "Checklist not found."
 
@@ -51,17 +51,17 @@ class _Refused(Invalid):
 
 
 def touch(_event: str, moment: datetime, _by: int) -> Document:
-    """Return what every write does to an item, whatever else it does."""
+    """Return the part of the update that every write of an item has."""
     return {"$set": {"dates.updated": moment}}
 
 
 class ChecklistStore:
-    """Reads and writes the to-do items of leads. Writes to the whole checklist of a lead happen one at a time."""
+    """Reads and writes checklist items. Concurrent writes to a lead's whole checklist conflict and are retried."""
 
     def __init__(
         self, database: Database, ids: Ids, transact: Transact, concurrency: ConcurrencyLimits, hold_lead: HoldLead
     ) -> None:
-        """A change outside of a transaction waits for its turn, and so does a list."""
+        """`concurrency` limits lists, and changes outside of transactions."""
         self.collection = self._items = database[COLLECTION]
         self._ids = ids
         self._transact = transact
@@ -69,7 +69,7 @@ class ChecklistStore:
         self._hold_lead = hold_lead
 
     async def page(self, lead_id: int, paging: Paging) -> tuple[list[ChecklistItem], int, int]:
-        """Return a page by position, and how many items there are in all and completed."""
+        """Return a page in order of position, the number of all items, and the number of completed items."""
         async with self._concurrency.lists:
             total = await self._items.count_documents({"lead": lead_id})
             completed = await self._items.count_documents({"lead": lead_id, "status": "completed"}) if total else 0
@@ -87,7 +87,7 @@ class ChecklistStore:
         return item_of(document)
 
     async def create(self, lead_id: int, text: str, by: int) -> ChecklistItem:
-        """Write a new item behind the others. Raises Invalid if the lead has just been deleted."""
+        """Append a new item. Raises Invalid if the lead was deleted meanwhile or has MAX_ITEMS items."""
         document = _new(await self._ids.take(COLLECTION), lead_id, text, by)
 
         async def committed(session: Session) -> Document | None:
@@ -121,14 +121,14 @@ class ChecklistStore:
         return item_of(document)
 
     async def delete(self, item_id: int) -> None:
-        """Remove an item. Raises ChecklistNotFound."""
+        """Delete an item. Raises ChecklistNotFound."""
         async with self._concurrency.change(COLLECTION, item_id):
             result = await self._items.delete_one({"_id": item_id})
         if result.deleted_count == 0:
             raise ChecklistNotFound
 
     async def reorder(self, item_ids: list[int]) -> list[ChecklistItem]:
-        """Give a lead's items a new order. Raises Invalid unless the ids are exactly those of one lead's items."""
+        """Reorder a lead's items. Raises Invalid unless the ids are exactly those of one lead's items."""
 
         async def work(session: Session) -> list[Document]:
             first = await self._items.find_one({"_id": item_ids[0]}, {"lead": 1}, session=session)
@@ -150,7 +150,7 @@ class ChecklistStore:
         return [item_of(document) for document in await self._transact(work)]
 
     async def copy(self, source_id: int, target_id: int, by: int, session: Session) -> None:
-        """Give one lead the items of another, pending and without comments, in the transaction."""
+        """Copy the items of one lead to another, as pending and without comments, in the transaction."""
         found = self._items.find({"lead": source_id}, _WHOLE, session=session).sort([("position", 1), ("_id", 1)])
         if items := [item async for item in found]:
             last = await self._ids.take(COLLECTION, len(items))
@@ -161,7 +161,7 @@ class ChecklistStore:
             await self._items.insert_many(copies, session=session)
 
     async def delete_of(self, lead_id: int, session: Session) -> None:
-        """Remove all items of a lead, in the transaction."""
+        """Delete all items of a lead, in the transaction."""
         await self._items.delete_many({"lead": lead_id}, session=session)
 
 

@@ -1,4 +1,4 @@
-"""Values on the command line."""
+"""Parsers of command-line values. Each raises ArgumentTypeError for an invalid value."""
 
 import argparse
 from datetime import UTC, datetime
@@ -14,14 +14,14 @@ def positive(text: str) -> int:
 
 
 def port(text: str) -> int:
-    """Return the number of a port; 0 is any free one."""
+    """Return a port number; 0 selects a free port."""
     if not text.isascii() or not text.isdecimal() or not 0 <= int(text) <= _LAST_PORT:
         raise argparse.ArgumentTypeError("must be a port number")
     return int(text)
 
 
 def date(text: str) -> datetime:
-    """Return the first moment of a day, UTC."""
+    """Return the start of a day in UTC."""
     try:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The database that a command works on."""
+"""Connects a command to its database: the one of LEADS_MONGODB_URI, or the embedded server of the data folder."""
 
 import asyncio
 import sys
@@ -16,13 +16,13 @@ _COMMAND_SECONDS = 30.0
 
 
 class Refused(Exception):  # noqa: N818 - named as the failures are
-    """The command cannot do what was asked; the text says why."""
+    """The command cannot be executed; the message says why."""
 
 
 def on_database(
     settings: Settings, work: Callable[[Database], Awaitable[T]], *, seconds: float | None = _COMMAND_SECONDS
 ) -> T:
-    """Do something with the database of the settings, within so many seconds if any."""
+    """Run `work` on the database of the settings, for at most `seconds`; None is no limit. Raises Refused."""
     with _uri(settings) as uri:
         return asyncio.run(on_database_at(uri, settings, work, seconds=seconds))
 
@@ -34,7 +34,7 @@ async def on_database_at(
     *,
     seconds: float | None = _COMMAND_SECONDS,
 ) -> T:
-    """Do something with the database of a server, within so many seconds if any."""
+    """Run `work` on the database at a URI, for at most `seconds`; None is no limit."""
     client = connect(uri, driver=settings.mongodb_driver, request_timeout=settings.request_timeout)
     try:
         async with asyncio.timeout(seconds):

@@ -1,4 +1,4 @@
-"""`leads seed`, `leads indexes` and `leads migrate`."""
+"""The commands `leads seed`, `leads indexes` and `leads migrate`."""
 
 import argparse
 import logging
@@ -22,8 +22,8 @@ def add_to(commands: Any) -> None:
     migrate = commands.add_parser(
         "migrate",
         help="bring indexes and documents of earlier versions up to date",
-        description="Bring indexes and documents of earlier versions up to date. It works beside running services, and"
-        " looks at every document, however long that takes. If it is interrupted, run it again: it goes on from there.",
+        description="Bring indexes and documents of earlier versions up to date. You can run it while services are"
+        " running. It checks every document. If it is interrupted, run it again: it resumes where it stopped.",
     )
     migrate.set_defaults(run=_migrate)
 
@@ -60,4 +60,4 @@ def _migrate(settings: Settings, _options: argparse.Namespace) -> None:
         else "leads migrate: everything is up to date; nothing to do\n"
     )
     if failed := sum(outcome.failed for outcome in outcomes.values()):
-        raise Refused(f"{failed} documents could not be brought up to date, and stay as they are; see above.")
+        raise Refused(f"{failed} documents could not be brought up to date and are unchanged; see above.")

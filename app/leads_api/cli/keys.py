@@ -1,4 +1,4 @@
-"""`leads keys`."""
+"""The command `leads keys`: create, list and revoke API keys."""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""The entry point: reads the command line and the settings, runs a command, and tells errors in one line."""
+"""The entry point: parses the command line, reads the settings, runs the command, and reports errors in one line."""
 
 import argparse
 import os

@@ -1,4 +1,4 @@
-"""`leads openapi`."""
+"""The command `leads openapi`."""
 
 import argparse
 import sys

@@ -1,4 +1,4 @@
-"""`leads serve`."""
+"""The command `leads serve`."""
 
 import argparse
 import asyncio
@@ -58,7 +58,7 @@ def _serve(settings: Settings, options: argparse.Namespace) -> None:
             asyncio.run(_refuse_unusable(settings.mongodb_uri, settings))
             _run(settings, listener, options.workers)
             return
-        # The server hands a SIGTERM on when it has ended in order; the embedded one must end in order, too.
+        # Uvicorn raises SIGTERM again after its shutdown; it must not end the process before the embedded server stops.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         with Embedded(settings.data_dir) as server:
             server.keep_running()
@@ -66,7 +66,7 @@ def _serve(settings: Settings, options: argparse.Namespace) -> None:
             key = settings.api_key or asyncio.run(_kept_key(server.uri, settings))
             http.when_ready(listener, lambda: _greet(http.url_of(listener), key, settings.data_dir))
             _run(settings, listener, options.workers)
-            # An impatient second Ctrl-C must not keep the data from being written.
+            # A second Ctrl-C must not interrupt the embedded server while it writes its data.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
@@ -80,7 +80,7 @@ def _greet(url: str, key: str, folder: Path) -> None:
 
 
 def _run(settings: Settings, listener: socket.socket, workers: int) -> None:
-    if workers > 1:  # once, and not in every worker
+    if workers > 1:  # once here instead of once per worker
         logs.configure(settings.log_level)
         asgi.warn_of_unknown_variables()
     http.run(
@@ -92,7 +92,7 @@ def _run(settings: Settings, listener: socket.socket, workers: int) -> None:
 
 
 async def _refuse_unusable(uri: str, settings: Settings) -> None:
-    """Refuse at once what could never work. A database that is away may come; the service waits for it."""
+    """Raise Standalone for a server that can never work. If the database is unreachable, the service waits for it."""
     client = connect(uri, driver=settings.mongodb_driver, request_timeout=settings.request_timeout)
     try:
         with suppress(DatabaseError), deadline(REACH_SECONDS):
@@ -102,7 +102,7 @@ async def _refuse_unusable(uri: str, settings: Settings) -> None:
 
 
 async def _kept_key(uri: str, settings: Settings) -> str:
-    """Return the key of the data folder; it is made at the first start, and again if it was revoked."""
+    """Return the API key in the data folder; create one at the first start, or if it was revoked."""
     file = settings.data_dir / _KEY_FILE
 
     async def work(database: Database) -> str:
@@ -120,7 +120,7 @@ async def _kept_key(uri: str, settings: Settings) -> str:
 
 
 def _write_secret(file: Path, text: str) -> None:
-    """Write a file that nobody else can read, at no time, and that is whole or not there."""
+    """Write a file atomically, and readable by its owner only at any time."""
     draft = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as output:

@@ -1,1 +1,1 @@
-"""Clients: what converted leads become (contract, sections 3 "Convert" and 4)."""
+"""Clients, which conversion creates from leads (contract, sections 3 "Convert" and 4)."""

@@ -1,4 +1,4 @@
-"""The client as callers see it, and as a document."""
+"""The client as callers see it, and the conversion from its document."""
 
 from typing import Annotated, Literal
 
@@ -56,9 +56,9 @@ class Client(Struct, frozen=True, gc=False):
 
 
 def client_of(document: Document, settings: Snapshot) -> Client:
-    """Return a client as callers see it. The settings must know its category.
+    """Return a client as callers see it. Raises KeyError if the settings do not contain its category.
 
-    What an earlier version did not write is empty, and what a later one has added is left out.
+    Fields that an earlier version did not write are empty; fields that a later version has added are ignored.
     """
     category = settings.categories[document.get("category", CLIENT_CATEGORY)]
     owner, billing, shipping = (document.get(part, {}) for part in ("owner", "billing", "shipping"))

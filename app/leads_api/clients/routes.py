@@ -1,4 +1,4 @@
-"""Endpoints of clients: they are made by conversion, and read here (contract, section 4)."""
+"""The endpoints that read clients (contract, section 4)."""
 
 from typing import Annotated
 
@@ -27,7 +27,7 @@ class ClientQuery(Paging, frozen=True, kw_only=True):
 
 
 class ClientController(Controller):
-    """What converted leads have become."""
+    """Clients, which conversion creates."""
 
     path = "/clients"
     tags = ("Clients",)

@@ -1,4 +1,4 @@
-"""The collection of clients."""
+"""The store of clients."""
 
 from datetime import datetime
 from typing import Any
@@ -17,11 +17,11 @@ from leads_api.validation.paging import Paging
 
 COLLECTION = "clients"
 SCHEMA_VERSION = 2
-"""The form of the documents that are written here."""
+"""The schema version of new documents."""
 
 INDEXES = {
     COLLECTION: [
-        # A lead becomes one client at most, whatever else fails.
+        # The last safeguard that a lead becomes at most one client.
         Index("created_from_lead_id", (("created_from_lead_id", 1),), unique=True),
         Index("owner_email", (("owner.folded_email", 1), ("_id", 1))),
         Index("category", (("category", 1),)),
@@ -32,16 +32,16 @@ STEPS = {COLLECTION: [Step(2)]}
 
 
 class ClientNotFound(NotFound):
-    """There is no client of this id."""
+    """There is no client with this id."""
 
     message = "Client not found."
 
 
 class ClientStore:
-    """Reads clients, and writes those that conversion makes."""
+    """Reads clients, and inserts those that conversion creates."""
 
     def __init__(self, database: Database, catalog: Catalog, concurrency: ConcurrencyLimits) -> None:
-        """A list waits for its turn."""
+        """`concurrency` limits lists."""
         self._clients = database[COLLECTION]
         self._catalog = catalog
         self._concurrency = concurrency
@@ -53,7 +53,7 @@ class ClientStore:
         return await self.shown(document)
 
     async def page(self, paging: Paging, *, email: str | None, search: str | None) -> tuple[list[Client], int]:
-        """Return a page, newest first, and how many there are; the e-mail is the owner's, and searched in, too."""
+        """Return a page, newest first, and the total. `email` is the owner's; `search` looks into it as well."""
         query: dict[str, Any] = occurring(search or "")
         if email is not None:
             query["owner.folded_email"] = folded_email(email)
@@ -73,7 +73,7 @@ class ClientStore:
         self, lead: Document, *, client_id: int, company: str, owner: Document, due_days: int | None, now: datetime,
         session: Session,
     ) -> Document:  # fmt: skip
-        """Write the client that a lead becomes (contract, "Convert"); `owner` has id, name and email."""
+        """Insert the client of a converted lead (contract, "Convert"); `owner` has id, name and email."""
         contact, address = lead.get("contact", {}), lead.get("address", {})
         document = {
             "_id": client_id,
@@ -97,7 +97,7 @@ class ClientStore:
         return document
 
     async def uses_category(self, category_id: int) -> bool:
-        """Tell whether a client has this category."""
+        """Return whether any client has this category."""
         return await self._clients.find_one({"category": category_id}, {"_id": 1}) is not None
 
     async def shown(self, document: Document) -> Client:

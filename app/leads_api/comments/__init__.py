@@ -1,1 +1,1 @@
-"""Comments: embedded in what they are about, a lead or a to-do item."""
+"""Comments, embedded in the document of a lead or a checklist item."""

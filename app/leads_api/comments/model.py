@@ -1,4 +1,4 @@
-"""The comment as callers see it, and what they send."""
+"""Request and response schemas of comments."""
 
 from typing import Annotated
 
@@ -40,7 +40,7 @@ class CommentQuery(Struct, frozen=True, kw_only=True):
 
 
 def comment_of(document: Document, settings: Snapshot) -> Comment:
-    """Return a comment as callers see it. The settings must know its creator."""
+    """Return a comment as callers see it. Raises KeyError if the settings do not contain its creator."""
     creator = settings.people[document.get("creator", ADMIN)]
     return Comment(
         document["id"],

@@ -1,4 +1,4 @@
-"""Reading and writing comments inside the documents of another collection (contract, "Comments")."""
+"""The store of comments, which are embedded in the documents of another collection (contract, "Comments")."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -16,20 +16,20 @@ from leads_api.validation.paging import Paging
 
 
 class CommentNotFound(NotFound):
-    """There is no comment of this id there."""
+    """The parent has no comment with this id."""
 
     message = "Comment not found."
 
 
 class TooManyComments(Invalid):
-    """The document cannot take another comment: it must stay below what MongoDB keeps in one."""
+    """The comment would exceed a limit of its document, which keeps the document below MongoDB's maximum size."""
 
     def __init__(self, text: str) -> None:
         super().__init__({"comment": [text]})
 
 
 class CommentLimits:
-    """How many comments a document takes, and how much text (bytes of UTF-8)."""
+    """Limits of one document: the number of comments, and the size of all texts (bytes of UTF-8)."""
 
     def __init__(self, *, count: int, size: int) -> None:
         self.count = count
@@ -37,7 +37,7 @@ class CommentLimits:
 
 
 class CommentStore:
-    """The comments in one collection's documents."""
+    """Reads and writes the comments in the documents of one collection."""
 
     def __init__(
         self,
@@ -50,9 +50,9 @@ class CommentStore:
         parent_not_found: type[NotFound],
         touch: Callable[[str, datetime, int], Document],
     ) -> None:
-        """`touch` returns what else a write does to the parent, given what happened, when, and by whom.
+        """`touch` returns the part of the update that every write of the parent has, given event, time and user id.
 
-        A change, or a list, waits for its turn.
+        `concurrency` limits changes and lists.
         """
         self._parents = parents
         self._ids = ids
@@ -63,7 +63,7 @@ class CommentStore:
         self._touch = touch
 
     async def page(self, parent_id: int, paging: Paging | None) -> tuple[Sequence[Comment], int]:
-        """Return all comments or a page, newest first, and how many there are. Raises the parent's NotFound."""
+        """Return all comments or a page, newest first, and the total. Raises the parent's NotFound."""
         async with self._concurrency.lists:
             parent = await self._parents.find_one({"_id": parent_id}, {"comments": 1})
         if parent is None:
@@ -72,7 +72,7 @@ class CommentStore:
         return await self._shown(paging.cut(newest_first) if paging else newest_first), len(newest_first)
 
     async def add(self, parent_id: int, text: str, by: int) -> Comment:
-        """Write a comment. Raises the parent's NotFound, or TooManyComments."""
+        """Add a comment. Raises the parent's NotFound, or TooManyComments."""
         size, comment_id = len(text.encode()), await self._ids.take("comments")
         async with self._concurrency.change(self._parents.name, parent_id):
             moment = now()
@@ -92,7 +92,7 @@ class CommentStore:
         return shown
 
     async def delete(self, parent_id: int, comment_id: int, by: int) -> None:
-        """Remove a comment. Raises the parent's NotFound, or CommentNotFound."""
+        """Delete a comment. Raises the parent's NotFound, or CommentNotFound."""
         parent = await self._parents.find_one({"_id": parent_id}, {"comments": {"$elemMatch": {"id": comment_id}}})
         if parent is None:
             raise self._parent_not_found
@@ -106,7 +106,7 @@ class CommentStore:
                     "comment_deleted", now(), by, {"$pull": {"comments": {"id": comment_id}}}, count=-1, size=-size
                 ),
             )
-        if result.matched_count == 0:  # another call was faster
+        if result.matched_count == 0:  # a concurrent call deleted it
             raise CommentNotFound
 
     def _update(self, event: str, moment: datetime, by: int, what: Document, *, count: int, size: int) -> Document:

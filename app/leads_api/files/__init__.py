@@ -1,1 +1,1 @@
-"""A lead's stored files: references to immutable contents."""
+"""The files of leads: references to immutable contents in GridFS."""

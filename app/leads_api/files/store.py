@@ -1,8 +1,8 @@
-"""Files: small reference documents in the leads' transactions, and contents in GridFS, which transactions do not reach.
+"""The store of files: small reference documents, which take part in transactions, and contents in GridFS, which do not.
 
-Contents are immutable and shared: a clone refers to the same ones. Where a reference goes, its content is marked; a
-sweep a day later removes it if nothing refers to it then. A reference made in between takes the mark away, and writes
-to the same document as a sweep does, so that one of the two starts over.
+Contents are immutable and shared: a clone refers to the same contents. The deletion of a reference marks its content. A
+sweep removes the content a day later if nothing refers to it then. A new reference removes the mark. It writes to the
+same document as the sweep, so one of the two conflicts and is retried.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from leads_api.mongo.transaction import Transact
 
 GRACE = timedelta(days=1)
 SCHEMA_VERSION = 2
-"""The form of the references and, in their `metadata`, of the contents that are written here."""
+"""The schema version of new references and, in `metadata`, of new contents."""
 
 INDEXES = {
     "files": [Index("lead", (("lead", 1), ("_id", 1))), Index("blob", (("blob", 1),))],
@@ -37,11 +37,11 @@ INDEXES = {
 }
 STEPS = {"files": [Step(2)], "blobs.files": [Step(2, path="metadata.schema_version")]}
 _KEPT = {"metadata.doomed": {"$ne": True}}
-"""Not `False`: the content of an earlier version may not say it."""
+"""Contents that are not being removed. Not `False`: a content of an earlier version may not have the field."""
 
 
 class FileNotFound(NotFound):
-    """There is no file of this id."""
+    """There is no file with this id."""
 
     message = "File not found."
 
@@ -56,10 +56,10 @@ class StoredFile(Struct, frozen=True):
 
 
 class FileStore:
-    """Puts files on leads, reads, copies and removes them."""
+    """Stores, reads, copies and deletes the files of leads."""
 
     def __init__(self, database: Database, open_bucket: Callable[[], Bucket], ids: Ids, transact: Transact) -> None:
-        """The bucket is opened when contents are touched: mongomock has none unless a test prepares it."""
+        """`open_bucket` is called on first use of contents: mongomock has no GridFS unless a test enables it."""
         self._files = database["files"]
         self._blobs = database["blobs.files"]
         self._chunks = database["blobs.chunks"]
@@ -68,7 +68,7 @@ class FileStore:
         self._transact = transact
 
     async def put(self, lead_id: int, name: str, content: bytes) -> StoredFile:
-        """Store a file on a lead."""
+        """Store a file of a lead."""
         file_id = await self._ids.take("files")
         digest = hashlib.sha256(content).hexdigest()
         document = {"_id": file_id, "lead": lead_id, "name": name, "size": len(content), "created": now()}
@@ -80,7 +80,7 @@ class FileStore:
         while True:
             known = await self._blobs.find_one({"metadata.sha256": digest, **_KEPT}, {"_id": 1})
             document["blob"] = known["_id"] if known else await self._upload(digest, content)
-            if await self._transact(work):  # else a sweep has just removed the content that was found
+            if await self._transact(work):  # else a sweep has removed the content meanwhile
                 return _shown(document)
 
     async def read(self, file_id: int) -> bytes:
@@ -88,7 +88,7 @@ class FileStore:
         document: Document | None = await self._files.find_one({"_id": file_id})
         if document is None:
             raise FileNotFound
-        bucket: Any = self._open_bucket()  # Motor's stub does not know that opening is awaited
+        bucket: Any = self._open_bucket()  # Motor's stub lacks that opening is awaited
         stream = await bucket.open_download_stream(document["blob"])
         content: bytes = await stream.read()
         return content
@@ -99,7 +99,7 @@ class FileStore:
         return [_shown(document) async for document in found]
 
     async def copy(self, source_id: int, target_id: int, session: Session) -> None:
-        """Give one lead the files of another, in the transaction."""
+        """Copy the references of one lead to another, in the transaction."""
         found = self._files.find({"lead": source_id}, session=session).sort([("_id", 1)])
         if files := [file async for file in found]:
             last = await self._ids.take("files", len(files))
@@ -110,7 +110,7 @@ class FileStore:
             await self._refer(copies, session)
 
     async def delete_of(self, lead_id: int, session: Session) -> None:
-        """Remove a lead's references and mark their contents, in the transaction."""
+        """Delete a lead's references and mark their contents, in the transaction."""
         blobs = [file["blob"] async for file in self._files.find({"lead": lead_id}, {"blob": 1}, session=session)]
         if blobs:
             mark = {"$set": {"metadata.unreferenced_since": now()}}
@@ -118,12 +118,12 @@ class FileStore:
             await self._files.delete_many({"lead": lead_id}, session=session)
 
     async def sweep(self, grace: timedelta = GRACE) -> None:
-        """Remove contents that were marked longer ago than the grace, and that nothing refers to."""
+        """Remove contents that were marked longer than `grace` ago and that nothing refers to."""
         marked = {"metadata.unreferenced_since": {"$lt": now() - grace}, **_KEPT}
         async for blob in self._blobs.find(marked, {"_id": 1}):
-            await self._transact(self._doom(blob["_id"]))
+            await self._transact(self._begin_removal(blob["_id"]))
         async for blob in self._blobs.find({"metadata.doomed": True}, {"_id": 1}):
-            # Not by the bucket, which removes the chunks last: a crash between the two would leave them for ever.
+            # Not through the bucket, which deletes the chunks last: a crash in between would orphan them.
             await self._chunks.delete_many({"files_id": blob["_id"]})
             await self._blobs.delete_one({"_id": blob["_id"]})
 
@@ -133,7 +133,7 @@ class FileStore:
         return blob
 
     async def _refer(self, documents: list[Document], session: Session) -> bool:
-        """Write references and take marks off their contents; False if a content is being removed."""
+        """Insert references and remove the marks of their contents; return False if a content is being removed."""
         for document in documents:
             kept = await self._blobs.update_one(
                 {"_id": document["blob"], **_KEPT},
@@ -145,11 +145,11 @@ class FileStore:
         await self._files.insert_many(documents, session=session)
         return True
 
-    def _doom(self, blob: ObjectId) -> Callable[[Session], Awaitable[None]]:
+    def _begin_removal(self, blob: ObjectId) -> Callable[[Session], Awaitable[None]]:
         async def work(session: Session) -> None:
             used = await self._files.find_one({"blob": blob}, {"_id": 1}, session=session) is not None
-            fate = {"metadata.unreferenced_since": None} if used else {"metadata.doomed": True}
-            await self._blobs.update_one({"_id": blob}, {"$set": fate}, session=session)
+            values = {"metadata.unreferenced_since": None} if used else {"metadata.doomed": True}
+            await self._blobs.update_one({"_id": blob}, {"$set": values}, session=session)
 
         return work
 

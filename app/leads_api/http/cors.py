@@ -1,10 +1,11 @@
-"""CORS for browsers (the Fetch standard): what a page of an allowed origin may send and read."""
+"""CORS headers and preflight responses (the Fetch standard)."""
 
 from collections.abc import Mapping, Sequence
 
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
-    # Those that the service reads, and those that libraries add by themselves: a preflight that lacks one is refused.
+    # The headers that the service reads, and those that client libraries add: browsers send no request with a header
+    # that is not listed.
     "Access-Control-Allow-Headers": (
         "Authorization, Content-Type, X-Request-ID, X-Requested-With, traceparent, tracestate, baggage, sentry-trace"
     ),
@@ -14,14 +15,14 @@ _EXPOSED = "Link, Location, RateLimit-Limit, RateLimit-Remaining, RateLimit-Rese
 
 
 class Cors:
-    """The origins that browsers may call from; `*` is any."""
+    """The allowed origins; `*` allows any."""
 
     def __init__(self, origins: Sequence[str]) -> None:
         self._any = "*" in origins
         self._origins = {origin.encode() for origin in origins}
 
     def headers(self, request: Mapping[bytes, bytes]) -> dict[str, str]:
-        """Return what every answer to a request carries."""
+        """Return the CORS headers of the response to a request."""
         origin = request.get(b"origin")
         if self._any:
             return {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": _EXPOSED}
@@ -34,7 +35,7 @@ class Cors:
         }
 
     def preflight(self, method: str, request: Mapping[bytes, bytes]) -> Mapping[str, str] | None:
-        """Return what the answer to a preflight adds; None if the request is none, or of an origin not allowed."""
+        """Return the additional headers for a preflight; None if it is not one, or if its origin is not allowed."""
         asks = method == "OPTIONS" and b"origin" in request and b"access-control-request-method" in request
         allowed = self._any or request.get(b"origin") in self._origins
         return _PREFLIGHT if asks and allowed else None

@@ -1,9 +1,9 @@
-"""One endpoint: the handler of a controller, called with what its signature asks for.
+"""Endpoints: call a controller's handler with the arguments that its signature declares, and build the response.
 
-The controllers are the framework's, and so is the application that they are registered with. Their handlers are called
-from here, for speed: what the framework does between route and handler costs more than the rest of a GET does
-(docs/decisions/0009-endpoints-called-by-the-pipeline.md). Each parameter of a handler says by its annotation where its
-value comes from: `Query`, `Body`, `User`, `RootPath`, `Part`, or the framework's own `FromPath` for an id in the path.
+Controllers are Litestar's and are registered with a Litestar application. Their handlers are called from here, because
+Litestar's own code between route and handler takes longer than the rest of a GET
+(docs/decisions/0009-endpoints-called-by-the-pipeline.md). The annotation of each parameter declares the source of its
+value: `Query`, `Body`, `User`, `RootPath`, `Part`, or Litestar's `FromPath` for an id in the path.
 """
 
 import re
@@ -41,19 +41,19 @@ class _Source(Enum):
 
 
 Query = Annotated[T, _Source.QUERY]
-"""The checked query of the request; its struct declares the parameters."""
+"""The validated query of the request; its struct declares the parameters."""
 Body = Annotated[T, _Source.BODY]
-"""The checked body of the request; its struct declares the fields."""
+"""The validated body of the request; its struct declares the fields."""
 User = Annotated[int, _Source.USER]
-"""The id of the team user whose key the request carries."""
+"""The id of the team user who owns the request's API key."""
 RootPath = Annotated[str, _Source.ROOT_PATH]
-"""The path below which callers see the service; empty, or like `/crm`."""
+"""The path prefix under which callers reach the service: empty, or for example `/crm`."""
 Part = Annotated[T, _Source.PART]
-"""The part of the service that has the parameter's name (services.py)."""
+"""The part of the service with the parameter's name (`Services.parts`)."""
 
 
 class Asked(NamedTuple):
-    """What a handler asks for: the types of query and body, and the names of its parameters by their source."""
+    """The signature of a handler: the types of its query and body, and the names of its parameters by source."""
 
     query: Any
     body: Any
@@ -61,7 +61,7 @@ class Asked(NamedTuple):
 
 
 def asked_for(handler: HTTPRouteHandler) -> Asked:
-    """Return what a handler asks for. Raises TypeError if a parameter does not say where its value comes from."""
+    """Return the signature of a handler. Raises TypeError if a parameter does not declare its source."""
     hints = get_type_hints(handler.fn, include_extras=True)
     names: dict[_Source, list[str]] = {source: [] for source in _Source}
     types: dict[_Source, Any] = {}
@@ -74,24 +74,24 @@ def asked_for(handler: HTTPRouteHandler) -> Asked:
             names[source].append(name)
             types[source] = hint.__origin__
         elif not metadata:
-            raise TypeError(f"{handler}: the parameter {name} does not say where its value comes from")
+            raise TypeError(f"{handler}: the annotation of the parameter {name} does not declare its source")
     return Asked(types.get(_Source.QUERY), types.get(_Source.BODY), names)
 
 
 def _plain(value: object) -> int:
-    if isinstance(value, int):  # the driver has a class of its own for those of 64 bits
+    if isinstance(value, int):  # the driver has its own class, a subclass of int, for 64-bit integers
         return int(value)
-    raise TypeError(f"{type(value)} has no form in JSON")
+    raise TypeError(f"{type(value)} cannot be encoded as JSON")
 
 
 _encode = msgspec.json.Encoder(enc_hook=_plain).encode
 
 
 class Endpoint:
-    """One handler, with the parts that it asks for."""
+    """One handler and the parts that it depends on."""
 
     def __init__(self, route: HTTPRoute, handler: HTTPRouteHandler, parts: Mapping[str, Any], inputs: Inputs) -> None:
-        """Raises TypeError if the handler asks for what it cannot be given."""
+        """Raises TypeError if the handler uses unknown parts, or Litestar features that do not run here."""
         _refuse_hooks(handler)
         asked = asked_for(handler)
         if unknown := [name for name in asked.names[_Source.PART] if name not in parts]:
@@ -108,10 +108,10 @@ class Endpoint:
         self._status = handler.status_code
 
     async def __call__(self, exchange: Exchange, ids: list[int]) -> None:
-        """Answer. Raises what is wrong with the input, and what the handler raises."""
+        """Read the input, call the handler and set the response. Raises Failures of the input and of the handler."""
         given: dict[str, Any] = dict(zip(self._path_parameters, ids, strict=True))
         if self._input is not None:
-            if exchange.user is None:  # nothing below /api is answered to someone unknown, however it was found
+            if exchange.user is None:  # defence in depth: no endpoint under /api runs without authentication
                 raise Unauthorized
             raw = await exchange.body(self._max_body_bytes) if self._takes_body else b""
             query, body = await self._input.read(
@@ -143,14 +143,14 @@ class Endpoint:
 
 
 def _next_page(exchange: Exchange, following: Mapping[str, str]) -> str:
-    """Return the link to the next page (RFC 8288), relative: the host in front of the service is not known here."""
+    """Return the `Link` header of the next page (RFC 8288). It is relative, because the public host is not known."""
     query = exchange.query_string.decode("latin-1")
     parameters = dict(parse_qsl(query, keep_blank_values=True)) | dict(following)
     return f'<{exchange.root_path}{exchange.path}?{urlencode(parameters)}>; rel="next"'
 
 
 def _refuse_hooks(handler: HTTPRouteHandler) -> None:
-    """Raise TypeError if a handler relies on something of the framework that is not run here."""
+    """Raise TypeError if a handler uses a Litestar feature that does not run here."""
     ignored = {
         "guards": handler.resolve_guards(),
         "dependencies": handler.resolve_dependencies(),

@@ -1,4 +1,4 @@
-"""The one shape of answers (contract, section 1, "Success" and "Errors")."""
+"""The response envelope: the structs of success and error responses (contract, section 1, "Success" and "Errors")."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Generic, TypeVar
@@ -15,7 +15,7 @@ from leads_api.validation.paging import CursorMeta, PageMeta
 T = TypeVar("T")
 
 
-# RFC 9110's names, written out: Python's own differ from version to version, and the document must not.
+# The reason phrases of RFC 9110. Python's differ between versions, but the OpenAPI document must not.
 PHRASES = {
     200: "OK",
     201: "Created",
@@ -87,12 +87,12 @@ class InvalidBody(ErrorBody, frozen=True, gc=False):
 
 
 def created(data: T, message: str, location: str) -> Response[Answer[T]]:
-    """Answer 201, with where the new record is."""
+    """Return a 201 response with the new record and its `Location`."""
     return Response(Answer(data, message), status_code=201, headers={"Location": location})
 
 
 def failures(*failures: Failure) -> Mapping[int, ResponseSpec]:
-    """Declare what a route answers besides what all routes do; for a handler's `responses`."""
+    """Return the OpenAPI responses of failures that only this route has; for a handler's `responses`."""
     return {
         failure.status: ResponseSpec(
             data_container=ErrorBody, description=PHRASES[failure.status], examples=[Example(value=body_of(failure))]
@@ -102,10 +102,10 @@ def failures(*failures: Failure) -> Mapping[int, ResponseSpec]:
 
 
 def body_of(failure: Failure) -> dict[str, Any]:
-    """Return what a failure says in the envelope."""
+    """Return the response body of a failure."""
     return {"message": failure.message} | failure.members
 
 
 def failure_body(failure: Failure) -> bytes:
-    """Return a failure as JSON in the envelope."""
+    """Return the response body of a failure, as JSON."""
     return msgspec.json.encode(body_of(failure))

@@ -1,4 +1,4 @@
-"""One request and its answer, as the ASGI server hands and takes them."""
+"""One request and its response, on top of ASGI."""
 
 import re
 import secrets
@@ -14,24 +14,24 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._~:/+=@-]{1,128}")
 
 
 class Exchange:
-    """What came, and what goes out: with the request id, and without a body for HEAD."""
+    """A request and its response. It adds `X-Request-ID`, and omits the body for HEAD."""
 
     def __init__(self, scope: HTTPScope, receive: Receive, send: Send, root_path: str = "") -> None:
-        """`root_path` is where a gateway has the service; an application that it is mounted in may add to it."""
+        """`root_path` is the gateway's path prefix; an application that mounts the service may add to it (ASGI)."""
         self.method: str = scope["method"]
         self.path = scope["path"]
         self.root_path = root_path
-        """What is in front of the path where callers see it; empty, or like `/crm`."""
+        """The path prefix that callers see: empty, or for example `/crm`."""
         if root_path or scope.get("root_path"):
             self._strip(root_path, scope.get("root_path", "").rstrip("/"))
         self.query_string = scope["query_string"]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.user: int | None = None
-        """Whose key it is, once that is known."""
+        """The id of the team user who owns the API key; set by authentication."""
         self.status: int | None = None
-        """Of the answer, once there is one."""
+        """The status of the response; set by `reply`."""
         self.receiving = False
-        """Whether the body is being waited for."""
+        """Whether the request body is being received."""
         self._answer: tuple[int, Mapping[str, str], bytes]
         self._receive = receive
         self._send = send
@@ -41,7 +41,7 @@ class Exchange:
         self._fields = [(b"x-request-id", identity)]
 
     def _strip(self, outer: str, inner: str) -> None:
-        """Take away what is in front of the path, be it that who was in between has done so or not."""
+        """Remove the prefix from the path. Gateways and mounting applications may have removed parts of it already."""
         whole = inner if inner.startswith(outer) else outer + inner
         self.root_path = whole
         for prefix in dict.fromkeys((whole, outer, inner)):
@@ -51,15 +51,18 @@ class Exchange:
         self.path = self.path or "/"
 
     def header(self, name: bytes) -> str:
-        """Return a header of the request; empty if it was not sent."""
+        """Return a request header; empty if it was not sent."""
         return self.headers.get(name, b"").decode("latin-1")
 
     def add(self, headers: Mapping[str, str]) -> None:
-        """Let the answer have these headers, whatever it will be."""
+        """Add headers to the response, whether it succeeds or fails."""
         self._fields += _encoded(headers)
 
     async def body(self, limit: int) -> bytes:
-        """Return the body. Raises PayloadTooLarge, or BadRequest if the connection is closed before its end."""
+        """Return the body. Raises PayloadTooLarge, or BadRequest if the connection closes before the body is complete.
+
+        `limit` is in bytes.
+        """
         announced = self.headers.get(b"content-length", b"")
         if announced.isdigit() and int(announced[:20]) > limit:
             raise PayloadTooLarge(limit)
@@ -79,16 +82,16 @@ class Exchange:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def reply(self, status: int, headers: Mapping[str, str], body: bytes = b"") -> None:
-        """Let this be the answer; one with a body has its length."""
+        """Set the response. `Content-Length` is added if there is a body."""
         self.status = status
         self._answer = status, headers, body
 
     def fail(self, failure: Failure) -> None:
-        """Let a failure, in the envelope, be the answer."""
+        """Set a failure as the response."""
         self.reply(failure.status, {"Content-Type": JSON} | failure.headers, failure_body(failure))
 
     async def send(self) -> None:
-        """Send the answer. How long the caller takes to receive it is not this service's time."""
+        """Send the response. The time that the caller takes to receive it does not count against the deadline."""
         status, headers, body = self._answer
         fields = [*_encoded(headers), *self._fields]
         if body:

@@ -1,4 +1,4 @@
-"""Endpoints outside the API: what this is, and whether it lives and is ready (contract, sections 1 and 5)."""
+"""The endpoints `/`, `/health/live` and `/health/ready` (contract, sections 1 and 5)."""
 
 from collections.abc import Awaitable, Callable
 
@@ -38,7 +38,7 @@ class About(Struct, frozen=True):
 
 
 class Readiness:
-    """Whether requests may be sent here: the database is set up and answers, and the service is not ending."""
+    """Whether the service is ready: the database is set up and responds, and the service is not shutting down."""
 
     def __init__(self, ping: Callable[[], Awaitable[None]]) -> None:
         self._ping = ping
@@ -56,7 +56,7 @@ class Readiness:
             )
 
     async def check(self) -> None:
-        """Raise Unavailable, or the database's failure, unless the service is ready."""
+        """Raise Unavailable, or the database's error, unless the service is ready."""
         if self.draining:
             raise Unavailable("The service is shutting down.")
         self.require_set_up()
@@ -65,14 +65,14 @@ class Readiness:
 
 @get("/", tags=["Service"], summary="Name, version and links")
 async def about(version: Part[str], root_path: RootPath) -> About:
-    """Say what this is."""
+    """Return name, version and links."""
     links = {name: f"{root_path}{path}" for name, path in asdict(Links()).items()}
     return About(NAME, version, Links(**links))
 
 
 @get("/health/live", tags=["Service"], summary="Check liveness")
 async def live() -> Health:
-    """Answer, whatever the database does."""
+    """Return 200, independent of the database."""
     return Health("ok")
 
 
@@ -84,6 +84,6 @@ async def live() -> Health:
     responses=failures(Unavailable()),
 )
 async def ready(readiness: Part[Readiness]) -> Health:
-    """Answer 200 if requests may come."""
+    """Return 200 if the service is ready, else 503."""
     await readiness.check()
     return Health("ok")

@@ -1,7 +1,8 @@
-"""The pipeline: what happens to every request, in this order, whatever it asks for.
+"""The pipeline: the ASGI application, which handles every request in fixed steps.
 
-The request id, the access log, the deadline, CORS, the key and the rate limit, the path, its methods, the endpoint; and
-the last net under faults. Guards and middleware of the framework would not run for 404 and 405.
+The steps are: request id, access log, deadline, CORS, API key, rate limit, path, method, endpoint. The pipeline also
+turns every exception into an error response. Litestar's guards and middleware cannot do this, because they do not run
+for 404 and 405.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -19,14 +20,14 @@ from leads_api.http.router import Router
 from leads_api.telemetry.logs import access_logger, request_id
 
 MAX_AT_ONCE = 2000
-"""Requests under way in one process. More could not be answered before their deadline, and would take memory only."""
+"""Concurrent requests per process. More could not be answered before their deadline and would only use memory."""
 
 Admit = Callable[[str | None], Awaitable[tuple[int, Mapping[str, str]]]]
-"""Returns the user of an Authorization header and headers for the answer, or raises Unauthorized or TooManyRequests."""
+"""Returns the user of an Authorization header, and response headers. Raises Unauthorized or TooManyRequests."""
 
 
 class Pipeline:
-    """The service as an ASGI application for HTTP. Before the first request, `answer_with` must be called."""
+    """The service as an ASGI application for HTTP. Call `answer_with` before the first request."""
 
     def __init__(
         self,
@@ -38,9 +39,9 @@ class Pipeline:
         cors: Cors | None,
         root_path: str,
     ) -> None:
-        """`database_deadline` bounds the waits of the database, a little before `timeout` (seconds) ends a request.
+        """`timeout` limits each request (seconds); `database_deadline` limits its database calls to a little less.
 
-        `root_path` is the path below which a gateway has the service.
+        `root_path` is the gateway's path prefix.
         """
         self._router: Router
         self._admit: Admit
@@ -52,12 +53,12 @@ class Pipeline:
         self._cors = cors
 
     def answer_with(self, router: Router, admit: Admit) -> None:
-        """Answer all requests from now on by this router, and admit callers so."""
+        """Set the router and the check of API key and rate limit, for all requests from now on."""
         self._router = router
         self._admit = admit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
+        """Handle one request. Raises NotFound for anything but HTTP, which refuses WebSockets."""
         if scope["type"] != ScopeType.HTTP:
             raise NotFound
         exchange = Exchange(scope, receive, send, self._root_path)
@@ -86,13 +87,13 @@ class Pipeline:
                 await self._route(exchange)
         except TimeoutError:
             exchange.fail(RequestTimeout() if exchange.receiving else Unavailable())
-        except Exception as error:  # noqa: BLE001 - the last net: whatever it is, the caller gets the envelope
+        except Exception as error:  # noqa: BLE001 - every error becomes a response in the envelope
             exchange.fail(self._as_failure(error))
 
     async def _route(self, exchange: Exchange) -> None:
         if self._cors is not None:
             exchange.add(self._cors.headers(exchange.headers))
-            # A preflight carries no key, by the standard.
+            # By the Fetch standard, a preflight carries no API key.
             if (allowed := self._cors.preflight(exchange.method, exchange.headers)) is not None:
                 exchange.reply(204, allowed)
                 return

@@ -1,4 +1,4 @@
-"""The rate limit per API key (contract, section 5): so many requests in so many seconds, counted in this process."""
+"""The rate limit per API key (contract, section 5), counted per process."""
 
 from time import monotonic
 
@@ -8,7 +8,7 @@ _REMEMBERED = 10_000
 
 
 class RateLimit:
-    """A fixed window for each caller."""
+    """A fixed window for each caller: at most `requests` in `seconds`."""
 
     def __init__(self, requests: int, seconds: int) -> None:
         self._requests = requests
@@ -16,7 +16,7 @@ class RateLimit:
         self._windows: dict[str, tuple[float, int]] = {}
 
     def take(self, caller: str) -> dict[str, str]:
-        """Count a request; return the `RateLimit-*` headers of its answer. Raises TooManyRequests."""
+        """Count a request; return the `RateLimit-*` headers of its response. Raises TooManyRequests."""
         moment = monotonic()
         until, used = self._windows.get(caller, (0.0, 0))
         if moment >= until:

@@ -16,7 +16,7 @@ _ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 
 
 class Path:
-    """One path, and what it can be asked for."""
+    """One path and its methods. GET also serves HEAD; OPTIONS is always allowed."""
 
     def __init__(self, methods: Mapping[str, Endpoint]) -> None:
         self._endpoints = dict(methods)
@@ -25,17 +25,17 @@ class Path:
         self.allow = ", ".join(sorted({*self._endpoints, "OPTIONS"}))
 
     def endpoint(self, method: str) -> Endpoint:
-        """Return what answers a method. Raises MethodNotAllowed."""
+        """Return the endpoint of a method. Raises MethodNotAllowed."""
         if (endpoint := self._endpoints.get(method)) is None:
             raise MethodNotAllowed(self.allow)
         return endpoint
 
 
 class Router:
-    """All paths, as a tree of their segments; `{}` stands for an id."""
+    """All paths, as a tree of path segments; `{}` matches an id."""
 
     def __init__(self, routes: Iterable[BaseRoute], parts: Mapping[str, Any], inputs: Inputs) -> None:
-        """`parts` are what handlers may ask for by name."""
+        """`parts` are the values of handler parameters annotated with `Part`, by name."""
         self._root: dict[str, Any] = {}
         for route in routes:
             assert isinstance(route, HTTPRoute)
@@ -48,11 +48,11 @@ class Router:
             node = self._root
             for segment in PARAMETER.sub("{}", route.path_format).split("/")[1:]:
                 node = node.setdefault(segment, {})
-            node["/"] = Path(methods)  # no segment can be named so
+            node["/"] = Path(methods)  # no segment can contain a slash
 
     def at(self, path: str) -> tuple[Path, list[int]]:
-        """Return the path and the ids in it; a slash at its end does not count. Raises NotFound."""
-        # Servers hand on what is no path, such as `*` with something behind it; whose key it is was not asked for then.
+        """Return the path and the ids in it; a trailing slash is ignored. Raises NotFound."""
+        # Servers pass on targets that are no path, such as `*` with a suffix. The pipeline has not authenticated these.
         if not path.startswith("/") or len(path) > _MAX_PATH:
             raise NotFound
         if path != "/":

@@ -1,1 +1,1 @@
-"""The leads: what the service exists for (contract, sections 2 and 3)."""
+"""Leads: model, schemas, routes, store, listing, and the use cases convert, clone, delete (contract, sections 2, 3)."""

@@ -1,4 +1,4 @@
-"""Cloning a lead (contract, "Clone")."""
+"""The use case "clone a lead" (contract, "Clone")."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +23,7 @@ _KEPT_PARTS = ("contact", "address", "custom")
 
 @dataclass(frozen=True, slots=True)
 class CloneLead:
-    """Makes a new lead from another, with its checklist and files if asked for; whole or not at all."""
+    """Creates a copy of a lead, optionally with its checklist and files, in one transaction."""
 
     leads: LeadStore
     checklists: ChecklistStore
@@ -53,7 +53,7 @@ class CloneLead:
 
 
 def _values(source: Document, request: CloneInput) -> dict[str, Any]:
-    """Return what the clone has: what is kept of the source, then what the request gives."""
+    """Return the fields of the clone: those of the source, overridden by those of the request."""
     given = {name: value for name, value in asdict(request).items() if name in FIELDS and value is not UNSET}
     kept = {"category": LEAD_CATEGORY} | {path: source[path] for path in _KEPT if path in source}
     inner = {f"{path}.{name}": value for path in _KEPT_PARTS for name, value in source.get(path, {}).items()}

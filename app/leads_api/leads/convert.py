@@ -1,4 +1,4 @@
-"""Converting a lead to a client (contract, "Convert")."""
+"""The use case "convert a lead to a client" (contract, "Convert")."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from leads_api.users.store import EmailTaken, UserStore
 
 
 class AlreadyConverted(Conflict):
-    """A lead becomes a client once."""
+    """The lead has already been converted. The response has the id of its client."""
 
     def __init__(self, client_id: int) -> None:
         super().__init__("This lead has already been converted to a client.", client_id=client_id)
@@ -27,7 +27,7 @@ class AlreadyConverted(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class ConvertLead:
-    """Makes a client and its first user from a lead, all or nothing."""
+    """Creates a client and its first user from a lead, in one transaction."""
 
     leads: LeadStore
     clients: ClientStore
@@ -50,7 +50,7 @@ class ConvertLead:
         async def work(session: Session) -> Document:
             lead = await self.leads.find(lead_id, session)
             _refuse_converted(lead)
-            await self.users.insert_owner(  # a taken e-mail ends it here
+            await self.users.insert_owner(  # raises Duplicate if the e-mail is taken
                 user_id=user_id,
                 client_id=client_id,
                 first_name=request.first_name,
@@ -79,8 +79,8 @@ class ConvertLead:
         try:
             client = await self.transact(work, committed=committed)
         except Duplicate as duplicate:
-            # A duplicate key has ended the transaction, so nothing more can be asked in it. Meanwhile the lead may have
-            # been converted by another call, perhaps onto this very e-mail.
+            # The duplicate key has aborted the transaction, so this read is outside. Another call may have converted
+            # the lead meanwhile, possibly with the same e-mail; then AlreadyConverted is the right error.
             _refuse_converted(await self.leads.find(lead_id))
             raise EmailTaken from duplicate
         if request.send_welcome_email == "yes":

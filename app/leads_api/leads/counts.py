@@ -1,4 +1,4 @@
-"""How many leads a filter finds (contract, "List": `total`)."""
+"""Counts the leads that match a filter (contract, "List": `total`)."""
 
 import asyncio
 from contextvars import Context
@@ -12,23 +12,23 @@ from leads_api.tasks import end
 EXACT_UP_TO = 10_000
 COUNT_SECONDS = 5.0
 DOUBTED_SECONDS = 1.0
-"""How old a total must be to be counted again because a page does not agree with it."""
+"""The age from which a cached total is dropped if a page contradicts it."""
 FULL_AT_ONCE = 2
-"""Full counts that one process has under way: each may read millions of entries of an index."""
+"""Concurrent full counts per process; each may read millions of index entries."""
 _REMEMBERED = 1000
 _ALL = {"_id": {"$gt": 0}}
-"""Counts entries of an index, where no condition at all makes the server read every document."""
+"""Matches all leads. With this condition the server counts index entries; without one, it reads every document."""
 
 
 class Counts:
-    """Counts that stay cheap: exact up to 10 000; beyond, up to 5 seconds old, and not more than two at a time.
+    """Bounded counts: exact up to EXACT_UP_TO; above, at most COUNT_SECONDS old, and at most FULL_AT_ONCE at a time.
 
-    A full count is everyone's who asks for it within those seconds, also if it has failed: what takes longer than a
-    request may is not begun again and again.
+    All requests within COUNT_SECONDS share the result of a full count, even if it has failed: a count that takes longer
+    than the deadline of requests must not be repeated all the time.
     """
 
     def __init__(self, leads: Collection, concurrency: ConcurrencyLimits, *, seconds: float) -> None:
-        """Bound each full count to so many seconds."""
+        """Limit each full count to `seconds`."""
         self._leads = leads
         self._concurrency = concurrency
         self._seconds = seconds
@@ -36,7 +36,7 @@ class Counts:
         self._full_limit = asyncio.Semaphore(FULL_AT_ONCE)
 
     async def of(self, query: dict[str, Any]) -> int:
-        """Return how many leads a filter finds."""
+        """Return how many leads match a filter."""
         key = repr(query)
         query = query or _ALL
         if (known := self._full.get(key)) is None or known.is_old:
@@ -49,20 +49,20 @@ class Counts:
         return await asyncio.shield(known.task)
 
     def doubt(self, query: dict[str, Any]) -> None:
-        """Count anew when the same filter comes again, unless that was done just now."""
+        """Drop the cached total of a filter if it is older than DOUBTED_SECONDS; the next request counts again."""
         known = self._full.get(repr(query))
         if known is not None and known.task.done() and known.age > DOUBTED_SECONDS:
             del self._full[repr(query)]
 
     async def end(self) -> None:
-        """Give up what is being counted."""
+        """Cancel the counts in progress."""
         await end(*(count.task for count in self._full.values()))
 
     def _begin(self, key: str, query: dict[str, Any]) -> "_FullCount":
         if len(self._full) >= _REMEMBERED:
             self._full = {key: count for key, count in self._full.items() if not count.is_old}
         count = self._full[key] = _FullCount()
-        # In a context of its own: the deadline of the caller who happens to begin it is not that of the others.
+        # In a new context: the deadline of the caller that starts the count must not apply to the other callers.
         count.task = asyncio.create_task(self._count(count, query), context=Context())
         count.task.add_done_callback(_retrieve)
         return count
@@ -75,7 +75,7 @@ class Counts:
 
 
 class _FullCount:
-    """One count of all that a filter finds."""
+    """One full count of a filter."""
 
     def __init__(self) -> None:
         self.task: asyncio.Task[int]
@@ -83,15 +83,15 @@ class _FullCount:
 
     @property
     def age(self) -> float:
-        """Return the seconds since it began."""
+        """Return the seconds since the count began."""
         return 0.0 if self.began is None else monotonic() - self.began
 
     @property
     def is_old(self) -> bool:
-        """Tell whether its result serves nobody any more."""
+        """Return whether the result has expired."""
         return self.task.done() and self.age >= COUNT_SECONDS
 
 
 def _retrieve(task: asyncio.Task[int]) -> None:
     if not task.cancelled():
-        task.exception()  # its callers may have gone: then nobody else asks for it
+        task.exception()  # marks it as retrieved: all callers may have been cancelled

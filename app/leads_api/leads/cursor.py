@@ -1,6 +1,6 @@
-"""Where a walk through the list stands: what `next_cursor` says, and what may come back (contract, "Cursor paging").
+"""Cursors of the list of leads: encoding and validation (contract, "Cursor paging").
 
-A cursor is opaque to callers but no secret, nor signed: whoever makes one up sees nothing that the list does not show.
+A cursor is opaque to callers, but neither secret nor signed: a forged cursor shows nothing that the list does not show.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -19,13 +19,13 @@ from leads_api.validation.values import INT64_MAX, INT64_MIN, NOT_SELECTABLE, Wr
 
 START = "*"
 MAX_LENGTH = 2048
-"""A title of 250 characters folds to 1 500 bytes at most, which are 2 000 characters here; the rest is below 40."""
+"""A case-folded title of 250 characters has at most 1500 bytes, or 2000 characters in Base64; the rest is below 40."""
 OTHER_LIST = (
     "The cursor was made with other filters or another sort: send the same ones with it, or start anew with cursor=*."
 )
 
 Key = int | str | datetime | None
-"""What a list is sorted by."""
+"""A sort key."""
 
 _PAGING = {"page", "limit", "cursor"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -39,11 +39,11 @@ _KEYS: Mapping[str, tuple[type, ...]] = {
 
 
 class _Content(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """What a token holds, as it comes back from outside."""
+    """The content of a token, which is untrusted input."""
 
     version: Literal[1]
     key: Annotated[int, Meta(ge=INT64_MIN, le=INT64_MAX)] | str | None
-    """A date is in milliseconds."""
+    """Dates are milliseconds since 1970."""
     lead_id: Annotated[int, Meta(ge=1, le=INT64_MAX)]
     ties: bool
     walked: Annotated[bytes, Meta(min_length=8, max_length=8)]
@@ -51,23 +51,23 @@ class _Content(Struct, frozen=True, array_like=True, forbid_unknown_fields=True)
 
 _encode_query = msgspec.json.Encoder(enc_hook=plain_time, order="deterministic").encode
 _decode = msgspec.msgpack.Decoder(_Content).decode
-_encode = msgspec.msgpack.Encoder(enc_hook=int).encode  # the driver has a class of its own for those of 64 bits
+_encode = msgspec.msgpack.Encoder(enc_hook=int).encode  # for the driver's 64-bit class
 
 
 class Cursor(Struct, frozen=True):
-    """The last lead that was shown. It says all that is needed to go on: the lead may have changed or gone since."""
+    """The sort key and id of the last lead shown. The lead itself may change or be deleted."""
 
     key: Key
     lead_id: int
     ties: bool
-    """Whether leads of the same key were still to come."""
+    """Whether more leads with the same key follow."""
 
 
 def read_cursor(token: str, query: Mapping[str, Any]) -> Cursor:
-    """Return what a token says, checked, for a list of these parameters. Raises Wrong."""
+    """Return the validated cursor of a token for a list with these parameters. Raises Wrong."""
     try:
         raw = urlsafe_b64decode(token + "=" * (-len(token) % 4))
-        if _as_text(raw) != token:  # what is decoded leniently has other spellings
+        if _as_text(raw) != token:  # Base64 decoding is lenient; only one spelling is accepted
             raise Wrong(NOT_SELECTABLE)
         content = _decode(raw)
         if content.walked != _fingerprint(query):
@@ -83,7 +83,7 @@ def read_cursor(token: str, query: Mapping[str, Any]) -> Cursor:
 
 
 def write_cursor(cursor: Cursor, query: Mapping[str, Any]) -> str:
-    """Return the token of a cursor, for a list of these parameters."""
+    """Return the token of a cursor for a list with these parameters."""
     key = cursor.key
     if isinstance(key, datetime):
         key = (key.replace(tzinfo=UTC) - _EPOCH) // _MILLISECOND
@@ -96,9 +96,9 @@ def _as_text(raw: bytes) -> str:
 
 
 def _fingerprint(query: Mapping[str, Any]) -> bytes:
-    """Return what tells lists apart: filters and sort, in whichever way they were written, but not the paging.
+    """Return a hash of the parsed filters and sort, without the paging.
 
-    It is the same in every process, and stays the same when a filter that is not used is added.
+    It is the same in every process. It does not change when a release adds a filter that the request does not use.
     """
     said = {name: value for name, value in query.items() if value is not None and name not in _PAGING}
     for name in {"source", "email", "tag"} & said.keys():

@@ -1,4 +1,4 @@
-"""Deleting a lead with all that belongs to it (contract, "Delete")."""
+"""The use case "delete a lead" (contract, "Delete")."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from leads_api.mongo.transaction import Transact
 
 @dataclass(frozen=True, slots=True)
 class DeleteLead:
-    """Removes a lead, its comments, checklist items and files, in one transaction. Its client stays."""
+    """Deletes a lead, its comments, checklist items and files in one transaction. Its client stays."""
 
     leads: LeadStore
     checklists: ChecklistStore
@@ -31,8 +31,8 @@ class DeleteLead:
         await self.transact(work, committed=committed)
 
     async def with_belongings(self, lead_id: int, session: Session) -> None:
-        """Do it as part of a transaction."""
-        # The lead first: it is what a new to-do item or a second deletion at the same time conflicts with.
+        """Delete the lead as part of a transaction. Raises LeadNotFound."""
+        # The lead first: a concurrent deletion or a new checklist item conflicts on its document.
         if not await self.leads.delete(lead_id, session):
             raise LeadNotFound
         await self.checklists.delete_of(lead_id, session)

@@ -1,4 +1,4 @@
-"""The list of leads: filters, sorts, pages and walks (contract, "List" and "Cursor paging")."""
+"""The list of leads: indexes, filters, sort orders and paging by cursor (contract, "List" and "Cursor paging")."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
@@ -21,10 +21,10 @@ _SORTS = {
 }
 
 _BELOW_ALL = {"lead_value": -1, "lead_last_contacted": ""}
-"""What is above null and below every value, of the sorts that have nulls."""
+"""For sorts with nulls: a key above null and below every value."""
 
-# MongoDB walks each of these backwards as well; equalities come before the sort, so the common lists need no sort in
-# memory. No string field is descending: the embedded server cannot.
+# MongoDB can scan each index in both directions. Equality fields come before the sort key, so common lists need no sort
+# in memory. No string field is descending, because the embedded server does not support that.
 INDEXES = [
     Index("created", (("dates.created", 1), ("_id", 1))),
     Index("updated", (("dates.updated", 1), ("_id", 1))),
@@ -44,10 +44,10 @@ INDEXES = [
 
 
 def filter_of(query: LeadQuery) -> dict[str, Any]:
-    """Return the filter, the most selective conditions first.
+    """Return the query filter of a request, the most selective conditions first.
 
-    Bounds are exclusive with the next value beyond: the same rows, and right also on servers that lose the rows at an
-    inclusive bound.
+    Range bounds are exclusive and use the next value outside the range. The matches are the same, and correct also on
+    servers that lose the documents at an inclusive bound.
     """
     equal = {
         "folded.email": folded(query.email),
@@ -86,7 +86,7 @@ def _moment(moment: datetime | None, step: int) -> datetime | None:
         return None
     try:
         return moment + timedelta(milliseconds=step)
-    except OverflowError:  # beyond the first or the last moment there is nothing to leave out
+    except OverflowError:  # outside the range of datetime there is nothing to exclude
         return None
 
 
@@ -95,22 +95,22 @@ def _day(day: str | None, step: int) -> str | None:
         return None
     try:
         return (date.fromisoformat(day) + timedelta(days=step)).isoformat()
-    except OverflowError:  # the first and the last day have no neighbour: a string before or behind all dates
+    except OverflowError:  # the first or last day: a string that sorts before or after all dates
         return "" if step < 0 else "9999-12-32"
 
 
 def order_of(query: LeadQuery) -> list[tuple[str, int]]:
-    """Return the sort, with the id as tie-break in the same direction, so that pages meet each lead once."""
+    """Return the sort order, with the id in the same direction as tie-breaker, so that each lead is on one page."""
     direction = 1 if query.order == "asc" else -1
     return [(_SORTS[query.sort], direction), ("_id", direction)]
 
 
 def segments(query: LeadQuery) -> Iterator[dict[str, Any]]:
-    """Return the filters that find what comes after a cursor, to be read in turn until a page is full.
+    """Yield the filters of the segments after a cursor, to be read in this order until the page is full.
 
-    Each is one range of the index of its sort, so a page deep in the list costs what the first one does, which neither
-    an offset nor an `$or` of the cases would achieve: the leads that share the key of the last one, if any are left;
-    those behind that key; those of no key.
+    The segments are: the remaining leads with the last lead's key, the leads behind that key, the leads without a key.
+    Each is one range of the sort's index, so every page has the same cost. An offset, or an `$or` of the segments,
+    would not achieve this.
     """
     wanted = filter_of(query)
     if query.cursor is None or query.cursor == START:
@@ -121,7 +121,7 @@ def segments(query: LeadQuery) -> Iterator[dict[str, Any]]:
     if last.ties:
         yield wanted | {field: last.key, "_id": {behind: last.lead_id}}
     if last.key is not None:
-        # A bound that the filters have on this side is further away: the last lead was within it.
+        # This may replace a bound of the filters, which is wider: the last lead was within it.
         yield wanted | {field: wanted.get(field, {}) | {behind: last.key}}
         if behind == "$lt" and query.sort in _BELOW_ALL and field not in wanted:
             yield wanted | {field: None}
@@ -130,7 +130,7 @@ def segments(query: LeadQuery) -> Iterator[dict[str, Any]]:
 
 
 def next_cursor(query: LeadQuery, found: list[Document]) -> str | None:
-    """Return where a walk goes on, from what it found: a page, and the lead after it if there is one."""
+    """Return the token of the next page; None if there is none. `found` is the page and the lead after it, if any."""
     if len(found) <= query.limit:
         return None
     last, following = found[query.limit - 1 : query.limit + 1]

@@ -1,4 +1,4 @@
-"""The lead: as callers see it, as MongoDB keeps it, and the way between the two."""
+"""The lead as callers see it, the lead as MongoDB stores it, and the conversions between the two."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -18,7 +18,7 @@ from leads_api.validation.values import shown_cents
 ActiveState = Literal["active", "archived"]
 
 SCHEMA_VERSION = 2
-"""The form of the documents that are written here. Documents of all other forms are read as well."""
+"""The schema version of new documents. Documents of all other versions can be read as well."""
 
 
 class StatusShown(Struct, frozen=True, gc=False):
@@ -110,7 +110,7 @@ FIELDS = {
     "lead_zip": "address.zip",
     "lead_country": "address.country",
 }
-"""Where the document keeps what a request calls by another name."""
+"""The path in the document of each field of a request."""
 
 _FOLDED = {
     "title": "folded.title",
@@ -120,16 +120,16 @@ _FOLDED = {
 _NOTHING: Document = {}
 
 SEARCHED = ("title", "contact.company_name", "contact.email")
-"""What `search` looks at."""
+"""The paths that `search` is computed from."""
 
 
 def folded(text: str | None) -> str | None:
-    """Return text as it is filtered and sorted by: the same in any case."""
+    """Return the case-folded text, which filters and sorts use."""
     return None if text is None else text.casefold()
 
 
 def assignments(given: Mapping[str, Any], fields: list[Document]) -> dict[str, Any]:
-    """Return what a request's fields set in the document, by path; folded copies included, `search` not."""
+    """Return the values that a request's fields set, by path in the document; with folded copies, without `search`."""
     values = {FIELDS[name]: value for name, value in given.items() if name in FIELDS}
     values |= {copy: folded(values[path]) for path, copy in _FOLDED.items() if path in values}
     custom = custom_fields.stored(given.get("custom_fields", {}), fields)
@@ -137,7 +137,7 @@ def assignments(given: Mapping[str, Any], fields: list[Document]) -> dict[str, A
 
 
 def new_document(lead_id: int, values: Mapping[str, Any], now: datetime, change: Document) -> Document:
-    """Return the document of a new lead from the paths that are set; all others are empty."""
+    """Return the document of a new lead from values by path; all other paths are empty."""
     document: Document = {
         "_id": lead_id,
         "title": None,
@@ -175,9 +175,9 @@ def new_document(lead_id: int, values: Mapping[str, Any], now: datetime, change:
 
 
 def lead_of(document: Document, settings: Snapshot) -> Lead:
-    """Return a lead as callers see it. Raises KeyError if the settings do not know one of its ids.
+    """Return a lead as callers see it. Raises KeyError if the settings do not contain one of its ids.
 
-    What an earlier version did not write is empty, and what a later one has added is left out.
+    Fields that an earlier version did not write are empty; fields that a later version has added are ignored.
     """
     get = document.get
     status = settings.statuses[get("status", NEW)]
@@ -224,7 +224,7 @@ def lead_of(document: Document, settings: Snapshot) -> Lead:
 
 
 def _people(ids: Iterable[int], settings: Snapshot) -> list[NameShown]:
-    # One whose assignments are just being removed has gone already; one that a race left behind keeps the name.
+    # A deleted user whose clean-up is pending is hidden. One that a race left in a lead after the clean-up is shown.
     people = [person for i in ids if not (person := settings.people[i]).get(PENDING_CLEANUP)]
     people.sort(key=lambda person: (person["first_name"].casefold(), person["last_name"].casefold(), person["_id"]))
     return [NameShown(person["_id"], person["name"]) for person in people]

@@ -1,4 +1,4 @@
-"""Endpoints of leads (contract, section 3)."""
+"""The endpoints of leads (contract, section 3)."""
 
 from litestar import Controller, Response, delete, get, patch, post, put
 from litestar.params import FromPath

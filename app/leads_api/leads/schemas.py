@@ -1,4 +1,4 @@
-"""What callers send about leads (contract, section 3)."""
+"""Request schemas of leads: queries and bodies (contract, section 3)."""
 
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
@@ -15,7 +15,7 @@ from leads_api.validation.values import INT64_MAX, Wrong
 Title = Annotated[str, Meta(max_length=250)]
 Name = Annotated[str, Meta(max_length=100)]
 Line = Annotated[str, Meta(max_length=150)]
-_ID = {"minimum": 1, "maximum": INT64_MAX}  # told, not checked: an id that is none is told as any unknown one
+_ID = {"minimum": 1, "maximum": INT64_MAX}  # documented only: an invalid id is reported like an unknown one
 StatusId = Annotated[
     int, Meta(extra={"reference": "lead_status"}, extra_json_schema=_ID, description="Id of a lead status.")
 ]
@@ -76,12 +76,12 @@ class LeadQuery(Consistent, frozen=True, kw_only=True):
 
     @property
     def paging(self) -> Paging:
-        """Return which page it is, by number."""
+        """Return the page number and limit."""
         return Paging(page=self.page or 1, limit=self.limit)
 
     @staticmethod
     def contradictions(values: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-        """A walk has no page numbers, and goes on as it began."""
+        """Refuse `page` together with `cursor`, and a cursor of other filters or another sort."""
         if (token := values["cursor"]) is None:
             return
         if values["page"] is not None:

@@ -1,4 +1,4 @@
-"""The collection of leads: every query and every write of a whole lead."""
+"""The store of leads: all queries and writes of the collection `leads`."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -32,39 +32,39 @@ INDEXES = {
 }
 
 STEPS = {
-    # 2: without the folded company, which was never read.
+    # 2: removes the case-folded company, which was never read.
     COLLECTION: [Step(2, {"$unset": {"folded.company": ""}}, stale=("folded.company",))]
 }
 
 WHOLE = {"comments": 0, "search": 0, "folded": 0, "change": 0, "schema_version": 0}
-"""What a lead is shown from: all but its comments and what only queries look at."""
+"""The projection of a lead for responses: everything except comments and fields that only queries use."""
 
 _encode = msgspec.json.Encoder(enc_hook=plain_time).encode
 
 
 class LeadNotFound(NotFound):
-    """There is no lead of this id."""
+    """There is no lead with this id."""
 
     message = "Lead not found."
 
 
 def change_of(event: str, by: int) -> Document:
-    """Return what is noted as a lead's last write: what it was, whose, and for which request."""
+    """Return the description of a write for the change stream: the event, the user and the request id."""
     return {"type": event, "by": by, "request_id": request_id.get()}
 
 
 def touch(event: str, moment: datetime, by: int) -> Document:
-    """Return what every write does to a lead, whatever else it does."""
+    """Return the part of the update that every write of a lead has."""
     return {"$set": {"dates.updated": moment, "change": change_of(event, by)}, "$inc": {"version": 1}}
 
 
 class LeadStore:
-    """Reads and writes leads. Every write raises the version and is one update, its conditions in its filter."""
+    """Reads and writes leads. Every write is one update that increments the version; its filter has its conditions."""
 
     def __init__(
         self, database: Database, ids: Ids, catalog: Catalog, concurrency: ConcurrencyLimits, *, seconds: float
     ) -> None:
-        """Bound each batch of reads or creates to so many seconds; a change, or a list, waits for its turn."""
+        """Limit each batch of reads or creates to `seconds`. `concurrency` limits changes and lists."""
         self.collection = self._leads = database[COLLECTION]
         self._ids = ids
         self._catalog = catalog
@@ -82,14 +82,14 @@ class LeadStore:
         return await self.shown(document)
 
     async def drain(self) -> None:
-        """Wait until no batch is under way."""
+        """Cancel counts, and wait until no batch is in progress."""
         await self._counts.end()
         await self._pages.drain()
         await self._reads.drain()
         await self._creates.drain()
 
     async def page(self, query: LeadQuery) -> tuple[list[Lead], int]:
-        """Return a page of the list, and how many leads the filters find."""
+        """Return a page of the list, and how many leads match the filters."""
         return await self._pages(_encode(query), query)
 
     async def _page(self, query: LeadQuery) -> tuple[list[Lead], int]:
@@ -110,14 +110,14 @@ class LeadStore:
         return await self._shown_all(documents), total
 
     async def page_by_cursor(self, query: LeadQuery) -> tuple[list[Lead], str | None]:
-        """Return the leads that a walk meets next, and the cursor to go on from; None at the end."""
+        """Return the page after the query's cursor, and the cursor of the next page; None if it is the last."""
         if query.assigned_user_id is not None and await self._is_leaving(query.assigned_user_id):
             return [], None
-        projection = {path: kept for path, kept in WHOLE.items() if path != "folded"}  # titles are sorted by their copy
+        projection = {path: kept for path, kept in WHOLE.items() if path != "folded"}  # has the title's sort key
         documents: list[Document] = []
         async with self._concurrency.lists:
             for wanted in listing.segments(query):
-                missing = query.limit + 1 - len(documents)  # one more than is shown tells whether and how it goes on
+                missing = query.limit + 1 - len(documents)  # one lead more than the page, for the next cursor
                 found = self._leads.find(wanted, projection).sort(listing.order_of(query)).limit(missing)
                 documents += [document async for document in found]
                 if len(documents) > query.limit:
@@ -126,7 +126,7 @@ class LeadStore:
         return await self._shown_all(documents[: query.limit]), following
 
     async def create(self, given: dict[str, Any], by: int) -> Lead:
-        """Write a new lead from the checked fields of a request."""
+        """Create a lead from the validated fields of a request."""
         settings = await self._catalog.snapshot()
         values = assignments(given, settings.custom_fields)
         lead_id = await self._ids.take(COLLECTION)
@@ -134,11 +134,11 @@ class LeadStore:
         return await self.shown(await self._creates(document))
 
     async def insert(self, document: Document, session: Session) -> None:
-        """Write a lead's document."""
+        """Insert a lead's document."""
         await self._leads.insert_one(document, session=session)
 
     async def change(self, lead_id: int, given: dict[str, Any], by: int) -> Lead:
-        """Set the fields that are given, and no others. Raises LeadNotFound."""
+        """Set the given fields only. Raises LeadNotFound."""
         settings = await self._catalog.snapshot()
         values = assignments(given, settings.custom_fields)
         touched = [path for path in SEARCHED if path in values]
@@ -147,8 +147,8 @@ class LeadStore:
                 values["search"] = pieces(*(values[path] for path in SEARCHED))
             return await self.update(lead_id, values, "updated", by)
         while True:
-            # `search` is made of three fields, and not all of them were sent. The filter sees to it that the others are
-            # still what was read; changes of the same fields, or of other ones, do not get in each other's way.
+            # `search` is computed from three fields, and not all of them were sent. The filter ensures that the others
+            # have not changed since they were read. Changes of the sent fields, or of any others, do not conflict.
             before = await self.find(lead_id)
             contact = before.get("contact", {})
             texts = {
@@ -163,7 +163,7 @@ class LeadStore:
                 return await self.shown(after)
 
     async def set_tags(self, lead_id: int, tags: list[str], by: int) -> Lead:
-        """Replace the tags; repeats, in any case, collapse to the first. Raises LeadNotFound."""
+        """Replace the tags. Of tags that differ in case only, the first is kept. Raises LeadNotFound."""
         distinct: dict[str, str] = {}
         for tag in tags:
             distinct.setdefault(tag.casefold(), tag)
@@ -189,7 +189,10 @@ class LeadStore:
         return document
 
     async def mark_converted(self, lead: Document, client_id: int, moment: datetime, by: int, session: Session) -> None:
-        """Mark the lead; a second conversion at the same time conflicts here and starts over."""
+        """Mark the lead as converted. A concurrent conversion conflicts here and its transaction is retried.
+
+        Raises Unavailable if the lead is already converted.
+        """
         touched = touch("converted", moment, by)
         values = {
             "converted": {"is_converted": True, "client_id": client_id, "date": moment},
@@ -200,24 +203,24 @@ class LeadStore:
             touched | {"$set": values | touched["$set"]},
             session=session,
         )
-        if result.matched_count == 0:  # a server without snapshots let another call in between; nothing is kept
+        if result.matched_count == 0:  # a server without snapshots let another call in between; this aborts
             raise Unavailable
 
     async def delete(self, lead_id: int, session: Session) -> bool:
-        """Remove a lead's document; tell whether it was there."""
+        """Delete a lead's document; return whether it existed."""
         result = await self._leads.delete_one({"_id": lead_id}, session=session)
         return result.deleted_count == 1
 
     async def hold(self, lead_id: int, session: Session) -> bool:
-        """Keep a lead from being deleted until the transaction ends; tell whether it is there.
+        """Prevent the deletion of a lead until the transaction ends; return whether the lead exists.
 
-        The write is what makes a deletion at the same time conflict. It is no change of the lead: the version stays.
+        The write makes a concurrent deletion conflict. It does not change the lead, so the version stays the same.
         """
         result = await self._leads.update_one({"_id": lead_id}, {"$inc": {"held": 1}}, session=session)
         return result.matched_count == 1
 
     async def existing(self, ids: Collection[int]) -> Collection[int]:
-        """Return those that are ids of leads."""
+        """Return the subset of the ids for which there is a lead."""
         return {lead["_id"] async for lead in self._leads.find({"_id": {"$in": list(ids)}}, {"_id": 1})}
 
     async def _find_all(self, lead_ids: list[int]) -> list[Document | Exception | None]:
@@ -246,31 +249,31 @@ class LeadStore:
         settings = await self._catalog.snapshot()
         try:
             return [lead_of(document, settings) for document in documents]
-        except KeyError:  # an id that is newer than the settings
+        except KeyError:  # an id that is newer than the cached settings
             settings = await self._catalog.refreshed()
             return [lead_of(document, settings) for document in documents]
 
     async def _is_leaving(self, member_id: int) -> bool:
-        """Tell whether someone was deleted, and is just being taken from the leads."""
+        """Return whether a team user is deleted and the clean-up of assignments is pending."""
         member = (await self._catalog.snapshot()).people.get(member_id, {})
         return bool(member.get(PENDING_CLEANUP))
 
     async def uses_status(self, status_id: int) -> bool:
-        """Tell whether a lead has this status."""
+        """Return whether any lead has this status."""
         return await self._leads.find_one({"status": status_id}, {"_id": 1}) is not None
 
     async def uses_category(self, category_id: int) -> bool:
-        """Tell whether a lead has this category."""
+        """Return whether any lead has this category."""
         return await self._leads.find_one({"category": category_id}, {"_id": 1}) is not None
 
     async def clear_assignments(self, member_id: int, by: int) -> None:
-        """Take someone from every lead, which is a change of each. Safe to repeat."""
+        """Remove a team user from every lead, which changes each of these leads. Safe to repeat."""
         await self._leads.update_many(
             {"assigned": member_id},
             {"$pull": {"assigned": member_id}, **touch("assigned", now(), by)},
         )
 
     async def clear_values(self, field_id: int, _by: int) -> None:
-        """Remove the values of a custom field from every lead, which no lead shows any more. Safe to repeat."""
+        """Remove the values of a deleted custom field from every lead; no lead shows them any more. Safe to repeat."""
         path = f"custom.{field_id}"
         await self._leads.update_many({path: {"$exists": True}}, {"$unset": {path: ""}})

@@ -1,1 +1,1 @@
-"""Mails: queued in the transaction that is their reason, sent after it, at least once (contract, "Convert")."""
+"""Mails: an outbox. They are queued in the transaction that causes them, and sent at least once."""

@@ -1,6 +1,7 @@
-"""E-mail addresses as headers carry them.
+"""Parsing of e-mail addresses for headers.
 
-By rules of our own: what Python's parsers of addresses take, and what they raise, differs by its version.
+Python's own parsers are not used, because the addresses that they accept and the errors that they raise differ between
+Python versions.
 """
 
 import re
@@ -22,7 +23,7 @@ _ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}(?:\.{_LABEL})*|\[[A-Z
 
 
 def sender(text: str) -> Address:
-    """Return the one sender that a text names: `crm@acme.example` or `Acme <crm@acme.example>`. Raises ValueError."""
+    """Return the sender of a text like `crm@acme.example` or `Acme <crm@acme.example>`. Raises ValueError."""
     if not text.isprintable() or (match := _SENDER.fullmatch(text.strip())) is None:
         raise ValueError("not one address, with or without a name")
     spec: str = match["named"] or match["alone"]
@@ -30,14 +31,14 @@ def sender(text: str) -> Address:
         raise ValueError("not an address that a mail can be sent from")
     name: str = re.sub(r"\\(.)", r"\1", match["quoted"] or "") or (match["plain"] or "").strip()
     found = address(spec, name)
-    found.domain.encode("idna")  # raises where a part of it is too long
+    found.domain.encode("idna")  # raises UnicodeError, a ValueError, if a label is too long
     return found
 
 
 def address(text: str, name: str = "") -> Address:
-    """Return an address for a header. Raises ValueError if no mail can carry it."""
+    """Return an address for a header. Raises ValueError if it cannot be written in a header."""
     user, _, domain = text.partition("@")
-    if "=?" in user:  # Python's headers would decode it (RFC 2047), line breaks included
+    if "=?" in user:  # Python would decode it (RFC 2047), possibly to line breaks
         raise ValueError("an encoded word cannot be part of an address")
     domain = domain if domain.isascii() else _ascii_domain(domain)
     if not re.fullmatch(r"[A-Za-z0-9._-]+|\[[A-Za-z0-9.:]+\]", domain):
@@ -51,6 +52,6 @@ def _ascii_domain(domain: str) -> str:
 
 def _ascii_label(label: str) -> str:
     lower = unicodedata.normalize("NFC", label.lower())
-    if {"ß", "ς"} & set(lower):  # the codec, which is of 2003, would write another letter: another's domain
+    if {"ß", "ς"} & set(lower):  # Python's codec (IDNA 2003) maps these to other letters, and so to another domain
         return f"xn--{lower.encode('punycode').decode()}"
     return label.encode("idna").decode()

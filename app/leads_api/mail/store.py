@@ -1,4 +1,4 @@
-"""The queue of mails, a collection; a mail is taken under a lease, so that one process at a time sends it."""
+"""The mail queue, a collection. A mail is taken under a lease, so that one process at a time sends it."""
 
 import random
 from datetime import timedelta
@@ -15,14 +15,14 @@ from leads_api.mongo.migrations import Step
 
 COLLECTION = "mails"
 SCHEMA_VERSION = 2
-"""The form of the documents that are written here."""
+"""The schema version of new documents."""
 
 LEASE_SECONDS = 60.0
 FIRST_PAUSE_SECONDS = 5.0
 MAX_ATTEMPTS = 60
-"""With the longest pause of an hour, a mail server may be away for two days."""
+"""With pauses of at most an hour, a mail server may be down for two days."""
 KEPT_SECONDS = 30 * 24 * 3600
-"""How long a mail that was sent, or is dead, can be looked at; it holds a name and an address."""
+"""How long a sent or dead mail is kept; limited, because it contains a name and an address."""
 _LONGEST_PAUSE_SECONDS = 3600.0
 
 
@@ -47,7 +47,7 @@ class Mail(Struct, frozen=True):
 
 
 class MailQueue:
-    """Takes mails in, hands them out, and notes what became of them: queued, sent, or dead."""
+    """Queues mails, leases due ones, and records results. The states are queued, sent and dead (dead letter)."""
 
     def __init__(
         self,
@@ -56,13 +56,13 @@ class MailQueue:
         lease_seconds: float = LEASE_SECONDS,
         first_pause_seconds: float = FIRST_PAUSE_SECONDS,
     ) -> None:
-        """A mail is the taker's for the length of the lease; the pauses between attempts double from the first one."""
+        """`lease_seconds` is the duration of a lease. The first retry is after `first_pause_seconds`; pauses double."""
         self._mails = database[COLLECTION]
         self.lease_seconds = lease_seconds
         self._first_pause = first_pause_seconds
 
     async def enqueue_welcome(self, recipient: str, name: str, session: Session) -> None:
-        """Queue the welcome to a client's first user, in the transaction."""
+        """Queue the welcome mail for a client's first user, in the transaction."""
         moment = now()
         document = {
             "_id": ObjectId(), "template": "welcome", "recipient": recipient, "name": name, "status": "queued",
@@ -72,11 +72,11 @@ class MailQueue:
         await self._mails.insert_one(document, session=session)
 
     async def take(self) -> Mail | None:
-        """Return a mail that is due, leased to the caller; None if there is none."""
+        """Take a lease on a due mail and return it; None if no mail is due."""
         moment, lease = now(), ObjectId()
         document: Document | None = await self._mails.find_one_and_update(
-            # Under a lease, `due` is when it ends: a process that died with it holds the mail no longer than that.
-            # Not `$lt`: one that does not say when it is due is due now.
+            # `due` of a leased mail is the end of the lease, so another process takes the mail if this one dies.
+            # Not `$lt`: a mail without `due` is due now.
             {"status": "queued", "due": {"$not": {"$gte": moment + timedelta(milliseconds=1)}}},
             {"$set": {"due": moment + timedelta(seconds=self.lease_seconds), "lease": lease}, "$inc": {"attempts": 1}},
             sort=[("due", 1)],
@@ -90,11 +90,11 @@ class MailQueue:
         )  # fmt: skip
 
     async def sent(self, mail: Mail) -> None:
-        """Note that the mail was handed over."""
+        """Record that the SMTP server has accepted the mail."""
         await self._end(mail, "sent", None)
 
     async def failed(self, mail: Mail, error: str, *, for_good: bool) -> None:
-        """Note why the mail was not taken: it is tried again later, or is dead after the last attempt."""
+        """Record a failed attempt: the mail is retried later, or is dead if the error is permanent or the last."""
         if for_good or mail.attempts >= MAX_ATTEMPTS:
             await self._end(mail, "dead", error)
             return

@@ -1,1 +1,1 @@
-"""Kit: the database seen from the nouns. Nothing but this and the stores names the driver."""
+"""Kit: access to MongoDB. Only this package and the stores import the driver."""

@@ -1,4 +1,4 @@
-"""The seam between the service and its driver."""
+"""The MongoDB client: connection settings, deadlines, sessions, and the differences between Motor and PyMongo."""
 
 import asyncio
 import os
@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager, suppress
 from threading import Thread
 from typing import Any, Literal
 
-# Motor runs every call on a thread, and reads this when it is imported. With its default of five per core, a few
-# transactions and the writes that wait for them can lock each other out.
+# Motor runs every call on a thread, and reads this variable at import. With its default of five threads per core, a
+# few transactions and the writes that wait for them can use all threads and block each other.
 os.environ.setdefault("MOTOR_MAX_WORKERS", "64")
 
 import pymongo
@@ -33,47 +33,45 @@ Database = AsyncIOMotorDatabase[Document]
 Collection = AsyncIOMotorCollection[Document]
 Bucket = AsyncIOMotorGridFSBucket
 Session = AsyncIOMotorClientSession | None
-"""A session in a transaction; None on mongomock, which has neither."""
+"""A session in a transaction; None on mongomock, which has no sessions."""
 
 POOL_SIZE = 64
-"""Connections of one process: as many as the driver has threads, so that no call waits for a connection."""
+"""Connections per process; equal to the number of the driver's threads, so that no call waits for a connection."""
 
 IDLE_SECONDS = 120
-"""How long a connection is kept that nobody uses: less than firewalls do, which forget one without a word."""
+"""How long an unused connection is kept. Firewalls drop idle connections silently after a longer time."""
 
 CLOSE_SECONDS = 1.0
-"""How long a server is told that its client goes. Without a bound, one that hangs holds up the end for ten seconds."""
+"""Limit of the client's last call to the server. Without it, a server that hangs delays shutdown by ten seconds."""
 
 REACH_SECONDS = 2.0
-"""How long a start looks for its database before it goes on without."""
+"""How long startup waits for the database before it continues without it."""
 
 
 class Standalone(Exception):  # noqa: N818 - named as the failures are
-    """The server is no member of a replica set, so it has no transactions."""
+    """The server is not a member of a replica set, so it has no transactions."""
 
 
 class UnusableUri(Exception):  # noqa: N818 - named as the failures are
-    """The address of the database cannot be read. The text does not repeat it: it may hold a password."""
+    """LEADS_MONGODB_URI is not valid. The message does not repeat it, because it may contain a password."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "LEADS_MONGODB_URI cannot be used: it must be like mongodb://user:password@host:27017/?replicaSet=rs0."
-        )
+        super().__init__("LEADS_MONGODB_URI is not valid. Example: mongodb://user:password@host:27017/?replicaSet=rs0.")
 
 
 def without_secrets(uri: str) -> str:
-    """Return where an address leads, without user, password and options."""
+    """Return the scheme and hosts of a URI, without user, password, database and options."""
     scheme, _, rest = uri.partition("?")[0].partition("://")
     return f"{scheme}://{rest.rpartition('@')[2].partition('/')[0]}"
 
 
 def connect(uri: str, *, driver: Driver = "motor", request_timeout: float) -> Client:
-    """Make a client. It connects when it is first used; every wait of it ends within the timeout (seconds).
+    """Return a client, which connects on first use. Each of its waits takes at most 60% of `request_timeout` (seconds).
 
     Raises UnusableUri.
     """
     wait = round(request_timeout * 600)
-    # What is used of the two drivers is the same but for what the functions below do, so one type stands for both.
+    # The functions below handle all differences between the drivers, so one type stands for both.
     make: Any = {"motor": AsyncIOMotorClient, "pymongo": AsyncMongoClient}[driver]
     try:
         client: Client = make(
@@ -83,7 +81,7 @@ def connect(uri: str, *, driver: Driver = "motor", request_timeout: float) -> Cl
             w="majority",
             maxPoolSize=POOL_SIZE,
             maxIdleTimeMS=IDLE_SECONDS * 1000,
-            # Whatever the address says: a read sees what was acknowledged before, which others do not promise.
+            # These override the URI: with other values, a read may miss a write that was acknowledged before.
             readPreference="primary",
             readConcernLevel="local",
             serverSelectionTimeoutMS=wait,
@@ -96,10 +94,10 @@ def connect(uri: str, *, driver: Driver = "motor", request_timeout: float) -> Cl
 
 
 async def close(client: Client) -> None:
-    """Close a client's connections, in time also if the server does not answer its good-bye."""
+    """Close a client's connections within CLOSE_SECONDS, even if the server does not respond."""
     either: Any = client
     with deadline(CLOSE_SECONDS):
-        if (closing := either.close()) is not None:  # Motor has closed it already
+        if (closing := either.close()) is not None:  # None: Motor's `close` is synchronous
             await closing
 
 
@@ -112,49 +110,49 @@ async def start_session(client: Client) -> AsyncIOMotorClientSession:
 
 
 def deadline(seconds: float | None) -> AbstractContextManager[None]:
-    """Bound all that the driver does inside the block; None lifts the bound of an outer block.
+    """Limit the driver's calls inside the block to `seconds` in total; None removes the limit of an outer block.
 
-    Motor keeps thread and connection busy when a caller is cancelled, so the deadline must be the driver's, not
-    asyncio's alone.
+    When a caller is cancelled, Motor keeps the thread and the connection busy. So the driver needs a deadline, too;
+    asyncio's is not enough.
     """
     return pymongo.timeout(seconds)
 
 
 def is_mongomock(client: object) -> bool:
-    """Tell whether a client is the in-process stand-in, which has neither sessions nor transactions.
+    """Return whether a client is mongomock's, which has neither sessions nor transactions.
 
-    Only what is certainly mongomock's is: whatever else is handed in works with transactions, or fails.
+    Any other client must support transactions.
     """
     return any(kind.__module__.partition(".")[0] == "mongomock_motor" for kind in type(client).__mro__)
 
 
 async def refuse_standalone(client: Client) -> None:
-    """Raise Standalone unless the server is (behind) a replica set, which transactions need."""
+    """Raise Standalone unless the server is a replica set member or a mongos, as transactions require."""
     hello = await client.admin.command("hello")
     if "setName" not in hello and hello.get("msg") != "isdbgrid":
         raise Standalone(
             "MongoDB runs as a standalone server, which has no transactions. Start it with --replSet and run"
-            " rs.initiate() once, or point LEADS_MONGODB_URI at a replica set or a sharded cluster."
+            " rs.initiate() once, or set LEADS_MONGODB_URI to a replica set or a sharded cluster."
         )
 
 
 async def create_indexes(collection: Collection, models: Sequence[IndexModel], **options: Any) -> None:
-    """Create indexes, however long it takes."""
+    """Create indexes, without a deadline."""
     either: Any = collection
     if not isinstance(either, AsyncIOMotorCollection):
         with deadline(None):
             await either.create_indexes(models, **options)
         return
-    # Motor would use a thread of its pool, and the process could not end before the build does.
+    # Motor would use a thread of its pool, and the process could not exit before the build has finished.
     loop, built = asyncio.get_running_loop(), asyncio.Event()
     errors: list[Exception] = []
 
     def create() -> None:
         try:
             either.delegate.create_indexes(models, **options)
-        except Exception as error:  # noqa: BLE001 - raised where it is waited for
+        except Exception as error:  # noqa: BLE001 - raised in the caller, below
             errors.append(error)
-        with suppress(RuntimeError):  # nobody waits any more
+        with suppress(RuntimeError):  # the event loop is closed
             loop.call_soon_threadsafe(built.set)
 
     Thread(target=create, daemon=True).start()
@@ -164,12 +162,12 @@ async def create_indexes(collection: Collection, models: Sequence[IndexModel], *
 
 
 async def ping(database: Database) -> None:
-    """Raise if the database does not answer. Works on mongomock as well, which knows no commands."""
+    """Raise PyMongoError if the database does not respond. A find, because mongomock supports no commands."""
     await database["counters"].find_one({"_id": "leads"})
 
 
 def gridfs(database: Database) -> Bucket:
-    """Return the bucket that keeps the contents of files."""
+    """Return the GridFS bucket of file contents."""
     either: Any = database
     kind: Any = AsyncGridFSBucket if isinstance(either, AsyncDatabase) else AsyncIOMotorGridFSBucket
     bucket: Bucket = kind(either, bucket_name="blobs")
@@ -177,6 +175,6 @@ def gridfs(database: Database) -> Bucket:
 
 
 class NotSetUp(Unavailable):
-    """The database answers, but what the service keeps there is missing: it was emptied under a running service."""
+    """The database responds, but the counters are missing, for example because someone dropped the database."""
 
     message = "The database is not set up, or is being set up. Please try again; if this stays, restart the service."

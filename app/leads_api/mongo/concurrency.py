@@ -1,8 +1,8 @@
-"""Whose turn it is: how many calls of a kind one process has under way at the database.
+"""Concurrency limits: how many changes and lists one process runs at the database at a time.
 
-All share the connections. Calls that wait on the server, for a lock or over a long list, must not hold so many of them
-that others wait as well: sixteen changes, sixteen lists and sixteen transactions leave a quarter of the connections to
-what is short, such as reads by id, creates, keys and the catalog.
+All calls share one pool of connections. Calls that may take long on the server, because of locks or long lists, must
+not use all of it. Sixteen changes, sixteen lists and sixteen transactions leave a quarter of the connections for short
+calls such as reads by id, creates, API keys and the catalog.
 """
 
 import asyncio
@@ -11,27 +11,27 @@ from contextlib import asynccontextmanager
 from weakref import WeakValueDictionary
 
 CHANGES_AT_ONCE = 16
-"""More of them are no faster."""
+"""A higher limit does not increase throughput."""
 
 LISTS_AT_ONCE = 16
-"""More of them are slower each, and no faster together."""
+"""A higher limit makes each list slower and does not increase throughput."""
 
 
 class ConcurrencyLimits:
-    """Lets changes and lists go to the database in the order in which they came, so many at a time."""
+    """The semaphores of changes and lists. Waiting calls are served in order of arrival."""
 
     def __init__(self) -> None:
         self.lists = asyncio.Semaphore(LISTS_AT_ONCE)
-        """To be held while a list, or something else that may be long, is read."""
+        """Hold it while you read a list, or anything else that may be long."""
         self._changes = asyncio.Semaphore(CHANGES_AT_ONCE)
         self._changing: WeakValueDictionary[tuple[str, int], asyncio.Lock] = WeakValueDictionary()
 
     @asynccontextmanager
     async def change(self, collection: str, record_id: int) -> AsyncIterator[None]:
-        """Hold a turn for one change of a record.
+        """Hold the record's lock and one slot of the limit during a change of the record.
 
-        Changes of the same record would wait for each other on the server, and so take the turns of all others: a lead
-        that a killed process has left locked would keep every other lead from being changed. They wait here.
+        Changes of one record wait for each other before they take a slot. Otherwise they would wait on the server and
+        use up all slots: a lead that a killed process left locked would block the changes of all other leads.
         """
         async with self._changing.setdefault((collection, record_id), asyncio.Lock()), self._changes:
             yield

@@ -1,4 +1,4 @@
-"""What a caller is told when the database fails."""
+"""Translates database errors into failures of the API."""
 
 import logging
 
@@ -10,14 +10,14 @@ DatabaseError = PyMongoError
 Duplicate = DuplicateKeyError
 
 _TOO_LARGE = {10334, 17419, 17420}
-"""BSONObjectTooLarge, and what an update says that would make one."""
+"""The server's error codes for documents that are too large: BSONObjectTooLarge, and the codes of updates."""
 
 _log = logging.getLogger("leads.mongo")
 
 
 def as_failure(error: PyMongoError) -> Failure:
-    """Return the failure to answer with: a document over MongoDB's 16 MiB is the caller's, all else is a 503."""
+    """Return the failure for a database error: 422 if a document exceeds MongoDB's 16 MiB, else 503."""
     if getattr(error, "code", None) in _TOO_LARGE or type(error).__name__ == "DocumentTooLarge":
         return Invalid({"body": ["The record would be larger than the database can keep."]})
-    _log.warning("the database failed: %s: %s", type(error).__name__, str(error)[:500])
+    _log.warning("database error: %s: %s", type(error).__name__, str(error)[:500])
     return Unavailable()

@@ -1,4 +1,4 @@
-"""Ids: positive integers, counted up per kind, never given twice."""
+"""Ids of records: positive integers from one counter per kind. No id is used twice."""
 
 from functools import partial
 
@@ -11,32 +11,35 @@ from leads_api.mongo.migrations import Step
 
 _SECONDS = 5.0
 SCHEMA_VERSION = 2
-"""The form of the counters that are written here."""
+"""The schema version of new counters."""
 STEPS = {"counters": [Step(2)]}
 
 
 class Ids:
-    """The counters, one document for each kind of record. What is asked for at the same moment is one step of one."""
+    """The counters, one document for each kind of record. Concurrent requests share one increment (batching)."""
 
     def __init__(self, database: Database, *, seconds: float = _SECONDS) -> None:
-        """Bound each step to so many seconds."""
+        """Limit each increment to `seconds`."""
         self._counters = database["counters"]
         self._seconds = seconds
         self._steps: dict[str, Batcher[int, int]] = {}
 
     async def take(self, kind: str, count: int = 1) -> int:
-        """Return the next id, or the last of so many. Not in a transaction: there, all creates would wait in line."""
+        """Return the next id, or the last of the next `count` ids. Raises NotSetUp.
+
+        Do not call it in a transaction: it would lock the counter, and all creates would wait for the transaction.
+        """
         if (step := self._steps.get(kind)) is None:
             step = self._steps[kind] = Batcher(partial(self._step, kind), seconds=self._seconds)
         return await step(count)
 
     async def drain(self) -> None:
-        """Wait until no step is under way."""
+        """Wait until no increment is in progress."""
         for step in self._steps.values():
             await step.drain()
 
     async def begin(self, lasts: dict[str, int]) -> None:
-        """Create the counters that are missing, so that none is ever created by two callers at once."""
+        """Create the missing counters, so that no two callers ever create the same one concurrently."""
         for kind, last in lasts.items():
             new = {"last": last, "schema_version": SCHEMA_VERSION}
             try:

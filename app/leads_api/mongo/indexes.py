@@ -1,4 +1,4 @@
-"""Indexes as data, each named after the query that it serves, and what makes a database have them."""
+"""Index definitions, each named after the query that it serves, and the creation and replacement of indexes."""
 
 import asyncio
 import logging
@@ -21,10 +21,10 @@ _CALL_SECONDS = 30.0
 # Error codes of MongoDB.
 _NO_SUCH_INDEX = 27
 _CONFLICTS = {85, 86}
-"""An index of the same keys, or of the same name, that the new one cannot be beside."""
+"""IndexOptionsConflict and IndexKeySpecsConflict: an existing index has the same keys or the same name."""
 
 _NO_OPTIONS = {"key", "v", "ns", "name", "background", "hidden"}
-"""What a server tells of an index besides its definition."""
+"""Fields of the server's index information that are not part of the definition."""
 
 _log = logging.getLogger("leads.indexes")
 
@@ -38,7 +38,7 @@ class Index(Struct, frozen=True):
     sparse: bool = False
 
     expire_seconds: int | None = None
-    """How long after the date of its field a document is removed."""
+    """How long after the date in the indexed field the server removes a document (TTL index)."""
 
     def options(self) -> dict[str, Any]:
         """Return the options that are set; an unset one is not sent."""
@@ -53,7 +53,7 @@ class Index(Struct, frozen=True):
 
     @property
     def definition(self) -> Document:
-        """Return what it does, whatever it is called."""
+        """Return keys and options, without the name."""
         return {"keys": list(self.keys)} | self.options()
 
 
@@ -62,10 +62,11 @@ Indexes = Mapping[str, Sequence[Index]]
 
 
 async def ensure(database: Database, indexes: Indexes) -> None:
-    """Make the indexes be there, and the collections: a transaction should not have to. Safe to repeat and to race.
+    """Create missing indexes and collections, and replace changed indexes. Safe to repeat and to run concurrently.
 
-    An index is known by its definition. One that was built under another name will do, and one whose definition has
-    changed is replaced. Building has no deadline, as an interrupted build begins anew.
+    Collections are created here so that no transaction has to. Indexes are compared by definition: an index with
+    another name is accepted, and an index whose definition has changed is replaced. Builds have no deadline, because an
+    interrupted build starts over.
     """
     for collection, wanted in indexes.items():
         if is_mongomock(database.client):
@@ -80,10 +81,11 @@ async def _ensure(database: Database, collection: Collection, wanted: Sequence[I
         info = await collection.index_information()
     there = {name: _definition(index) for name, index in info.items()}
     missing = [index for index in wanted if index.definition not in there.values()]
-    missing = [index for index in missing if not await _retimed(database, collection, index, there)]
+    missing = [index for index in missing if not await _change_expiry(database, collection, index, there)]
     replaced = list(_replaced(wanted, there))
     if missing:
-        # Under free names, and before the old ones go: queries and uniqueness are never without an index.
+        # New indexes get free names and are built before old ones are dropped, so that queries and uniqueness always
+        # have an index.
         models = [
             IndexModel(list(index.keys), name=_free_name(index.name, there), **index.options()) for index in missing
         ]
@@ -102,8 +104,11 @@ def _definition(info: Mapping[str, Any]) -> Document:
     return {"keys": keys} | {name: value for name, value in info.items() if name not in _NO_OPTIONS and value}
 
 
-async def _retimed(database: Database, collection: Collection, index: Index, there: dict[str, Document]) -> bool:
-    """Change the time of an index that is right otherwise; tell whether there is one and the server could."""
+async def _change_expiry(database: Database, collection: Collection, index: Index, there: dict[str, Document]) -> bool:
+    """Change `expireAfterSeconds` of an index that differs in nothing else.
+
+    Returns whether there is such an index and the server has changed it.
+    """
     if index.expire_seconds is None:
         return False
     for name, definition in there.items():
@@ -112,13 +117,13 @@ async def _retimed(database: Database, collection: Collection, index: Index, the
             with suppress(OperationFailure), deadline(_CALL_SECONDS):
                 await database.command("collMod", collection.name, index=change)
                 there[name] = index.definition
-                _log.info("index %s.%s: expireAfterSeconds is %s now", collection.name, name, index.expire_seconds)
+                _log.info("index %s.%s: expireAfterSeconds is now %s", collection.name, name, index.expire_seconds)
                 return True
     return False
 
 
 def _replaced(wanted: Sequence[Index], there: Mapping[str, Document]) -> Iterator[str]:
-    """Return the names of indexes of earlier versions: named as one that is wanted, but of another definition."""
+    """Return the names of indexes of earlier versions: the name of a wanted index, but another definition."""
     definitions = [index.definition for index in wanted]
     for index in wanted:
         for name, definition in there.items():
@@ -127,7 +132,7 @@ def _replaced(wanted: Sequence[Index], there: Mapping[str, Document]) -> Iterato
 
 
 def _free_name(name: str, there: Mapping[str, Document]) -> str:
-    """Return the name, or `name_2` and so on if it is taken."""
+    """Return the name; if it is taken, `name_2`, `name_3` and so on."""
     return next(free for n in range(1, len(there) + 2) if (free := name if n == 1 else f"{name}_{n}") not in there)
 
 
@@ -137,20 +142,20 @@ async def _drop(collection: Collection, names: Sequence[str]) -> None:
             with deadline(_CALL_SECONDS):
                 await collection.drop_index(name)
         except OperationFailure as error:
-            if error.code != _NO_SUCH_INDEX:  # else another process was faster
+            if error.code != _NO_SUCH_INDEX:  # another process may have dropped it
                 raise
         else:
-            _log.info("dropped index %s.%s: another one has replaced it", collection.name, name)
+            _log.info("dropped index %s.%s, which was replaced", collection.name, name)
 
 
 async def _build(collection: Collection, models: Sequence[IndexModel]) -> None:
     with deadline(_CALL_SECONDS):
-        # Of an empty collection there is nothing to tell: they are there at once.
+        # On an empty collection, the build takes no time and is not worth a message.
         level = logging.DEBUG if await collection.find_one({}, {"_id": 1}) is None else logging.INFO
     names = ", ".join(f"{collection.name}.{model.document['name']}" for model in models)
     _log.log(level, "building indexes: %s", names)
     began = monotonic()
-    # A majority, as for every write: with the default, one secondary that is down would hold the build up for ever.
+    # A majority, as for every write: with the default, one secondary that is down would block the build forever.
     building = asyncio.create_task(create_indexes(collection, models, commitQuorum="majority"))
     try:
         while not (await asyncio.wait({building}, timeout=REPORT_SECONDS))[0]:

@@ -1,8 +1,8 @@
-"""Walking through the collections to bring their documents up to date, while the service runs.
+"""Migration runs: update the documents of all collections in batches, while the service runs.
 
-How far a walk is stands in the collection `migrations`, so a killed one is gone on with. One process at a time walks
-through a collection, under a lease. That only saves work: each write finds its document only while it is what was read.
-Processes of earlier versions may serve beside it, so each walk is made again after an hour, and after a day.
+The collection `migrations` stores the progress of each run, so an interrupted run is resumed. A lease ensures that one
+process at a time migrates a collection. This only saves work: each write's filter matches the document only as it was
+read. Processes of earlier versions may run at the same time, so each run is repeated after an hour and after a day.
 """
 
 import asyncio
@@ -24,9 +24,9 @@ RECORDS = "migrations"
 BATCH = 500
 BATCH_SECONDS = 30.0
 LEASE = timedelta(seconds=60)
-"""Longer than a batch may take, and noted anew with each."""
+"""Longer than a batch may take; renewed with each batch."""
 AGAIN = (timedelta(hours=1), timedelta(days=1))
-"""How long after its end a walk is made again, for what processes of earlier versions have written meanwhile."""
+"""How long after its end a run is repeated, for documents that processes of earlier versions wrote meanwhile."""
 REPORT_SECONDS = 5.0
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.01, 1.0
 _WAIT = 1.0
@@ -36,11 +36,11 @@ _log = logging.getLogger("leads.migrations")
 
 
 class LostLease(Exception):  # noqa: N818 - named as the failures are
-    """Another process has taken the walk over."""
+    """Another process has taken over the run."""
 
 
 class MigrationRuns:
-    """The walks of one process."""
+    """The migration runs of one process."""
 
     def __init__(self, database: Database, steps: Steps) -> None:
         self._database = database
@@ -50,7 +50,7 @@ class MigrationRuns:
         self._warned = False
 
     async def note_if_new(self) -> None:
-        """Note of a database without documents that all is up to date, before any is written."""
+        """Record that all collections are up to date if the database has no documents yet."""
         if await self._records.find_one({}, {"_id": 1}) is not None:
             return
         for name in self._steps:
@@ -65,20 +65,20 @@ class MigrationRuns:
             await self._records.insert_many(new, ordered=False)
 
     async def keep(self) -> None:
-        """Do what is due, and look again from time to time, until cancelled."""
+        """Run due migrations, and check again from time to time, until cancelled."""
         while True:
             try:
                 pause = _LOOK_SECONDS if await self.run_due() else _LOOK_SOON_SECONDS
             except PyMongoError as error:
-                _log.warning("bringing documents up to date was cut off, and goes on later: %s", type(error).__name__)
+                _log.warning("the migration of documents was interrupted and will be resumed: %s", type(error).__name__)
                 pause = _LOOK_SOON_SECONDS
-            except Exception:  # noqa: BLE001 - it is logged whole, and no reason to end the service
-                _log.exception("bringing documents up to date failed")
+            except Exception:  # noqa: BLE001 - it is logged with its traceback and must not end the service
+                _log.exception("the migration of documents failed")
                 pause = _LOOK_SECONDS
             await asyncio.sleep(pause)
 
     async def run_due(self) -> bool:
-        """Make the walks that are due. Tell whether all are finished; another process may be at one."""
+        """Run the migrations that are due. Return whether all are finished; another process may be running one."""
         with deadline(BATCH_SECONDS):
             records = {record["_id"]: record async for record in self._records.find()}
         self._warn_if_later(records)
@@ -88,14 +88,15 @@ class MigrationRuns:
             if record is not None and not _due(record, steps):
                 continue
             async with self._leased(name) as leased:
-                if leased is None or (_due(leased, steps) and await self._walk(name, leased) is None):
+                if leased is None or (_due(leased, steps) and await self._migrate(name, leased) is None):
                     finished = False
         return finished
 
     async def run_all(self) -> dict[str, Outcome]:
-        """Look at every document of every collection now, and return what was done.
+        """Migrate every document of every collection now, and return what was done.
 
-        A walk that was cut off is gone on with, and then made again: old processes may have written behind it.
+        An interrupted run is resumed and then repeated, because old processes may have written to documents that it
+        had already passed.
         """
         with deadline(BATCH_SECONDS):
             self._warn_if_later({record["_id"]: record async for record in self._records.find()})
@@ -109,18 +110,18 @@ class MigrationRuns:
                     if record["version"] > self._steps[name][-1].version:
                         return Outcome(changed, failed)
                     whole = record["last"] is None or record["finished"] is not None
-                    outcome = await self._walk(name, record)
+                    outcome = await self._migrate(name, record)
                     if outcome is not None:
                         changed, failed = changed + outcome.changed, outcome.failed
                         if whole:
                             return Outcome(changed, failed)
                         continue
-            _log.info("%s: another process is at it; waiting", name)
+            _log.info("%s: another process is migrating this collection; waiting", name)
             await asyncio.sleep(_WAIT)
 
     @asynccontextmanager
     async def _leased(self, name: str) -> AsyncIterator[Document | None]:
-        """Hold the lease of a collection; None if another process does."""
+        """Take the lease of a collection and yield its record; yield None if another process holds the lease."""
         moment = now()
         with deadline(BATCH_SECONDS):
             with suppress(DuplicateKeyError):
@@ -138,8 +139,8 @@ class MigrationRuns:
             with suppress(PyMongoError), deadline(_WAIT):
                 await self._records.update_one({"_id": name, "lease.owner": self._owner}, {"$set": {"lease": None}})
 
-    async def _walk(self, name: str, record: Document) -> Outcome | None:
-        """Look at all documents behind the last one that was; None if another process has taken over."""
+    async def _migrate(self, name: str, record: Document) -> Outcome | None:
+        """Migrate a collection, from where an interrupted run stopped; None if another process has taken over."""
         steps = self._steps[name]
         version = steps[-1].version
         last, seen = record["last"], record["seen"]
@@ -152,8 +153,8 @@ class MigrationRuns:
                 await self._note(
                     name, _record(name, version) | {"walks": walks, "started": now(), "lease": self._lease()}
                 )
-            elif last is not None:  # one that was cut off
-                _log.info("%s: going on behind %s", name, last)
+            elif last is not None:
+                _log.info("%s: resuming after %s", name, last)
             while True:
                 batch_began = monotonic()
                 with deadline(BATCH_SECONDS):
@@ -171,7 +172,7 @@ class MigrationRuns:
                         _log.info(
                             "%s to version %s: %s of about %s documents, %.0f/s", name, version, seen, about, rate
                         )
-                # As long as the batch took: whatever else the database has to do gets half of its time.
+                # As long as the batch took, so that the migration uses at most half of the time.
                 await asyncio.sleep(min(max(monotonic() - batch_began, _SHORTEST_PAUSE), _LONGEST_PAUSE))
             with deadline(BATCH_SECONDS):
                 done = {"last": None, "seen": seen, "finished": now()}
@@ -179,7 +180,7 @@ class MigrationRuns:
         except LostLease:
             return None
         if changed:
-            _log.info("%s: brought %s of %s documents to version %s", name, changed, seen, version)
+            _log.info("%s: updated %s of %s documents to version %s", name, changed, seen, version)
         return Outcome(changed, failed)
 
     async def _page(self, name: str, last: object) -> list[Document]:
@@ -208,7 +209,7 @@ class MigrationRuns:
         if later and not self._warned:
             self._warned = True
             _log.warning(
-                "the database is one of a later release (%s): what that has brought up to date stays as it is",
+                "the database belongs to a later release (%s): documents of later versions are left unchanged",
                 ", ".join(sorted(later)),
             )
 

@@ -1,7 +1,7 @@
-"""Bringing documents of earlier versions up to date: what is to be done, as data, and doing it to some documents.
+"""Migrations: the steps between schema versions, as data, and their application to a batch of documents.
 
-Every document says its form in `schema_version`; one that does not is of version 1. Reads tolerate every form, so there
-is no hurry: what walks through the collections is in migration_runs.
+Every document has a `schema_version`; a document without one has version 1. Reads accept every version, so migrations
+are not urgent. The runs through whole collections are in migration_runs.
 """
 
 import asyncio
@@ -17,29 +17,32 @@ from pymongo.errors import BulkWriteError
 from leads_api.mongo.client import Collection, Document
 
 _TRIES = 20
-"""How often a document is written that others change, or that the server refuses, before it is left as it is."""
+"""How often the update of a document is tried before the document is left unchanged.
+
+A try fails if another process changes the document concurrently, or if the server refuses the update.
+"""
 _PAUSE = 0.01
 
 _log = logging.getLogger("leads.migrations")
 
 
 class Step(Struct, frozen=True):
-    """What makes documents of the version before into those of one version."""
+    """One migration: updates documents from the previous version to this one."""
 
     version: int
 
     update: Document | Callable[[Document], Document] = {}
-    """An update of MongoDB's, or what returns one for a document, of which it is given `reads`."""
+    """A MongoDB update, or a function that returns one for a document; the document has at least `reads`."""
 
     reads: tuple[str, ...] = ()
-    """Paths that the update is made of. It is made again if they have changed when it arrives."""
+    """Paths that the update is computed from. If they change concurrently, the update is computed again."""
 
     stale: tuple[str, ...] = ()
-    """Paths that only earlier versions write: a document of this version that has one was changed by a process of such
-    a version, and the step is done again."""
+    """Paths that only earlier versions write. If a document of this version has one, a process of an earlier version
+    has changed it, and the step is repeated."""
 
     path: str = "schema_version"
-    """Where a document says its version."""
+    """The path of the version in a document."""
 
 
 Steps = Mapping[str, Sequence[Step]]
@@ -47,20 +50,20 @@ Steps = Mapping[str, Sequence[Step]]
 
 
 class Outcome(Struct, frozen=True):
-    """How many documents were changed, and how many could not be."""
+    """How many documents were updated, and how many could not be updated."""
 
     changed: int
     failed: int
 
 
 def projection(steps: Sequence[Step]) -> Document:
-    """Return which parts of documents the steps look at."""
+    """Return the projection of the paths that the steps read."""
     paths = {path for step in steps for path in (step.path, *step.reads, *step.stale)}
     return {path: 1 for path in paths if not any(path.startswith(f"{other}.") for other in paths)}
 
 
 async def bring_up_to_date(collection: Collection, steps: Sequence[Step], documents: list[Document]) -> Outcome:
-    """Do to some documents what is to be done. One that is changed by someone else meanwhile is looked at again."""
+    """Apply the steps to some documents. A document that changes concurrently is read again and retried."""
     changed, tries, refused = 0, Counter[Any](), dict[Any, str]()
     while True:
         writes: dict[Any, UpdateOne] = {}
@@ -74,7 +77,7 @@ async def bring_up_to_date(collection: Collection, steps: Sequence[Step], docume
             last = last and step is steps[-1]
             try:
                 writes[identity] = _write(step, document)
-            except Exception as error:  # noqa: BLE001 - whatever is odd about one document, the others go on
+            except Exception as error:  # noqa: BLE001 - one malformed document must not stop the others
                 refused[identity], tries[identity] = repr(error), _TRIES
         wrote = await _write_each(collection, writes, refused) if writes else 0
         changed += wrote
@@ -83,17 +86,17 @@ async def bring_up_to_date(collection: Collection, steps: Sequence[Step], docume
         await asyncio.sleep(_PAUSE)
         documents = [found async for found in collection.find({"_id": {"$in": list(writes)}}, projection(steps))]
     for identity in (failed := [identity for identity, count in tries.items() if count == _TRIES]):
-        reason = refused.get(identity, "it is changed again and again")
-        _log.error("%s %s cannot be brought up to date, and stays as it is: %s", collection.name, identity, reason)
+        reason = refused.get(identity, "it keeps changing")
+        _log.error("%s %s cannot be migrated and is left unchanged: %s", collection.name, identity, reason)
     return Outcome(changed, len(failed))
 
 
 async def _write_each(collection: Collection, writes: dict[Any, UpdateOne], refused: dict[Any, str]) -> int:
-    """Return how many updates have found their document as it was; note why others were refused."""
+    """Return how many updates were applied; add the reasons of refused ones to `refused`."""
     try:
         return (await collection.bulk_write(list(writes.values()), ordered=False)).modified_count
     except BulkWriteError as error:
-        if error.details.get("writeConcernErrors"):  # what was written may be lost
+        if error.details.get("writeConcernErrors"):  # written updates may be lost
             raise
         for fault in error.details["writeErrors"]:
             refused[list(writes)[fault["index"]]] = fault.get("errmsg", "")
@@ -108,7 +111,7 @@ def _next_step(document: Document, steps: Sequence[Step]) -> Step | None:
     for step in steps:
         if version == step.version - 1:
             return step
-    if version == steps[-1].version:  # one of a later version is left alone
+    if version == steps[-1].version:  # documents of later versions are left alone
         return next(
             (step for step in steps if any(_at(document, path, _NONE) is not _NONE for path in step.stale)), None
         )
@@ -119,7 +122,7 @@ _NONE = object()
 
 
 def _at(document: Document, path: str, default: Any = None) -> Any:
-    """Return what a document has at a path."""
+    """Return the value at a path of a document."""
     found: Any = document
     for name in path.split("."):
         if not isinstance(found, dict) or name not in found:
@@ -129,7 +132,7 @@ def _at(document: Document, path: str, default: Any = None) -> Any:
 
 
 def _write(step: Step, document: Document) -> UpdateOne:
-    """Return the step's update. Its filter finds the document only while it is what was read."""
+    """Return the step's update. Its filter matches the document only as it was read."""
     update = step.update(document) if callable(step.update) else step.update
     unchanged = {path: _as_read(_at(document, path, _NONE)) for path in step.reads} if callable(step.update) else {}
     return UpdateOne(

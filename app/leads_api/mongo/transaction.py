@@ -1,4 +1,4 @@
-"""The one runner of transactions."""
+"""Transactions: the only runner, with retries, back-off and a deadline, and its substitute for mongomock."""
 
 import asyncio
 import random
@@ -21,17 +21,17 @@ T = TypeVar("T")
 
 Work = Callable[[Session], Awaitable[T]]
 Committed = Callable[[Session], Awaitable[T | None]]
-"""Returns what an earlier try of some work has written; None if nothing."""
+"""Returns the result that an earlier try of the work has committed; None if there is none."""
 
 MAX_TIME_MS_EXPIRED = 50
 ABORT_SECONDS = 2.0
 
 AT_ONCE = 16
-"""Transactions that one process has under way: more of them make each other start over, and are slower."""
+"""Concurrent transactions per process. More of them conflict, restart each other and are slower."""
 
 
 class Transact(Protocol):
-    """Runs work in a transaction and returns what it returned."""
+    """Runs work in a transaction and returns its result."""
 
     async def __call__(
         self,
@@ -39,19 +39,19 @@ class Transact(Protocol):
         *,
         committed: Committed[T] | None = None,
     ) -> T:
-        """Run `work(session)`, perhaps several times. Whatever it raises aborts the transaction and is raised here.
+        """Run `work(session)`, possibly several times. An exception aborts the transaction and is raised here.
 
-        The answer to a commit can be lost. Then the work is tried again, and must not be done twice: `committed` is
-        asked first. Work that may be done twice has no need of it.
+        The response to a commit may be lost. Then the work is retried, although an earlier try may have been committed.
+        Work that must not be done twice passes `committed`, which is called before the retry.
         """
         ...
 
 
 class Transactions:
-    """Transactions of a replica set or a sharded cluster: read concern snapshot, write concern majority."""
+    """Transactions on a replica set or sharded cluster: read concern snapshot, write concern majority."""
 
     def __init__(self, database: Database, *, seconds: float) -> None:
-        """Bound each transaction, its repetitions included, to so many seconds."""
+        """Limit each transaction, including its retries, to `seconds`."""
         self._database = database
         self._seconds = seconds
         self._running: set[asyncio.Task[object]] = set()
@@ -63,9 +63,9 @@ class Transactions:
         *,
         committed: Committed[T] | None = None,
     ) -> T:
-        """Run the work to its end even if the caller is cancelled, so that nothing stays open on the server.
+        """Run the work to its end even if the caller is cancelled, so that no transaction stays open on the server.
 
-        It waits for its turn before; a caller who is cancelled then has done nothing.
+        If the caller is cancelled while it waits for the concurrency limit, the work is not started.
         """
         await self._limit.acquire()
         task = asyncio.create_task(self._run(work, committed))
@@ -74,14 +74,14 @@ class Transactions:
         return await asyncio.shield(task)
 
     async def drain(self) -> None:
-        """Wait for the transactions whose callers have gone."""
+        """Wait for transactions in progress, including those whose callers were cancelled."""
         await asyncio.gather(*self._running, return_exceptions=True)
 
     def _forget(self, task: asyncio.Task[object]) -> None:
         self._running.discard(task)
         self._limit.release()
         if not task.cancelled():
-            task.exception()  # the caller may have gone: then nobody else asks for it
+            task.exception()  # marks it as retrieved: the caller may have been cancelled
 
     async def _run(self, work: Work[T], committed: Committed[T] | None) -> T:
         commit_sent = False
@@ -104,16 +104,16 @@ class Transactions:
                         pause = _pause(tries)
                         late = asyncio.get_running_loop().time() + pause >= until
                         if late or not error.has_error_label("TransientTransactionError"):
-                            await _in_its_own_time(partial(self._supersede, session))
+                            await _shielded(partial(self._release_locks, session))
                             raise
                     await asyncio.sleep(pause)
         raise AssertionError("unreachable")
 
-    async def _supersede(self, session: AsyncIOMotorClientSession) -> None:
-        """Begin another transaction on the session, which makes the server end one that a lost commit has left open.
+    async def _release_locks(self, session: AsyncIOMotorClientSession) -> None:
+        """Start another transaction on the session, so that the server ends one that a lost commit has left open.
 
-        The driver sends no abort once a commit was tried; what it locked would stay so for a minute. A commit that did
-        happen stays.
+        After a commit was tried, the driver sends no abort, and the locks would last for a minute. A commit that the
+        server has executed is not affected.
         """
         with suppress(PyMongoError):
             await begin(session)
@@ -121,8 +121,8 @@ class Transactions:
             await session.abort_transaction()
 
 
-async def _in_its_own_time(work: Callable[[], Awaitable[None]]) -> None:
-    """Do something last: not cancelled with its caller, and not under a deadline that may be over already."""
+async def _shielded(work: Callable[[], Awaitable[None]]) -> None:
+    """Run `work` under ABORT_SECONDS, independent of the caller's cancellation and deadline, which may have passed."""
 
     async def bounded() -> None:
         with deadline(ABORT_SECONDS):
@@ -132,14 +132,14 @@ async def _in_its_own_time(work: Callable[[], Awaitable[None]]) -> None:
 
 
 async def begin(session: AsyncIOMotorClientSession) -> None:
-    """Begin a transaction as all of them are: of one moment, and kept by a majority."""
-    # Not `async with session.start_transaction()`: that form commits on exit, and once only.
+    """Start a transaction with read concern snapshot and write concern majority."""
+    # Not `async with session.start_transaction()`: it commits on exit, and does not retry the commit.
     starting: Any = session.start_transaction(
         read_concern=ReadConcern("snapshot"),
         write_concern=WriteConcern("majority"),
         read_preference=ReadPreference.PRIMARY,
     )
-    if isawaitable(starting):  # PyMongo's own; Motor's has begun
+    if isawaitable(starting):  # PyMongo's is a coroutine; Motor's call has started the transaction
         await starting
 
 
@@ -150,8 +150,8 @@ async def _attempt(session: AsyncIOMotorClientSession, work: Work[T]) -> T:
         await _commit(session)
     except BaseException:
         if session.in_transaction:  # type: ignore[truthy-function]  # a property; Motor's stub is wrong
-            # The deadline may be what ended the work; an abort that is not sent leaves documents locked for a minute.
-            await _in_its_own_time(session.abort_transaction)
+            # The deadline may have passed. Without an abort, documents stay locked for a minute.
+            await _shielded(session.abort_transaction)
         raise
     return result
 
@@ -173,8 +173,8 @@ def _pause(attempt: int) -> float:
     return random.uniform(0.005, min(0.25, 0.01 * 2 ** min(attempt, 5)))  # noqa: S311 - jitter is no secret
 
 
-class OneAtATime:
-    """Stands in for transactions on mongomock, which has none: runs each work once, alone, and undoes nothing."""
+class SerialWork:
+    """Substitute for `Transactions` on mongomock, which has none: runs one work at a time, once, without rollback."""
 
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
@@ -190,4 +190,4 @@ class OneAtATime:
             return await work(None)
 
     async def drain(self) -> None:
-        """Nothing goes on without its caller here."""
+        """Do nothing: no work continues without its caller."""

@@ -1,1 +1,1 @@
-"""Kit: the OpenAPI document, its words, and the page that shows it."""
+"""Kit: the OpenAPI document, its general texts, and the documentation page."""

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from the routes: every path, every error status in the contract's envelope."""
+"""Generates the OpenAPI 3.1 document from the routes: every path, with every error status in the envelope."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -63,7 +63,7 @@ def document(
     tags: Mapping[str, str],
     examples: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return the document; `tags` are the groups in their order, `examples` bodies by the name of their struct."""
+    """Return the document. `tags` are the groups in order; `examples` are bodies, by the name of their struct."""
     handlers = [
         (route, handler)
         for route in routes
@@ -92,7 +92,7 @@ def document(
 
 
 class _Schemas:
-    """The JSON Schemas of all structs that handlers take and give."""
+    """The JSON Schemas of all request and response structs."""
 
     def __init__(self, handlers: Iterable[HTTPRouteHandler]) -> None:
         taken: list[Any] = []
@@ -108,20 +108,23 @@ class _Schemas:
             self._tighten(self.whole(kind))
 
     def of(self, kind: Any) -> dict[str, Any]:
-        """Return the schema of a type, mostly a reference."""
+        """Return the schema of a type, usually a reference."""
         schemas = [self._schemas[variant] for variant in _variants(kind)]
         return schemas[0] if len(schemas) == 1 else {"oneOf": schemas}
 
     def whole(self, kind: Any) -> dict[str, Any]:
-        """Return the schema of a struct itself."""
+        """Return the schema of a struct, without a reference."""
         reference: str = self._schemas[kind]["$ref"]
         component: dict[str, Any] = self.components[reference.rpartition("/")[2]]
         return component
 
     def _tighten(self, struct: dict[str, Any]) -> None:
-        """Say of what is sent what types cannot: no unknown fields, no control characters, no blank where required."""
+        """Add constraints on requests that types cannot express.
+
+        These are: no unknown fields, no control characters, no blank values of required fields.
+        """
         properties = struct["properties"]
-        # The fields that stand for others are no field themselves; what they stand for is known when a request comes.
+        # A dynamic field stands for fields that are known at the time of the request only; it is not a field itself.
         dynamic = [name for name, schema in properties.items() if schema.get("type") == "object"]
         if dynamic:
             struct["additionalProperties"] = {"description": properties.pop(dynamic[0])["description"]}
@@ -149,7 +152,7 @@ def _given(handler: HTTPRouteHandler) -> Any:
 
 
 def _variants(kind: Any) -> tuple[Any, ...]:
-    """Return the structs that an answer may be: mostly one."""
+    """Return the structs that a response may have, usually one."""
     return get_args(kind) if get_origin(kind) in {Union, UnionType} else (kind,)
 
 
@@ -220,7 +223,7 @@ def _body(payload: Any, schemas: _Schemas, examples: Mapping[str, Any]) -> dict[
         schema = {key: value for key, value in whole.items() if key not in {"required", "title"}} | {"minProperties": 1}
     example = examples.get(struct.__name__)
     shown = {} if example is None else {"example": example}
-    # Forms are told of in words: a second media type makes generated clients fail or send no Content-Type.
+    # The description mentions forms. A second media type would make generated clients fail or send no Content-Type.
     return {
         "required": partial or bool(whole.get("required")),
         "content": {JSON: {"schema": schema} | shown},
@@ -228,7 +231,7 @@ def _body(payload: Any, schemas: _Schemas, examples: Mapping[str, Any]) -> dict[
 
 
 def _query_schema(struct: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of a query: strings only, and a blank one stands for null."""
+    """Return the schema of a query, which has strings only; a blank string stands for null."""
     properties = {}
     for name, schema in struct["properties"].items():
         variants = [variant for variant in schema.get("anyOf", []) if variant != {"type": "null"}]
@@ -253,7 +256,7 @@ def _success(handler: HTTPRouteHandler, schemas: _Schemas, examples: Mapping[str
 
 
 def _link(paths: dict[str, dict[str, Any]]) -> None:
-    """Say of each new record what can be done with its id."""
+    """Add links from each 201 response to the operations on the new record's id."""
     for path, operations in paths.items():
         success = operations.get("post", {}).get("responses", {}).get("201")
         if success is None:
@@ -264,7 +267,7 @@ def _link(paths: dict[str, dict[str, Any]]) -> None:
             if rest == target or not (match := re.match(r"\{(\w+)\}", rest)):
                 continue
             for operation in others.values():
-                # Ids in the path that is linked from stay the same ones.
+                # Ids in the path of the POST are the same in the linked path.
                 same = {name: f"$request.path.{name}" for name in re.findall(r"\{(\w+)\}", _home(path))}
                 parameters = same | {match[1]: "$response.body#/data/id"}
                 links[operation["operationId"]] = {"operationId": operation["operationId"], "parameters": parameters}
@@ -272,7 +275,7 @@ def _link(paths: dict[str, dict[str, Any]]) -> None:
 
 
 def _home(path: str) -> str:
-    """Return where the records are that a POST to a path makes."""
+    """Return the path of the records that a POST to a path creates."""
     special = {"/api/leads/{lead_id}/convert": "/api/clients", "/api/leads/{lead_id}/clone": "/api/leads"}
     return special.get(path, path)
 

@@ -1,4 +1,4 @@
-"""The documentation page: Swagger UI from its own wheel, so that it works without internet access."""
+"""The documentation page: Swagger UI from a Python package, so that it works without internet access."""
 
 from collections.abc import Mapping
 from html import escape
@@ -40,7 +40,7 @@ _DAY = "public, max-age=86400"
 
 
 def handlers(document: Mapping[str, Any]) -> list[HTTPRouteHandler]:
-    """Return the routes of the page, its parts and the document that it shows."""
+    """Return the routes of the page, its assets and the OpenAPI document."""
     package = files("swagger_ui_bundle") / "vendor"
     (folder,) = (entry for entry in package.iterdir() if entry.name.startswith("swagger-ui-"))
 

@@ -1,1 +1,1 @@
-"""Kit: the HTTP server, and the embedded database server."""
+"""Kit: the HTTP server (uvicorn's configuration and protocol) and the embedded database server."""

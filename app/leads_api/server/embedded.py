@@ -1,6 +1,6 @@
-"""The embedded server: SecantusDB as a process of its own, on loopback, with its files in the data folder.
+"""The embedded database server: SecantusDB as a separate process on loopback, with its files in the data folder.
 
-It speaks MongoDB's wire protocol and has transactions; it is for a first look, for development and for tests.
+It supports MongoDB's wire protocol and transactions. Use it to try the service, for development and for tests.
 """
 
 import json
@@ -28,7 +28,7 @@ _log = logging.getLogger("leads.embedded")
 
 
 class CannotStart(Exception):  # noqa: N818 - named as the failures are
-    """The embedded server is not installed, or did not come up; the text says what to do."""
+    """The embedded server is not installed or did not start; the message says what to do."""
 
 
 def _command() -> str:
@@ -57,7 +57,7 @@ def _answers(port: int) -> bool:
 
 
 def _uri(port: int) -> str:
-    # retryWrites=false: with it, every write costs milliseconds once the server has seen 10 000.
+    # With retryWrites, every write takes milliseconds once the server has executed 10 000 of them.
     return f"mongodb://127.0.0.1:{port}/?replicaSet=secantus&retryWrites=false"
 
 
@@ -72,17 +72,17 @@ def _alive(process_id: int) -> bool:
 
 
 class Embedded:
-    """A running server. It ends with `stop`, and with the process that started it, however that ends."""
+    """A running server. It ends with `stop`, or when the process that started it ends, even if that is killed."""
 
     def __init__(self, folder: Path, *, port: int | None = None) -> None:
-        """Start the server and wait until it answers. Raises CannotStart."""
+        """Start the server and wait until it accepts connections. Raises CannotStart."""
         self._command = _command()
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             (folder / "embedded.log").touch()
         except OSError as error:
             raise CannotStart(
-                f"The data folder {folder} cannot be used ({error.strerror}): set LEADS_DATA_DIR, or LEADS_MONGODB_URI."
+                f"Cannot use the data folder {folder} ({error.strerror}): set LEADS_DATA_DIR or LEADS_MONGODB_URI."
             ) from None
         self._folder = folder
         self._record = folder / _RECORD
@@ -93,14 +93,14 @@ class Embedded:
         try:
             self._wait()
         except BaseException:
-            self._end()  # the record stays: it is another server's
+            self._end()  # the record stays: it belongs to another server
             raise
         self._record.write_text(json.dumps({"port": self.port, "owner": os.getpid()}))
         self._stopping = Event()
         self._watch: Thread | None = None
 
     def keep_running(self) -> None:
-        """From now on, start the server again when it ends by itself; end this process if that cannot be done."""
+        """From now on, restart the server when it ends unexpectedly; if that fails, end this process."""
         self._watch = Thread(target=self._restart, daemon=True)
         self._watch.start()
 
@@ -126,7 +126,7 @@ class Embedded:
                 raise CannotStart(
                     f"The embedded server did not start; see {self._log}. Is another server using {self._folder}?"
                 )
-            if self._ended():  # the server of a process that was killed is still ending, and holds the files
+            if self._ended():  # the server of a killed process is still shutting down and holds the files
                 self._process = self._spawn()
             time.sleep(0.05)
 
@@ -135,7 +135,8 @@ class Embedded:
             self._command, "--host", "127.0.0.1", "--port", str(self.port), "--storage-path",
             str(self._folder / _STORE), "--sync-on-commit", "--log-level", "WARNING",
         ]  # fmt: skip
-        # A pipe that closes with this process, even when that is killed, ends the server: no orphan keeps the files.
+        # The pipe closes when this process ends, even if it is killed. This stops the server, so no orphan holds the
+        # files.
         watch = (
             'exec 3<&0; "$@" 3<&- & server=$!; { cat <&3 >/dev/null; kill -TERM $server 2>/dev/null; } & wait $server'
         )
@@ -143,7 +144,7 @@ class Embedded:
             return subprocess.Popen(  # noqa: S603 - our own command line
                 ["/bin/sh", "-c", watch, "sh", *arguments],
                 stdin=subprocess.PIPE, stdout=output, stderr=output,
-                start_new_session=True,  # Ctrl-C reaches the service, which then stops the server in order
+                start_new_session=True,  # Ctrl-C must reach the service only, which then stops the server
             )  # fmt: skip
 
     def _ended(self) -> bool:
@@ -154,20 +155,20 @@ class Embedded:
         return True
 
     def _is_left_behind(self) -> bool:
-        """Tell whether the folder's last server has lost its owner."""
+        """Return whether the process that started the folder's last server is gone."""
         try:
             return not _alive(int(json.loads(self._record.read_text())["owner"]))
         except (OSError, ValueError, KeyError, TypeError):
             return False
 
     def stop(self) -> None:
-        """End the server in order and wait until it has written everything."""
+        """Stop the server and wait until it has written everything."""
         self._stopping.set()
         self._record.unlink(missing_ok=True)
         self._end()
         if self._watch is not None:
             self._watch.join(START_SECONDS)
-            self._end()  # it may just have been started again
+            self._end()  # it may have been restarted meanwhile
 
     def _end(self) -> None:
         if self._process.stdin is not None:
@@ -188,13 +189,13 @@ class Embedded:
 
 
 def has_data(folder: Path) -> bool:
-    """Tell whether a folder holds the files of an embedded server."""
+    """Return whether a folder contains the files of an embedded server."""
     return (folder / _STORE).is_dir()
 
 
 @contextmanager
 def attached(folder: Path) -> Iterator[str]:
-    """Yield the URI of the server of a data folder: the running one, or one started for the length of the block."""
+    """Yield the URI of a data folder's server: the running one, or one that is started for the block."""
     try:
         port = int(json.loads((folder / _RECORD).read_text())["port"])
     except (OSError, ValueError, KeyError, TypeError):

@@ -1,20 +1,20 @@
-"""Where a request ends: HTTP/1.1 framing, decided here and nowhere else (RFC 9112).
+"""HTTP/1.1 framing: the only place that decides where a request ends (RFC 9112).
 
-What a gateway takes for one request must be one request here, or a caller can hide a second one in the first. So this
-is strict: it cuts the bytes of a connection into heads and bodies, refuses whatever could be read in two ways, and
-hands the parser of the server nothing but what it has understood. Offers to change the protocol, extensions of chunks
-and trailer fields are left out on the way.
+A gateway and this service must agree on where a request ends. Otherwise a caller can hide a second request in the first
+(request smuggling). So this module is strict: it splits the bytes of a connection into heads and bodies, refuses
+ambiguous input, and passes only what it has understood to the server's parser. It drops protocol upgrades, chunk
+extensions and trailer fields.
 """
 
 import re
 from collections.abc import Callable, Iterator
 
 MAX_TARGET = 8 * 1024
-"""Bytes of a request's target."""
+"""Bytes of the request target."""
 MAX_HEAD = 32 * 1024
-"""Bytes of a request line and all header fields, and of trailer fields."""
+"""Bytes of the request line and all header fields; also of all trailer fields."""
 _MAX_LINE = 1024
-"""Bytes of the line in front of a chunk."""
+"""Bytes of the line before a chunk."""
 _MAX_BLANK = 16
 """Bytes of empty lines before a request (RFC 9112, 2.2)."""
 _MAX_DIGITS = 18
@@ -35,7 +35,7 @@ _PARSED_METHODS = {b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTI
 
 
 class Refused(Exception):  # noqa: N818 - named as the failures are
-    """What was sent cannot be read as requests; nothing behind it can be, either."""
+    """The input cannot be read as a request, nor can anything after it. Has the status and message of the response."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -44,11 +44,11 @@ class Refused(Exception):  # noqa: N818 - named as the failures are
 
 
 class Framing:
-    """Cuts the bytes of one connection into pieces for a parser."""
+    """Splits the bytes of one connection into pieces for a parser."""
 
     def __init__(self) -> None:
         self.method = ""
-        """The method of the last head. The parser may be told of another one, which it knows."""
+        """The method of the last head. The parser gets another one if it does not know this one."""
         self._held = b""
         self._host: bytes | None = None
         self._left = 0
@@ -57,16 +57,16 @@ class Framing:
 
     @property
     def in_head(self) -> bool:
-        """Tell whether a head has begun to arrive and is not whole."""
+        """Return whether a head has begun to arrive and is incomplete."""
         return self._step == self._head and self._held != b""
 
     @property
     def in_body(self) -> bool:
-        """Tell whether a body is not whole."""
+        """Return whether a body is incomplete."""
         return self._step != self._head
 
     def pieces(self, data: bytes) -> Iterator[bytes]:
-        """Return what the parser may be given of what has arrived, a piece at a time. Raises Refused."""
+        """Yield the pieces of `data` that the parser may read; incomplete input is kept. Raises Refused."""
         if self._held:
             data, self._held = self._held + data, b""
         while data:
@@ -97,7 +97,7 @@ class Framing:
             raise Refused(431, f"The request line and headers must not be larger than {MAX_HEAD} bytes.")
 
     def _checked(self, head: bytes) -> bytes:
-        """Return a head as the parser is to see it."""
+        """Check a head, and return it in the form that the parser gets. Raises Refused."""
         if (line := _REQUEST_LINE.match(head)) is None:
             self._refuse_long(head)
             raise Refused(400, "The request line could not be read.")
@@ -118,11 +118,11 @@ class Framing:
         plain = fields
         if b"upgrade" in lower or b"http2-settings" in lower:
             plain = _CONNECTION.sub(_without_offer, _OFFER.sub(b"", plain))
-        if old and b"\r\nexpect:" in lower:  # nobody waits for a 100 there (RFC 9110, 10.1.1)
+        if old and b"\r\nexpect:" in lower:  # HTTP/1.0 clients do not wait for a 100 (RFC 9110, 10.1.1)
             plain = _EXPECT.sub(b"", plain)
         known = method if method in _PARSED_METHODS else b"POST"
         path = target if target.isascii() else _BEYOND_ASCII.sub(_percent_encoded, target)
-        if method == b"CONNECT":  # its target is no path; there is nothing here to connect to
+        if method == b"CONNECT":  # its target is not a path, and this service is no proxy
             path = b"/"
         if plain is fields and known is method and path is target:
             return head
@@ -143,7 +143,7 @@ class Framing:
 
     def _begin_body(self, found: list[tuple[bytes, bytes]], *, old: bool) -> None:
         ((name, value), *more) = found
-        if more:  # two of them, or both: two readers could read two bodies
+        if more:  # a gateway might use the other one
             raise Refused(400, "The request must tell the length of its body once, and in one way.")
         if name.lower() == b"transfer-encoding":
             if value.lower() != b"chunked":
@@ -212,7 +212,7 @@ class Framing:
 
 
 def _without_offer(field: re.Match[bytes]) -> bytes:
-    """Return a `Connection` field without the options that announce an offer."""
+    """Return a `Connection` field without the options of a protocol upgrade."""
     options = [option.strip() for option in field[2].split(b",")]
     kept = [option for option in options if option.lower() not in {b"upgrade", b"http2-settings"}]
     return b"%b %b%b" % (field[1], b", ".join(kept), field[3])

@@ -1,4 +1,4 @@
-"""How uvicorn serves the application: the port, the processes, and the moment when it answers."""
+"""Runs the application on uvicorn: the listening socket, worker processes, and the readiness probe."""
 
 import http.client
 import logging
@@ -16,7 +16,7 @@ from uvicorn.supervisors import Multiprocess
 from leads_api.server.protocol import Protocol
 
 KEEP_ALIVE_SECONDS = 75
-"""Longer than what gateways keep idle connections for, so that it is never this side that closes one in use."""
+"""Longer than gateways keep idle connections, so that the service never closes a connection that a gateway reuses."""
 
 _BACKLOG = 2048
 _PAUSE_SECONDS = 0.05
@@ -24,11 +24,11 @@ _PROBE_SECONDS = 5.0
 
 
 class CannotListen(Exception):  # noqa: N818 - named as the failures are
-    """The address cannot be had; the text says why."""
+    """The service cannot listen on the address; the message says why."""
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens; port 0 is any free one. Raises CannotListen."""
+    """Return a listening socket; port 0 selects a free port. Raises CannotListen."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
@@ -48,14 +48,14 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def url_of(listener: socket.socket) -> str:
-    """Return an address under which this machine reaches a socket."""
+    """Return a URL that reaches a listening socket from this machine."""
     host, port = listener.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not listened on
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def when_ready(listener: socket.socket, do: Callable[[], None]) -> None:
-    """Do something, in the background, as soon as the service says that it is ready."""
+    """Call `do` in a background thread as soon as `/health/ready` returns 200."""
 
     def wait() -> None:
         while not _is_ready(listener):
@@ -77,34 +77,37 @@ def _is_ready(listener: socket.socket) -> bool:
 
 
 class Server(uvicorn.Server):
-    """A server inside another program: on the socket that it is given, without processes and signals of its own."""
+    """A server inside another program: it uses a given socket, starts no processes and handles no signals."""
 
     def __init__(self, application: object, listener: socket.socket) -> None:
-        """The application is an ASGI one."""
+        """`application` is an ASGI application."""
         super().__init__(_config(application))
         self._listener = listener
         self.answering = Event()
-        """Set when it answers."""
+        """Set when the server accepts requests."""
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve until `should_exit` is set."""
         await super().serve(sockets or [self._listener])
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Tell that it answers, if it does."""
+        """Start, and set `answering`."""
         await super().startup(sockets)
         self.answering.set()
 
 
 def run(application: str, listener: socket.socket, *, workers: int, grace_seconds: int) -> None:
-    """Serve what an application factory, named like `package.module:function`, makes; return when it has ended."""
+    """Serve the application of a factory, given as `package.module:function`, until the server is stopped.
+
+    Exits with status 1 if the server cannot start.
+    """
     config = _config(application, factory=True, loop="uvloop", workers=workers, timeout_graceful_shutdown=grace_seconds)
     if workers > 1:
         logging.getLogger("uvicorn.error").addFilter(_name_deaths)
         Multiprocess(config, sockets=[listener]).run()
         return
     server = uvicorn.Server(config)
-    with suppress(KeyboardInterrupt):  # which it hands on when it has ended in order
+    with suppress(KeyboardInterrupt):  # uvicorn raises it again after an orderly shutdown
         server.run(sockets=[listener])
     if not server.started:
         sys.exit(1)
@@ -120,7 +123,7 @@ def _config(application: Any, **options: Any) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
-        reset_contextvars=True,  # a request that waited behind another one does not inherit its deadline
+        reset_contextvars=True,  # a pipelined request must not inherit the deadline of the one before it
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         **options,
@@ -128,7 +131,7 @@ def _config(application: Any, **options: Any) -> uvicorn.Config:
 
 
 def _name_deaths(record: logging.LogRecord) -> bool:
-    """Make an error of what uvicorn calls an information: a process that has died."""
+    """Log the death of a worker process as an error; uvicorn logs it at level INFO."""
     if record.getMessage().startswith("Child process") and record.getMessage().endswith("died"):
         record.levelno, record.levelname = logging.ERROR, "ERROR"
     return True

@@ -1,8 +1,8 @@
-"""Uvicorn's HTTP protocol, made safe: strict framing, bounds, errors in the envelope, answers that leave in one piece.
+"""Uvicorn's HTTP protocol with strict framing, size and time limits, errors in the envelope, and batched writes.
 
-Uvicorn stops parsing at an offer to change the protocol, and goes on behind the head; it bounds neither the size of a
-head nor the time that one may take; it answers errors as plain text, and swallows whatever is sent behind an answer.
-Here, `framing.py` decides where requests end, and what cannot be read closes the connection.
+Uvicorn stops parsing at a protocol upgrade and continues after the head. It limits neither the size nor the duration of
+a head, sends errors as plain text, and discards data that arrives after a response. Here, `framing.py` decides where
+requests end, and input that cannot be read closes the connection.
 """
 
 import asyncio
@@ -16,13 +16,13 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from leads_api.server.framing import Framing, Refused
 
 HEAD_SECONDS = 10.0
-"""How long a head may take to arrive."""
+"""Time limit for the arrival of a head."""
 STALL_SECONDS = 30.0
-"""How long a caller may take nothing of an answer."""
+"""Time after which a connection is aborted whose caller receives nothing of a response."""
 LINGER_SECONDS = 2.0
-"""How long what is still sent is read and dropped, so that the caller gets the answer before the connection ends."""
+"""How long input is read and dropped before the connection closes, so that the caller receives the response."""
 MAX_UNSENT = 64 * 1024 * 1024
-"""Bytes of answers that callers have not taken, of one process. More than that, and new requests are refused."""
+"""Bytes of responses, per process, that callers have not received. Above this limit, new requests are refused."""
 
 _REQUEST = "The request could not be read."
 _stalled: set["Protocol"] = set()
@@ -32,20 +32,20 @@ class Protocol(HttpToolsProtocol):
     """One connection."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own, narrower
-        """Begin a connection, behind a transport that gathers. One that says nothing ends after a time."""
+        """Start a connection with a GatheringTransport. It is closed after the keep-alive time if no data arrives."""
         self._framing = Framing()
         self._refusal: Refused | None = None
-        self._deaf = False
+        self._ignores_input = False
         self._half_closed = False
         self._open = 0
-        """Requests that have begun and are not answered."""
+        """The number of requests that have begun and have no response yet."""
         self._head_timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
         super().connection_made(GatheringTransport(transport, self.loop))
         self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection."""
+        """Cancel the timers of the connection."""
         _stalled.discard(self)
         for timer in (self._head_timer, self._stall_timer):
             if timer is not None:
@@ -54,8 +54,8 @@ class Protocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take what has arrived."""
-        if self._deaf:
+        """Pass the pieces of the input to the parser; refuse what cannot be read."""
+        if self._ignores_input:
             return
         self._unset_keepalive_if_required()
         try:
@@ -70,7 +70,7 @@ class Protocol(HttpToolsProtocol):
         self._watch_head()
 
     def on_headers_complete(self) -> None:
-        """Begin a request, by the method that was sent."""
+        """Start a request, with the method that was sent."""
         self._open += 1
         super().on_headers_complete()
         self.scope["method"] = self._framing.method
@@ -83,9 +83,9 @@ class Protocol(HttpToolsProtocol):
 
             async def closing_send(message: Any) -> None:
                 if message["type"] == "http.response.start" and cycle.more_body:
-                    # What is still to come of the body would have to be read to find the next request.
+                    # The next request is behind the rest of the body, which nobody will read. So the connection closes.
                     cycle.keep_alive = False
-                    self._deaf = True
+                    self._ignores_input = True
                     transport: Any = self.transport
                     transport.lingers = True
                 await send(message)
@@ -95,7 +95,7 @@ class Protocol(HttpToolsProtocol):
         super()._start_asgi_task(cycle, closing)
 
     def on_response_complete(self) -> None:
-        """Go on with what waits behind an answer: a request, or a refusal."""
+        """Continue with the next pipelined request or a pending refusal."""
         self._open -= 1
         super().on_response_complete()
         if self._open:
@@ -106,18 +106,18 @@ class Protocol(HttpToolsProtocol):
             self.transport.close()
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio's own; uvicorn says None
-        """Answer what was asked, though its sender will say no more."""
+        """Keep a half-closed connection open while complete requests have no response yet."""
         self._half_closed = True
         return self._open > 0 and not self._framing.in_body
 
     def pause_writing(self) -> None:
-        """Note that the caller does not take the answer; abort the connection if that stays so."""
+        """Start the stall timer: the caller does not receive the response."""
         super().pause_writing()
         _stalled.add(self)
         self._stall_timer = self.loop.call_later(STALL_SECONDS, self._abort)
 
     def resume_writing(self) -> None:
-        """Note that the caller has taken some."""
+        """Cancel the stall timer: the caller has received data."""
         super().resume_writing()
         _stalled.discard(self)
         if self._stall_timer is not None:
@@ -129,13 +129,13 @@ class Protocol(HttpToolsProtocol):
 
     @property
     def unsent(self) -> int:
-        """Return the bytes of answers that wait for the caller."""
+        """Return how many bytes of responses the caller has not received."""
         transport: Any = self.transport
         size: int = transport.get_write_buffer_size()
         return size
 
     def _watch_head(self) -> None:
-        if self._framing.in_head and not self._deaf:
+        if self._framing.in_head and not self._ignores_input:
             if self._head_timer is None:
                 self._head_timer = self.loop.call_later(HEAD_SECONDS, self._head_is_late)
         elif self._head_timer is not None:
@@ -146,11 +146,9 @@ class Protocol(HttpToolsProtocol):
         self._refuse(Refused(408, "The request did not arrive in time. Please send it again."))
 
     def _refuse(self, refused: Refused) -> None:
-        """Answer that nothing more can be read, behind the answers to what came before."""
-        self._deaf = True
-        if (
-            self._framing.in_body and not self.cycle.response_complete
-        ):  # the request whose body is broken gets this answer
+        """Ignore further input, and send an error after the responses to earlier requests."""
+        self._ignores_input = True
+        if self._framing.in_body and not self.cycle.response_complete:  # the error is the response to this request
             self._open -= 1
             self.cycle.disconnected = True
             self.cycle.message_event.set()
@@ -180,17 +178,17 @@ class Protocol(HttpToolsProtocol):
 
 
 def _refuse_more() -> None:
-    """Raise Refused if callers leave too much of their answers."""
+    """Raise Refused if callers have not received more than MAX_UNSENT bytes of responses."""
     if sum(protocol.unsent for protocol in _stalled) > MAX_UNSENT:
         raise Refused(503, "The service is temporarily unavailable. Please try again.")
 
 
 class GatheringTransport(asyncio.Transport):
-    """A transport that keeps what is written until the end of the loop's turn.
+    """A transport that buffers writes until the end of the event loop's iteration.
 
-    Uvicorn sends the head of an answer and its body at once and apart: two calls to the system, and a client that wakes
-    up between them, again and again while other answers are being made. What is kept to the end of the turn leaves in
-    one call, and all answers that were ready leave together; decision 11 has the figures.
+    Uvicorn writes the head and the body of a response separately. That takes two system calls, and the client may wake
+    up between them. Buffered data is sent in one call, and all responses that are ready are sent together. Decision 11
+    has the figures.
     """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
@@ -199,22 +197,22 @@ class GatheringTransport(asyncio.Transport):
         self._written: list[bytes] = []
         self._closing = False
         self.lingers = False
-        """Whether more is being sent to this side, which `close` has to take."""
+        """Whether the caller may still be sending, so that `close` must read and drop input."""
 
     def write(self, data: bytes) -> None:  # type: ignore[override]  # what uvicorn writes
-        """Keep data to be sent, behind what is kept already."""
+        """Add data to the buffer."""
         if not self._written:
             self._loop.call_soon(self._send)
         self._written.append(data)
 
     def close(self) -> None:
-        """Send what is kept, and close."""
+        """Send the buffer and close; with `lingers`, read and drop input for LINGER_SECONDS before."""
         self._send()
         if self._closing:
             return
         self._closing = True
         if self.lingers and self._transport.can_write_eof() and not self._transport.is_closing():
-            # To close while there is something to read resets the connection, and the caller loses the answer.
+            # Closing with unread input resets the connection, and the caller loses the response.
             self._transport.write_eof()
             self._transport.resume_reading()
             self._loop.call_later(LINGER_SECONDS, self._transport.close)
@@ -222,12 +220,12 @@ class GatheringTransport(asyncio.Transport):
         self._transport.close()
 
     def abort(self) -> None:
-        """End the connection at once."""
+        """Close the connection at once; drop the buffer."""
         self._written = []
         self._transport.abort()
 
     def get_write_buffer_size(self) -> int:
-        """Return the bytes that were written and not taken."""
+        """Return how many bytes the underlying transport has not sent."""
         return self._transport.get_write_buffer_size()
 
     def _send(self) -> None:
@@ -236,17 +234,17 @@ class GatheringTransport(asyncio.Transport):
         self._written = []
 
     def is_closing(self) -> bool:
-        """Tell whether the connection is closed, or about to be."""
+        """Return whether the connection is closed or closing."""
         return self._closing or self._transport.is_closing()
 
     def pause_reading(self) -> None:
-        """Leave what comes in to the system."""
+        """Stop reading; input stays in the operating system's buffer."""
         self._transport.pause_reading()
 
     def resume_reading(self) -> None:
-        """Read again."""
+        """Continue reading."""
         self._transport.resume_reading()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Return what the server knows of the connection, such as its addresses."""
+        """Return information about the connection, such as its addresses."""
         return self._transport.get_extra_info(name, default)

@@ -1,1 +1,1 @@
-"""Kit: what the service tells those who run it."""
+"""Kit: logs."""

@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line, on standard error, with the id of the request that it belongs to."""
+"""Logs: one JSON object per line on standard error, with the id of the current request."""
 
 import logging
 from contextvars import ContextVar
@@ -16,7 +16,7 @@ class Lines(logging.Formatter):
     """Formats a record as one JSON object."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line."""
+        """Return the record as a line of JSON."""
         line: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -32,7 +32,7 @@ class Lines(logging.Formatter):
 
 
 def configure(level: str) -> None:
-    """Send all logs of the process, the server's included, to standard error."""
+    """Send all logs of the process, including uvicorn's, to standard error."""
     handler = logging.StreamHandler()
     handler.setFormatter(Lines())
     root = logging.getLogger()

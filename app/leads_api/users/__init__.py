@@ -1,1 +1,1 @@
-"""The people: team users, who work on leads, and client users, whom conversion makes. One e-mail each."""
+"""Users: team users, who work on leads, and client users, which conversion creates. E-mail addresses are unique."""

@@ -1,4 +1,4 @@
-"""The collection of users."""
+"""The store of users."""
 
 from datetime import datetime
 
@@ -10,13 +10,13 @@ from leads_api.validation.values import TAKEN
 
 COLLECTION = "users"
 SCHEMA_VERSION = 2
-"""The form of the documents that are written here; team users are written by the catalog."""
+"""The schema version of new client users; the catalog writes team users."""
 
 PENDING_CLEANUP = "residue"
-"""Where a deleted record says that leads still hold something of it: who deleted it. Of team users and settings."""
+"""The stored field that marks a deleted setting or team user as pending clean-up; its value is the deleting user."""
 INDEXES = {
     COLLECTION: [
-        # An e-mail belongs to one user, team or client, in any case. A deleted user has no `folded` and gives it back.
+        # An e-mail belongs to one team or client user, ignoring case. A deleted user has no `folded`, so it is free.
         Index("email", (("folded", 1),), unique=True, sparse=True),
         Index("type", (("type", 1), ("_id", 1))),
         Index("residue", ((PENDING_CLEANUP, 1),), sparse=True),
@@ -26,24 +26,24 @@ STEPS = {COLLECTION: [Step(2)]}
 
 
 class EmailTaken(Invalid):
-    """A client or team user has this e-mail already (contract, "Convert")."""
+    """Another client or team user has this e-mail (contract, "Convert")."""
 
     def __init__(self) -> None:
         super().__init__({"email": [TAKEN.replace("{}", "email")]})
 
 
 def folded_email(email: str) -> str:
-    """Return what e-mails are compared by: they are the same in any case."""
+    """Return the case-folded e-mail, for comparison."""
     return email.casefold()
 
 
 def full_name(user: Document) -> str:
-    """Return the name that is shown."""
+    """Return first and last name."""
     return f"{user.get('first_name', '')} {user.get('last_name', '')}".strip()
 
 
 class UserStore:
-    """Users of type `client`; those of type `team` are kept by the catalog."""
+    """Writes users of type `client`; the catalog handles those of type `team`."""
 
     def __init__(self, database: Database) -> None:
         self._users = database[COLLECTION]
@@ -52,7 +52,7 @@ class UserStore:
         self, *, user_id: int, client_id: int, first_name: str, last_name: str, email: str, now: datetime,
         session: Session,
     ) -> None:  # fmt: skip
-        """Write the first user of a client. A taken e-mail is a duplicate key, which ends the transaction."""
+        """Insert the first user of a client. A taken e-mail raises Duplicate, which aborts the transaction."""
         owner = {
             "_id": user_id,
             "type": "client",

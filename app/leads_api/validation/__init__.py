@@ -1,1 +1,1 @@
-"""Kit: what was sent, read and checked: bodies, fields, rules, values, inputs, paging (contract, section 1)."""
+"""Kit: validation of requests: bodies, fields, rules, values, inputs, paging (contract, section 1)."""

@@ -1,4 +1,4 @@
-"""Bodies and queries as plain values: one way for JSON and forms (contract, section 1, "Request bodies")."""
+"""Decodes JSON bodies, form bodies and queries to plain values (contract, section 1, "Request bodies")."""
 
 import re
 from codecs import BOM_UTF8
@@ -15,19 +15,19 @@ from leads_api.validation.rules import Rule
 from leads_api.validation.values import NOT_ALLOWED, SHOWN_NAME, add_fault
 
 MAX_FIELDS = 1000
-"""Members of a body or parameters of a query; a lead with every custom field has fewer."""
+"""Limit of fields in a body or parameters in a query; a lead with every custom field has fewer."""
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 
-# As PHP, qs and many clients write arrays: name[]=a, or name[0]=a.
+# The array notation of PHP, qs and many clients: name[]=a, or name[0]=a.
 _ITEM = re.compile(r"(?P<name>.*)\[(?P<index>0|[1-9][0-9]{0,5})?\]", re.ASCII | re.DOTALL)
 
 
 def _number(digits: str) -> Decimal:
     try:
         return Decimal(digits)
-    except InvalidOperation:  # an exponent beyond all bounds; the rule of its field says so
+    except InvalidOperation:  # the exponent is too large; the field's rule refuses NaN
         return Decimal("NaN")
 
 
@@ -37,9 +37,9 @@ _decode = msgspec.json.Decoder(float_hook=_number).decode
 def read_body(
     raw: bytes, content_type: str, content_encoding: str, rules: Mapping[str, Rule], faults: Faults
 ) -> dict[str, Any]:
-    """Return the members of a body. Raises BadRequest or UnsupportedMediaType; faults of a form's arrays are added.
+    """Return the fields of a body. Raises BadRequest or UnsupportedMediaType; adds the faults of a form's arrays.
 
-    The rules tell which fields are arrays, which a form cannot.
+    The rules are needed because a form does not show which fields are arrays.
     """
     if not raw:
         return {}
@@ -98,7 +98,7 @@ def _read_form(raw: bytes, rules: Mapping[str, Rule], faults: Faults) -> dict[st
 
 
 class _Array:
-    """What a form sent under one name, in whichever way arrays are written."""
+    """The values that a form has under one name, in any notation of arrays."""
 
     def __init__(self) -> None:
         self._ways: set[str] = set()
@@ -107,7 +107,7 @@ class _Array:
         self.fault: str | None = None
 
     def add(self, way: str, value: str, index: int | None = None) -> None:
-        """Add a value; one without an index comes behind the others."""
+        """Add a value; one without an index is appended."""
         self._ways.add(way)
         if len(self._ways) > 1:
             self.fault = "The {} field must not be written in more than one way."
@@ -122,12 +122,15 @@ class _Array:
         return [value for _, value in sorted(self._values, key=itemgetter(0))]
 
     def lone(self) -> str | list[str]:
-        """Return the value of a field that takes one. Several stay a list, which the field's rule then refuses."""
+        """Return the value of a field that is not an array; several values stay a list, which its rule refuses."""
         return self._values[0][1] if self._ways == {"plain"} and len(self._values) == 1 else self.values()
 
 
 def read_query(raw: bytes, faults: Faults) -> dict[str, Any]:
-    """Return the parameters of a query; one that is given twice, or is no UTF-8, is a fault."""
+    """Return the parameters of a query; add faults for repeated parameters and for values that are not UTF-8.
+
+    Raises BadRequest if there are more than MAX_FIELDS.
+    """
     try:
         pairs = parse_qsl(
             raw.decode("latin-1"), keep_blank_values=True, encoding="utf-8", errors="surrogateescape",

@@ -1,4 +1,4 @@
-"""Annotations that requests are declared with: what OpenAPI shows, and the rule that a field has."""
+"""Annotated types for the fields of requests: each has its OpenAPI schema and its conversion."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -28,7 +28,7 @@ _MOMENT_SCHEMA = {
 
 
 def _kind(convert: Convert, schema: dict[str, Any], description: str | None = None) -> Meta:
-    """Give a field its own rule; `schema` is what is sent, where the type is what it is held as."""
+    """Return the Meta of a field with its own conversion; `schema` describes what is sent, the type what is stored."""
     return Meta(description=description, extra={"convert": convert}, extra_json_schema={"sent": schema})
 
 

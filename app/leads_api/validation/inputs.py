@@ -1,4 +1,4 @@
-"""What a request gives to its handler: query and body, checked together, so that all faults are told at once."""
+"""Reads and validates query and body of a request together, so that one response reports all validation errors."""
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import Any, Generic, TypeVar
@@ -14,15 +14,15 @@ from leads_api.validation.values import NOT_RECOGNISED, add_fault
 T = TypeVar("T")
 
 Lookup = Callable[[Collection[Any]], Awaitable[Collection[Any]]]
-"""Returns those of some ids or names that a request may use."""
+"""Returns the subset of the given ids or names that a request may use."""
 DynamicRules = Callable[[], Awaitable[Mapping[str, Rule]]]
-"""Returns the rules of fields that are settings, by name."""
+"""Returns the rules of fields that settings define (custom fields), by name."""
 
 _SHOWN_UNKNOWN = 100
 
 
 class Changes(Generic[T]):
-    """The fields of T that a PATCH sends: any subset, each as T would hold it; an absent field is not there."""
+    """The fields of T that a PATCH sends, converted as in T. `given` has no entries for absent fields."""
 
     __slots__ = ("given",)
 
@@ -31,11 +31,11 @@ class Changes(Generic[T]):
 
 
 class Consistent(Struct, frozen=True):
-    """A struct some of whose fields depend on each other."""
+    """Base of structs with fields that depend on each other."""
 
     @staticmethod
     def contradictions(values: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-        """Yield (field, text) of what does not fit together; a value is None where it had a fault of its own."""
+        """Yield (field, text) for each contradiction. A value is None if its field has a fault."""
         raise NotImplementedError
 
 
@@ -51,7 +51,7 @@ class Shape:
         self.rules = {name: rule for name, rule in rules.items() if not rule.dynamic}
 
     def check(self, members: dict[str, Any], dynamic: Mapping[str, Rule], faults: Faults) -> dict[str, Any]:
-        """Return the values of the struct's fields; faults of any are added."""
+        """Return the converted values of the fields; add their faults."""
         if self.partial and not members:
             faults["body"] = ["The body field must have at least one field to change."]
         values = self._check(self.rules, members, faults)
@@ -74,17 +74,17 @@ class Shape:
         }
 
     def build(self, values: dict[str, Any]) -> Any:
-        """Return the struct, or for a PATCH the changes to one."""
+        """Return the struct, or Changes for a PATCH."""
         named = {self.fields[name]: value for name, value in values.items()}
         return Changes(named) if self.partial else self.struct(**named)
 
 
 class Nothing(Struct, frozen=True):
-    """The query of an endpoint that takes none, or its body."""
+    """The query of an endpoint without parameters."""
 
 
 class Inputs:
-    """Makes, for each handler, what reads and checks its query and body."""
+    """Builds the Input of each handler."""
 
     def __init__(
         self,
@@ -94,14 +94,17 @@ class Inputs:
         lookups: Mapping[str, Lookup],
         dynamic: Mapping[str, DynamicRules],
     ) -> None:
-        """`lookups` answer references by kind, `dynamic` gives rules by the name of their provider."""
+        """`lookups` resolve references, by kind; `dynamic` provides rules, by the name of the provider.
+
+        `defaults` replace the defaults of fields, by name.
+        """
         self.max_body_bytes = max_body_bytes
         self.lookups = lookups
         self.dynamic = dynamic
         self._defaults = defaults
 
     def of(self, query: Any, payload: Any) -> "Input":
-        """Return what reads the requests of an endpoint, by the types of its query and body; None for neither."""
+        """Return the Input of an endpoint from the types of its query and body; None if it has no query or no body."""
         partial = payload is not None and getattr(payload, "__origin__", None) is Changes
         struct = payload.__args__[0] if partial else payload
         return Input(
@@ -112,7 +115,7 @@ class Inputs:
 
 
 class Input:
-    """Reads and checks the query and the body of one endpoint, so that all faults are told at once."""
+    """Reads and validates the query and the body of one endpoint."""
 
     def __init__(self, inputs: Inputs, *, query: Shape, body: Shape | None) -> None:
         self._inputs = inputs
@@ -126,7 +129,10 @@ class Input:
     async def read(
         self, query_string: bytes, raw: bytes, *, content_type: str = "", content_encoding: str = ""
     ) -> tuple[Any, Any]:
-        """Return the checked query and body. Raises what section 1 of the contract says, in its order."""
+        """Return the validated query and body.
+
+        Raises UnsupportedMediaType, BadRequest and Invalid, in the order of the contract (section 1).
+        """
         faults: Faults = {}
         members: dict[str, Any] = {}
         dynamic: Mapping[str, Rule] = {}

@@ -1,4 +1,4 @@
-"""Pages by number and by cursor (contract, section 1: `meta`; section 3: `limit` and `page`; section 5: `cursor`)."""
+"""Parameters and `meta` of paging, by number and by cursor (contract, sections 1, 3 and 5)."""
 
 from collections.abc import Sequence
 from typing import Annotated, TypeVar
@@ -19,7 +19,7 @@ class PageMeta(Struct, frozen=True, gc=False):
     last_page: Annotated[int, Meta(ge=1)]
 
     def next_page(self) -> dict[str, str] | None:
-        """Return what to change in the query for the next page; None if there is none."""
+        """Return the query parameters that select the next page; None if there is none."""
         return {"page": str(self.current_page + 1)} if self.current_page < self.last_page else None
 
 
@@ -33,7 +33,7 @@ class CursorMeta(Struct, frozen=True, gc=False):
     ]
 
     def next_page(self) -> dict[str, str] | None:
-        """Return what to change in the query for the next page; None if there is none."""
+        """Return the query parameters that select the next page; None if there is none."""
         return None if self.next_cursor is None else {"cursor": self.next_cursor}
 
 
@@ -41,17 +41,17 @@ class Paging(Struct, frozen=True, kw_only=True):
     """Which page of a list, and how long pages are."""
 
     page: Page = 1
-    limit: Limit = 25  # the setting LEADS_DEFAULT_LIMIT stands in for it
+    limit: Limit = 25  # LEADS_DEFAULT_LIMIT replaces this default
 
     @property
     def skip(self) -> int:
-        """Return how many records are before the page."""
+        """Return the number of records before the page."""
         return (self.page - 1) * self.limit
 
     def meta(self, total: int) -> PageMeta:
-        """Return the `meta` of this page of so many records."""
+        """Return the `meta` of this page of a list with `total` records."""
         return PageMeta(self.page, self.limit, total, max(1, -(-total // self.limit)))
 
     def cut(self, records: Sequence[T]) -> Sequence[T]:
-        """Return the records of the page, from all of them."""
+        """Return the records of the page, given all records."""
         return records[self.skip : self.skip + self.limit]

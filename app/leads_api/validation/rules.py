@@ -1,6 +1,6 @@
-"""Rules: what holds for each field of a request, made from the annotations of its struct.
+"""Rules: the validation of each field of a request, derived from the annotations of its struct.
 
-The struct says which fields there are; its annotations become rules here, and the schema in the OpenAPI document.
+The same annotations produce the schema in the OpenAPI document.
 """
 
 from types import UnionType
@@ -28,29 +28,29 @@ from leads_api.validation.values import (
 
 
 class Rule(Struct, frozen=True, kw_only=True):
-    """What holds for one field."""
+    """The validation of one field."""
 
     name: str
     convert: Convert
     required: bool = False
     missing: str = REQUIRED
     default: Any = None
-    """What an absent field means, unless it is required."""
+    """The value of an absent field that is not required."""
     blank: Any = None
-    """What null or a blank string means, unless the field is required."""
+    """The value of a field that is null or blank and not required."""
     many: bool = False
-    """An array: each item is converted, and keyed `name.0`."""
+    """Whether the field is an array. Each item is converted; its faults have keys like `name.0`."""
     min_items: int = 0
     max_items: int = 100
     reference: str | None = None
-    """The kind of lookup that must know the value, or each item."""
+    """The kind of the lookup that must return the value, or each item."""
     refusal: str = NOT_SELECTABLE
-    """What is said of a value that the lookup of its kind does not return."""
+    """The text of the fault if the lookup does not return the value."""
     dynamic: str | None = None
-    """The field stands for all fields that this provider of rules names."""
+    """The name of a provider of rules; the field stands for all fields of that provider."""
 
     def check(self, value: object, faults: Faults) -> Any:
-        """Return the converted value; a fault is added, and None returned, if there is none."""
+        """Return the converted value; if it is invalid, add a fault and return None."""
         if is_blank(value):
             return self.blank if not self.required else self._miss(faults)
         if self.many:
@@ -62,7 +62,7 @@ class Rule(Struct, frozen=True, kw_only=True):
             return None
 
     def absent(self, faults: Faults) -> Any:
-        """Return what it means that the field was not sent."""
+        """Return the default of an absent field; if the field is required, add a fault and return None."""
         return self.default if not self.required else self._miss(faults)
 
     def _miss(self, faults: Faults) -> None:
@@ -92,7 +92,7 @@ class Rule(Struct, frozen=True, kw_only=True):
 
 
 def rules_of(struct: type[Struct], defaults: dict[str, Any]) -> dict[str, Rule]:
-    """Return the rules of a struct's fields by name; `defaults` overrides what the struct says."""
+    """Return the rules of a struct's fields by name; `defaults` replace the struct's defaults."""
     return {
         field.encode_name: _rule(
             field, field.default if field.default is None else defaults.get(field.encode_name, field.default)
@@ -132,7 +132,7 @@ def _never(value: object) -> object:
 
 
 def _unwrapped(annotation: Any) -> tuple[Any, list[Meta], bool]:
-    """Return the type behind `Annotated` and `| None`, all Meta on the way, and whether None is one of the types."""
+    """Return the type inside `Annotated` and `| None`, all Meta found on the way, and whether None is allowed."""
     meta: list[Meta] = []
     nullable = False
     while True:

@@ -1,6 +1,6 @@
-"""Values of a query or a body: what was sent is converted to what is held, or it is said what is wrong with it.
+"""Converters: each turns one value of a query or body into its stored form, or raises Wrong with the reason.
 
-Texts: contract, section 1.
+The error texts are from the contract, section 1.
 """
 
 import re
@@ -17,7 +17,7 @@ MAX_CENTS = 9_999_999_999
 MAX_LIMIT = 100
 _NUMBER_LENGTH = 100
 SHOWN_NAME = 100
-"""Characters of a name that errors repeat."""
+"""How many characters of an unknown name an error repeats."""
 
 _INTEGER = re.compile(r"-?[0-9]{1,30}", re.ASCII)
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
@@ -34,13 +34,13 @@ _PLAIN_EMAIL = re.compile(
     r"@[A-Za-z0-9]+(?:-+[A-Za-z0-9]+)*(?:\.[A-Za-z0-9]+(?:-+[A-Za-z0-9]+)*)+"
 )
 _MAX_LOCAL, _MAX_LABEL = 64, 63
-"""Bytes of the part of an e-mail before the `@`, and of each label of its domain (RFC 5321, 4.5.3.1; RFC 1035)."""
+"""Bytes of the local part of an e-mail address and of each domain label (RFC 5321, 4.5.3.1; RFC 1035)."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _CENT = Decimal("0.01")
 
 
 class Wrong(Exception):  # noqa: N818 - read as "this is wrong: ..."
-    """What is wrong with a value; `{}` in the text stands for the field's name."""
+    """A value is invalid. `{}` in the text stands for the field's name."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -54,30 +54,30 @@ REQUIRED = "The {} field is required."
 TAKEN = "The {} has already been taken."
 
 Convert = Callable[[object], Any]
-"""Turns a value that is not blank into what the struct holds, or raises Wrong."""
+"""Converts a value that is not blank to the type of the struct's field, or raises Wrong."""
 
 
 def label(name: str) -> str:
-    """Return how a text calls a field: its name with spaces; as it is where it has no letter."""
+    """Return the name of a field as texts show it: with spaces for underscores, unless it has no letters."""
     return name.replace("_", " ") if any(map(str.isalpha, name)) else name
 
 
 def add_fault(faults: Faults, name: str, text: str) -> None:
-    """Add a text about a field. Of a name that the caller made up, the beginning is told."""
+    """Add a fault of a field. A name that the caller has made up is truncated."""
     name = name[:SHOWN_NAME]
     faults.setdefault(name, []).append(text.replace("{}", label(name)))
 
 
 def is_blank(value: object) -> bool:
-    """Tell whether a value counts as empty: null, or a string of nothing but white space."""
+    """Return whether a value counts as empty: null, or a string of white space only."""
     if value is None:
         return True
-    # Python counts some control characters as white space; they are for the rule to refuse.
+    # Python counts some control characters as white space. They are not blank here, so that the rule refuses them.
     return type(value) is str and (not value or (value.isspace() and not _CONTROL.search(value)))
 
 
 def text(maximum: int) -> Callable[[object], str]:
-    """Text, trimmed, of so many characters at most; tab, line feed and carriage return are the only controls."""
+    """Text of at most `maximum` characters, trimmed; the only control characters allowed are tab, LF and CR."""
 
     def convert(value: object) -> str:
         if type(value) is not str:
@@ -93,7 +93,7 @@ def text(maximum: int) -> Callable[[object], str]:
 
 
 def email(maximum: int) -> Callable[[object], str]:
-    """A mailbox (RFC 5321) without quotes and comments; letters and digits of all scripts are welcome (RFC 6531)."""
+    """A mailbox (RFC 5321) without quotes and comments; letters and digits of all scripts are allowed (RFC 6531)."""
     as_text = text(maximum)
 
     def convert(value: object) -> str:
@@ -109,7 +109,7 @@ def email(maximum: int) -> Callable[[object], str]:
 
 
 def _is_local_part(local: str) -> bool:
-    """Tell whether it is a dot-atom: atoms with one dot between two."""
+    """Return whether it is a dot-atom: atoms separated by single dots."""
     return len(local.encode()) <= _MAX_LOCAL and all(
         atom and all(_ATOM.match(sign) or _is_letter(sign) for sign in atom) for atom in local.split(".")
     )
@@ -117,7 +117,8 @@ def _is_local_part(local: str) -> bool:
 
 def _is_domain(domain: str) -> bool:
     labels = domain.split(".")
-    # Full-width letters and the like are other spellings of a domain (RFC 5892, 2.2): no address is to be taken twice.
+    # Compatibility forms such as full-width letters are other spellings of a domain (RFC 5892, 2.2). They are refused,
+    # so that an address is unique.
     usual = unicodedata.normalize("NFKC", domain) == domain
     return len(labels) > 1 and usual and all(map(_is_label, labels))
 
@@ -132,12 +133,12 @@ def _is_label(label: str) -> bool:
 
 
 def _is_letter(sign: str) -> bool:
-    """Tell whether it is a letter, a digit, or a mark that combines with one, of any script."""
+    """Return whether it is a letter, a digit or a combining mark, of any script."""
     return sign.isalnum() if sign.isascii() else unicodedata.category(sign)[0] in "LM" or sign.isdecimal()
 
 
 def integer(minimum: int = INT64_MIN, maximum: int = INT64_MAX) -> Callable[[object], int]:
-    """A JSON integer or its decimal digits as a string, within 64 bits and the bounds."""
+    """A JSON integer, or its decimal digits as a string, within 64 bits and the bounds."""
 
     def convert(value: object) -> int:
         if type(value) is str and _INTEGER.fullmatch(value):
@@ -154,15 +155,15 @@ def integer(minimum: int = INT64_MIN, maximum: int = INT64_MAX) -> Callable[[obj
 
 
 def cents(minimum: int, maximum: int) -> Callable[[object], int]:
-    """A JSON number or its plain decimal notation, rounded half-up from the decimal as written; held in cents."""
+    """A JSON number or a plain decimal string, rounded half-up from its decimal notation; the result is in cents."""
     low, high = Decimal(minimum) / 100, Decimal(maximum) / 100
 
     def convert(value: object) -> int:
         number = _decimal(value)
         signed = type(value) is str and value.startswith("-")
-        if number < low or (signed and minimum == 0):  # the sign is looked at before rounding: -0.001 is negative
+        if number < low or (signed and minimum == 0):  # checked before rounding: -0.001 is negative
             raise Wrong(f"The {{}} field must be at least {low if minimum else 0}.")
-        # Compared before it is rounded as well: quantizing cannot hold 1e400.
+        # Compared before rounding as well: `quantize` fails for numbers such as 1e400.
         if number > high + 1 or (rounded := number.quantize(_CENT, ROUND_HALF_UP)) > high:
             raise Wrong(f"The {{}} field must not be greater than {high}.")
         return int(rounded * 100)
@@ -179,13 +180,13 @@ def _decimal(value: object) -> Decimal:
 
 
 def shown_cents(amount: int) -> str:
-    """Return cents as the contract shows money: `"2500.00"`."""
+    """Return cents in the contract's notation of money, for example `2500.00`."""
     sign = "-" if amount < 0 else ""
     return f"{sign}{abs(amount) // 100}.{abs(amount) % 100:02}"
 
 
 def calendar_date(value: object) -> str:
-    """A date, `YYYY-MM-DD` and nothing else."""
+    """A date in the form `YYYY-MM-DD`."""
     if type(value) is str and _DATE.fullmatch(value):
         try:
             return date.fromisoformat(value).isoformat()
@@ -195,7 +196,7 @@ def calendar_date(value: object) -> str:
 
 
 def moment(*, end: bool) -> Callable[[object], datetime]:
-    """A date or a timestamp: the first whole millisecond at or after it, or (`end`) the last that it includes."""
+    """A date or a timestamp as a bound: the first whole millisecond in the range, or with `end` the last one."""
 
     def convert(value: object) -> datetime:
         if type(value) is str and _DATE.fullmatch(value):
@@ -227,7 +228,7 @@ def flag(value: object) -> bool:
 
 
 def choice(options: Sequence[str]) -> Callable[[object], str]:
-    """One of the options, to the letter."""
+    """One of the options, exactly as written."""
 
     def convert(value: object) -> str:
         if type(value) is not str or value not in options:
@@ -238,7 +239,7 @@ def choice(options: Sequence[str]) -> Callable[[object], str]:
 
 
 def pattern(expression: str, maximum: int) -> Callable[[object], str]:
-    """A name of a fixed form."""
+    """A name that matches a regular expression."""
     as_text, compiled = text(maximum), re.compile(expression, re.ASCII)
 
     def convert(value: object) -> str:
@@ -267,5 +268,5 @@ def page_limit(value: object) -> int:
 
 
 def search_words(value: object) -> str:
-    """Words to search for; bounded, so that a query stays one."""
+    """Search words, of at most 250 characters in total, which bounds the database query."""
     return text(250)(value)
