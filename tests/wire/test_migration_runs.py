@@ -110,9 +110,9 @@ async def test_a_database_of_a_later_release_is_left_alone_with_one_warning(
 
     for _ in range(3):
         await runs.run_due()
+    assert [line for line in caplog.messages if "later release" in line] == caplog.messages[:1] != []
     outcomes = await runs.run_all()
 
-    assert [line for line in caplog.messages if "later release" in line] == [caplog.messages[0]]
     assert outcomes["things"].changed == 0
     assert await database["things"].find_one({}) == {"_id": 1} | OLD
 
@@ -124,7 +124,7 @@ async def test_a_walk_that_was_cut_off_goes_on_behind_its_last_document(
     walked: list[int] = []
 
     async def cut_off(collection: Any, steps: Any, documents: list[Document]) -> Any:
-        if len(walked) == BATCH:
+        if walked and walked[-1] == BATCH:
             raise asyncio.CancelledError
         walked.extend(document["_id"] for document in documents)
         return await bring_up_to_date(collection, steps, documents)
@@ -134,9 +134,10 @@ async def test_a_walk_that_was_cut_off_goes_on_behind_its_last_document(
         await MigrationRuns(database, THINGS).run_due()
     assert (await record(database))["last"] == BATCH
 
-    monkeypatch.setattr(migration_runs, "bring_up_to_date", bring_up_to_date)
+    walked.clear()
     await MigrationRuns(database, THINGS).run_due()
 
+    assert walked[0] == BATCH + 1
     assert await current(database) == 2 * BATCH
     assert (await record(database))["changed"] == 2 * BATCH
 
