@@ -5,7 +5,7 @@ from typing import Any
 TITLE = "Leads API"
 
 DESCRIPTION = """\
-A standalone lead-management API: create, search, change, assign, tag, archive, comment on, clone and delete sales leads,
+A standalone lead-management API: create, search, change, assign, tag, archive, comment on, clone and delete leads,
 and convert a lead into a client.
 
 **Authorization.** Everything under `/api` requires an API key: `Authorization: Bearer KEY`.
