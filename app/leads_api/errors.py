@@ -17,6 +17,7 @@ class Failure(Exception):  # noqa: N818 - "AlreadyConverted" says more than "Alr
         self.message = message or self.message
         self.headers = dict(headers or {})
         self.members = members
+        self.reason = self.message
         super().__init__(self.message)
 
 
@@ -109,5 +110,7 @@ class Unavailable(Failure):
     status = 503
     message = "The service is temporarily unavailable. Please try again."
 
-    def __init__(self, message: str | None = None, *, retry_after: int = 1) -> None:
+    def __init__(self, message: str | None = None, *, retry_after: int = 1, reason: str | None = None) -> None:
+        """`reason` is for the log; callers do not see it."""
         super().__init__(message, headers={"Retry-After": str(retry_after)})
+        self.reason = reason or self.message

@@ -21,6 +21,7 @@ Clear = Callable[[int, int], Awaitable[None]]
 STATUS_IN_USE = "This lead status is in use and cannot be deleted. Give its leads another one first."
 CATEGORY_IN_USE = "This category is in use and cannot be deleted. Give its leads another one first."
 FIRST_MEMBER = "The first team member cannot be deleted."
+FIRST_MEMBER_ACTIVE = "The first team member cannot be suspended."
 
 _log = logging.getLogger("leads.catalog")
 

@@ -32,7 +32,7 @@ class LeadStatus(Struct, frozen=True, gc=False):
 
 
 class Category(Struct, frozen=True, gc=False):
-    """A drawer for leads or for clients."""
+    """A category for leads or for clients."""
 
     id: int
     name: str

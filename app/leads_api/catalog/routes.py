@@ -4,8 +4,9 @@ from litestar import Controller, Response, delete, get, patch, post
 from litestar.params import FromPath
 from msgspec.structs import asdict
 
-from leads_api.catalog.delete import CATEGORY_IN_USE, FIRST_MEMBER, STATUS_IN_USE, CatalogDeletion
+from leads_api.catalog.delete import CATEGORY_IN_USE, FIRST_MEMBER, FIRST_MEMBER_ACTIVE, STATUS_IN_USE, CatalogDeletion
 from leads_api.catalog.model import (
+    ADMIN,
     CATEGORIES,
     CUSTOM_FIELDS,
     STATUSES,
@@ -23,14 +24,15 @@ from leads_api.catalog.schemas import (
     CustomFieldInput,
     MemberInput,
     StatusInput,
+    option_faults,
 )
 from leads_api.catalog.store import CatalogStore, RecordNotFound
-from leads_api.errors import Conflict, Invalid
+from leads_api.errors import Conflict, Faults, Invalid
 from leads_api.http.endpoint import Body, Part, Query, User
 from leads_api.http.envelope import Answer, Deleted, Page, created, failures
 from leads_api.validation.inputs import Changes
 from leads_api.validation.paging import Paging
-from leads_api.validation.values import REQUIRED
+from leads_api.validation.values import add_fault
 
 Statuses = Part[CatalogStore[LeadStatus]]
 Categories = Part[CatalogStore[Category]]
@@ -152,13 +154,15 @@ class TeamController(Controller):
         summary="Change a team member",
         description=(
             "Send any of the fields. Every lead shows a new name at once, in other processes within 2 seconds."
-            " Requests with an API key of a suspended member get 401."
+            " Requests with an API key of a suspended member get 401. Member 1 cannot be suspended: 409."
         ),
-        responses=failures(RecordNotFound(TEAM)),
+        responses=failures(RecordNotFound(TEAM), Conflict(FIRST_MEMBER_ACTIVE)),
     )
     async def change(
         self, record_id: FromPath[int], payload: Body[Changes[MemberInput]], team: Team
     ) -> Answer[TeamMember]:
+        if record_id == ADMIN and payload.given.get("status") == "suspended":
+            raise Conflict(FIRST_MEMBER_ACTIVE)
         return Answer(await team.change(record_id, payload.given), "Team member updated successfully.")
 
     @delete(
@@ -216,10 +220,13 @@ class CustomFieldController(Controller):
         payload: Body[Changes[CustomFieldChanges]],
         custom_fields: CustomFields,
     ) -> Answer[CustomField]:
-        if "options" in payload.given and not payload.given["options"]:
+        if "options" in payload.given:
             field = await custom_fields.get(record_id)
-            if field.datatype == "dropdown":
-                raise Invalid({"options": [REQUIRED.replace("{}", "options")]})
+            faults: Faults = {}
+            for name, text in option_faults(field.datatype, payload.given["options"]):
+                add_fault(faults, name, text)
+            if faults:
+                raise Invalid(faults)
         return Answer(await custom_fields.change(record_id, payload.given), "Custom field updated successfully.")
 
     @delete(

@@ -1,5 +1,6 @@
 """Request schemas of settings (contract, section 4, "Inputs")."""
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
@@ -81,6 +82,19 @@ class CustomFieldInput(CustomFieldChanges, Consistent, frozen=True, kw_only=True
 
     @staticmethod
     def contradictions(values: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-        """Refuse a dropdown without options."""
-        if values["datatype"] == "dropdown" and values["options"] == []:
-            yield "options", REQUIRED
+        """Refuse options that do not fit the datatype."""
+        return option_faults(values["datatype"], values["options"])
+
+
+def option_faults(datatype: Datatype | None, options: list[str | None] | None) -> Iterable[tuple[str, str]]:
+    """Yield (field, text) for options that a datatype does not take; None where a value had a fault of its own."""
+    if datatype == "dropdown" and options == []:
+        yield "options", REQUIRED
+    if datatype not in {"dropdown", None} and options:
+        yield "options", "The {} field must be empty unless the datatype is dropdown."
+    seen = set()
+    for position, option in enumerate(options or []):
+        folded = None if option is None else unicodedata.normalize("NFC", option).casefold()
+        if folded is not None and folded in seen:
+            yield f"options.{position}", "The {} field has a duplicate value."
+        seen.add(folded)

@@ -41,6 +41,7 @@ async def seed(database: Database, ids: Ids) -> None:
     """
     await ids.begin(_LAST_IDS)
     if await database["catalog"].find_one({"_id": "catalog"}):
+        await _reactivate_admin(database)
         return
     for position, (status, title, color, system) in enumerate(_STATUSES, start=1):
         fields = {"title": title, "color": color, "position": position, "is_system": system}
@@ -66,3 +67,10 @@ async def _write(database: Database, kind: Kind, record_id: int, fields: Documen
         await database[kind.collection].insert_one(document)
     except Duplicate:  # inserted by a concurrent process, or by an earlier start that was interrupted
         return
+
+
+async def _reactivate_admin(database: Database) -> None:
+    """Undo a suspension of team user 1, which earlier versions allowed: every request would get 401 for good."""
+    suspended = {"_id": ADMIN, "type": "team", "status": "suspended"}
+    if (await database[TEAM.collection].update_one(suspended, {"$set": {"status": "active"}})).modified_count:
+        await database["catalog"].update_one({"_id": "catalog"}, {"$inc": {"revision": 1}})

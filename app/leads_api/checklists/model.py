@@ -67,6 +67,11 @@ class ChecklistQuery(Paging, frozen=True, kw_only=True):
 
     resource_type: Literal["lead"]
     resource_id: Id
+    sort: Annotated[
+        Literal["checklist_position", "checklist_status", "checklist_created"],
+        Meta(description="`checklist_status` sorts pending items first."),
+    ] = "checklist_position"
+    order: Literal["asc", "desc"] = "asc"
 
 
 class ItemInput(Struct, frozen=True):

@@ -18,7 +18,7 @@ from leads_api.checklists.store import ChecklistNotFound, ChecklistStore
 from leads_api.comments.model import Comment, CommentInput
 from leads_api.comments.store import CommentNotFound, CommentStore
 from leads_api.http.endpoint import Body, Part, Query, User
-from leads_api.http.envelope import Answer, Deleted, Listing, Page, created, failures
+from leads_api.http.envelope import Answer, Deleted, Page, created, failures
 from leads_api.validation.inputs import Changes
 from leads_api.validation.paging import Paging
 
@@ -34,10 +34,12 @@ class ChecklistController(Controller):
 
     @get(
         summary="List a lead's checklist",
-        description="Ordered by position. `progress` is for the whole checklist. An unknown lead has an empty one.",
+        description=(
+            "By default in order of position. `progress` is for the whole checklist. An unknown lead has an empty one."
+        ),
     )
     async def index(self, params: Query[ChecklistQuery], checklists: Checklists) -> ChecklistPage:
-        items, total, completed = await checklists.page(params.resource_id, params)
+        items, total, completed = await checklists.page(params)
         page = params.meta(total)
         meta = ChecklistMeta(
             page.current_page, page.per_page, page.total, page.last_page, progress_of(total, completed)
@@ -51,10 +53,10 @@ class ChecklistController(Controller):
         item = await checklists.create(payload.checklistresource_id, payload.checklist_text, user)
         return created(item, "Checklist created successfully.", f"/api/checklists/{item.id}")
 
-    @put("/positions", summary="Reorder a checklist", description="`data` has the items in their new order.")
-    async def reorder(self, payload: Body[Positions], checklists: Checklists) -> Listing[ChecklistItem]:
-        items = await checklists.reorder(payload.checklist_ids)
-        return Listing(data=items, message="Checklist positions updated successfully.")
+    @put("/positions", summary="Reorder a checklist", description="`data` has the ids in their new order.")
+    async def reorder(self, payload: Body[Positions], checklists: Checklists) -> Answer[Positions]:
+        await checklists.reorder(payload.checklist_ids)
+        return Answer(payload, "Checklist positions updated successfully.")
 
     @get("/{item_id:int}", summary="Get a checklist item", responses=failures(ChecklistNotFound()))
     async def show(self, item_id: FromPath[int], checklists: Checklists) -> Answer[ChecklistItem]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pymongo import ReturnDocument
 
-from leads_api.checklists.model import ChecklistItem, item_of
+from leads_api.checklists.model import ChecklistItem, ChecklistQuery, item_of
 from leads_api.clock import now
 from leads_api.errors import Invalid, NotFound
 from leads_api.mongo.client import Database, Document, Session
@@ -15,7 +15,6 @@ from leads_api.mongo.ids import Ids
 from leads_api.mongo.indexes import Index
 from leads_api.mongo.migrations import Step
 from leads_api.mongo.transaction import Transact
-from leads_api.validation.paging import Paging
 from leads_api.validation.values import NOT_SELECTABLE
 
 COLLECTION = "checklists"
@@ -34,6 +33,11 @@ MAX_ITEMS = 1000
 """Limit of items per lead; equal to the number of ids that a request to reorder can have."""
 
 _WHOLE = {"comments": 0}
+_SORTS = {
+    "checklist_position": [("position", 1), ("_id", 1)],
+    "checklist_status": [("status", -1), ("position", 1), ("_id", 1)],  # "pending" before "completed"
+    "checklist_created": [("dates.created", 1), ("_id", 1)],
+}
 
 HoldLead = Callable[[int, Session], Awaitable[bool]]
 """Prevents the deletion of a lead until the transaction ends; returns whether the lead exists."""
@@ -68,15 +72,18 @@ class ChecklistStore:
         self._concurrency = concurrency
         self._hold_lead = hold_lead
 
-    async def page(self, lead_id: int, paging: Paging) -> tuple[list[ChecklistItem], int, int]:
-        """Return a page in order of position, the number of all items, and the number of completed items."""
+    async def page(self, query: ChecklistQuery) -> tuple[list[ChecklistItem], int, int]:
+        """Return a page of a lead's items, the number of all items, and the number of completed items."""
+        wanted = {"lead": query.resource_id}
+        direction = 1 if query.order == "asc" else -1
         async with self._concurrency.lists:
-            total = await self._items.count_documents({"lead": lead_id})
-            completed = await self._items.count_documents({"lead": lead_id, "status": "completed"}) if total else 0
-            if paging.skip >= total:
+            total = await self._items.count_documents(wanted)
+            completed = await self._items.count_documents(wanted | {"status": "completed"}) if total else 0
+            if query.skip >= total:
                 return [], total, completed
-            found = self._items.find({"lead": lead_id}, _WHOLE).sort([("position", 1), ("_id", 1)])
-            documents = [document async for document in found.skip(paging.skip).limit(paging.limit)]
+            order = [(field, way * direction) for field, way in _SORTS[query.sort]]
+            found = self._items.find(wanted, _WHOLE).sort(order)
+            documents = [document async for document in found.skip(query.skip).limit(query.limit)]
         return [item_of(document) for document in documents], total, min(completed, total)
 
     async def get(self, item_id: int) -> ChecklistItem:
@@ -127,14 +134,14 @@ class ChecklistStore:
         if result.deleted_count == 0:
             raise ChecklistNotFound
 
-    async def reorder(self, item_ids: list[int]) -> list[ChecklistItem]:
+    async def reorder(self, item_ids: list[int]) -> None:
         """Reorder a lead's items. Raises Invalid unless the ids are exactly those of one lead's items."""
 
-        async def work(session: Session) -> list[Document]:
+        async def work(session: Session) -> None:
             first = await self._items.find_one({"_id": item_ids[0]}, {"lead": 1}, session=session)
             if first is None or not await self._hold_lead(first["lead"], session):
                 raise _Refused("checklist_ids")
-            found = self._items.find({"lead": first["lead"]}, _WHOLE, session=session)
+            found = self._items.find({"lead": first["lead"]}, {"position": 1}, session=session)
             items = {item["_id"]: item async for item in found}
             if sorted(items) != sorted(item_ids):
                 raise _Refused("checklist_ids")
@@ -143,11 +150,8 @@ class ChecklistStore:
                 if items[item_id].get("position") != position:
                     values = {"position": position, "dates.updated": moment}
                     await self._items.update_one({"_id": item_id}, {"$set": values}, session=session)
-                    dates = items[item_id].get("dates", {}) | {"updated": moment}
-                    items[item_id] |= {"position": position, "dates": dates}
-            return [items[item_id] for item_id in item_ids]
 
-        return [item_of(document) for document in await self._transact(work)]
+        await self._transact(work)
 
     async def copy(self, source_id: int, target_id: int, by: int, session: Session) -> None:
         """Copy the items of one lead to another, as pending and without comments, in the transaction."""

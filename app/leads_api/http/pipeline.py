@@ -5,8 +5,10 @@ turns every exception into an error response. Litestar's guards and middleware c
 for 404 and 405.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
+from http import HTTPStatus
 from time import perf_counter
 
 from litestar.enums import ScopeType
@@ -21,6 +23,8 @@ from leads_api.telemetry.logs import access_logger, request_id
 
 MAX_AT_ONCE = 2000
 """Concurrent requests per process. More could not be answered before their deadline and would only use memory."""
+
+_log = logging.getLogger("leads.http")
 
 Admit = Callable[[str | None], Awaitable[tuple[int, Mapping[str, str]]]]
 """Returns the user of an Authorization header, and response headers. Raises Unauthorized or TooManyRequests."""
@@ -86,7 +90,13 @@ class Pipeline:
             with self._deadlines, self._database_deadline():
                 await self._route(exchange)
         except TimeoutError:
+            if not exchange.receiving:
+                _log.warning("answered 503: the deadline of the request passed")
             exchange.fail(RequestTimeout() if exchange.receiving else Unavailable())
+        except Failure as failure:
+            if failure.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                _log.warning("answered %s: %s", failure.status, failure.reason)
+            exchange.fail(failure)
         except Exception as error:  # noqa: BLE001 - every error becomes a response in the envelope
             exchange.fail(self._as_failure(error))
 
@@ -100,7 +110,7 @@ class Pipeline:
         path = exchange.path
         if path == "/api" or path.startswith("/api/"):
             if len(self._deadlines) > MAX_AT_ONCE:
-                raise Unavailable
+                raise Unavailable(reason=f"more than {MAX_AT_ONCE} requests are in progress")
             authorization = exchange.headers.get(b"authorization")
             exchange.user, fields = await self._admit(authorization.decode("latin-1") if authorization else None)
             if fields:

@@ -204,7 +204,7 @@ class LeadStore:
             session=session,
         )
         if result.matched_count == 0:  # a server without snapshots let another call in between; this aborts
-            raise Unavailable
+            raise Unavailable(reason="another call changed the lead in the middle of a conversion")
 
     async def delete(self, lead_id: int, session: Session) -> bool:
         """Delete a lead's document; return whether it existed."""

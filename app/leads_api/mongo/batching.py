@@ -63,7 +63,7 @@ class Batcher(Generic[K, R]):
         write.
         """
         if len(self._waiting) >= MAX_WAITING:
-            raise Unavailable
+            raise Unavailable(reason="too many calls wait for a batch")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[R] = loop.create_future()
         self._waiting.append((request, loop.time(), answer))
@@ -104,7 +104,7 @@ class Batcher(Generic[K, R]):
         left = self._seconds - (asyncio.get_running_loop().time() - wanted[-1][1])
         try:
             if left <= 0:
-                raise Unavailable
+                raise Unavailable(reason="the deadline passed before the batch was sent")
             with deadline(left):
                 outcomes = await self._perform([request for request, _, _ in wanted])
         except Exception as error:  # noqa: BLE001 - any error is raised in every caller
@@ -114,7 +114,7 @@ class Batcher(Generic[K, R]):
             waiting, self._waiting = [*wanted, *self._waiting], []
             for _, _, answer in waiting:
                 if not answer.done():
-                    answer.set_exception(Unavailable())
+                    answer.set_exception(Unavailable(reason="the batch was cut off"))
             raise
         for (_, _, answer), outcome in zip(wanted, outcomes, strict=True):
             if answer.done():

@@ -5,16 +5,16 @@ from typing import Any
 TITLE = "Leads API"
 
 DESCRIPTION = """\
-A standalone lead-management API: create, search, change, assign, tag, archive, comment on, clone and delete sales leads,
+A standalone lead-management API: create, search, change, assign, tag, archive, comment on, clone and delete leads,
 and convert a lead into a client.
 
 **Authorization.** Everything under `/api` requires an API key: `Authorization: Bearer KEY`.
 
-**Requests.** Every endpoint accepts JSON and form-encoded bodies (`application/x-www-form-urlencoded`), for POST, PUT and
-PATCH. In forms, write arrays as `name[]=1&name[]=2`; a single empty `name[]=` is the empty array. Numbers may be sent as
-strings. A blank string means empty: null if the field may be null, else the default, else missing. Leading and trailing
-white space of text is removed. An empty body counts as an empty object. Unknown fields and query parameters are refused,
-so a mistyped filter never returns the whole list.
+**Requests.** Every endpoint accepts JSON and form-encoded bodies (`application/x-www-form-urlencoded`), for POST, PUT
+and PATCH. In forms, write arrays as `name[]=1&name[]=2`, `name=1&name=2` or `name[0]=1&name[1]=2`; a single empty
+`name[]=` is the empty array. Numbers may be sent as strings. A blank string means empty: null if the field may be null,
+else the default, else missing. Leading and trailing white space of text is removed. An empty body counts as an empty
+object. Unknown fields and query parameters are refused, so a mistyped filter never returns the whole list.
 
 **Responses.** `{"data": ..., "message": "..."}`; lists have `meta` between the two. Timestamps are in UTC with six
 decimals. Money is a string with two decimals.

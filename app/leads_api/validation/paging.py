@@ -24,7 +24,7 @@ class PageMeta(Struct, frozen=True, gc=False):
 
 
 class CursorMeta(Struct, frozen=True, gc=False):
-    """How a walk goes on."""
+    """How to get the next page."""
 
     per_page: Annotated[int, Meta(ge=1, le=100)]
     next_cursor: Annotated[

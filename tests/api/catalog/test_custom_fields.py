@@ -176,3 +176,29 @@ async def test_fields_are_listed_by_position_then_id_disabled_ones_too(api: Api)
 
     assert [field["name"] for field in answer.json()["data"]] == ["first", "beside", "last", "behind"]
     assert list((await api.lead())["custom_fields"]) == ["beside", "last", "behind"]
+
+
+@pytest.mark.parametrize("datatype", ["text", "paragraph", "number", "decimal", "date", "checkbox"])
+async def test_only_a_dropdown_takes_options(api: Api, datatype: str) -> None:
+    field = {"name": "choice", "title": "Choice", "datatype": datatype}
+    text = "The options field must be empty unless the datatype is dropdown."
+
+    refused = await api.post("/api/custom-fields", field | {"options": ["a"]})
+    made = await api.post("/api/custom-fields", field | {"options": []})
+    changed = await api.patch(f"/api/custom-fields/{made.json()['data']['id']}", {"options": ["a"]})
+    cleared = await api.patch(f"/api/custom-fields/{made.json()['data']['id']}", {"options": None})
+
+    assert errors(refused) == errors(changed) == {"options": [text]}
+    assert (made.status_code, cleared.status_code) == (201, 200)
+
+
+async def test_options_are_distinct_in_any_case(api: Api) -> None:
+    field = {"name": "choice", "title": "Choice", "datatype": "dropdown"}
+    fault = {f"options.{n}": [f"The options.{n} field has a duplicate value."] for n in (1, 2, 4)}
+    options = ["a", " A ", "a", "Cafe\u0301", "caf\u00c9"]
+
+    refused = await api.post("/api/custom-fields", field | {"options": options})
+    made = await api.post("/api/custom-fields", field | {"options": ["a", "b"]})
+    changed = await api.patch(f"/api/custom-fields/{made.json()['data']['id']}", {"options": options})
+
+    assert errors(refused) == errors(changed) == fault

@@ -9,6 +9,7 @@ from leads_api.access.keys import KeyStore
 from leads_api.mongo.client import Database
 from leads_api.mongo.ids import Ids
 from tests.client import Api, Json, errors
+from tests.conftest import Serve
 
 TEAM = "/api/team"
 SAM = {"first_name": "Sam", "last_name": "Lee", "email": "sam@crm.example"}
@@ -218,3 +219,22 @@ async def test_the_email_of_a_deleted_member_is_free_for_a_client(api: Api) -> N
     client = await api.client(lead["id"], email=sam["email"].upper())
 
     assert client["owner"]["id"] > sam["id"]
+
+
+async def test_the_first_member_cannot_be_suspended(api: Api) -> None:
+    refused = await api.patch(f"{TEAM}/1", {"status": "suspended", "last_name": "X"})
+    kept = await api.patch(f"{TEAM}/1", {"status": "active"})
+
+    assert (refused.status_code, refused.json()) == (409, {"message": "The first team member cannot be suspended."})
+    assert kept.json()["data"]["last_name"] == ""
+
+
+async def test_a_first_member_whom_an_earlier_version_suspended_is_active_after_the_next_start(
+    serve: Serve, database: Database
+) -> None:
+    async with serve() as api:
+        await api.lead()
+    await database["users"].update_one({"_id": 1}, {"$set": {"status": "suspended"}})
+
+    async with serve() as api:
+        assert (await api.get(f"{TEAM}/1")).json()["data"]["status"] == "active"

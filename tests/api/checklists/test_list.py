@@ -101,7 +101,7 @@ async def test_the_pages_are_by_position_and_the_progress_is_of_the_whole(api: A
         ),
         (
             {"resource_type": "lead", "resource_id": "1", "limit": "0", "sort": "position"},
-            {"limit": ["The limit field must be at least 1."], "sort": ["The sort field is not recognised."]},
+            {"limit": ["The limit field must be at least 1."], "sort": ["The selected sort is invalid."]},
         ),
     ],
 )
@@ -109,3 +109,27 @@ async def test_a_bad_query_is_told(api: Api, query: Json, faults: Any) -> None:
     answer = await api.get(ITEMS, **query)
 
     assert errors(answer) == faults
+
+
+@pytest.mark.parametrize(
+    ("sort", "expected"),
+    [("checklist_position", "cab"), ("checklist_status", "cba"), ("checklist_created", "abc"), ("", "cab")],
+)
+async def test_a_checklist_is_sorted_as_asked_for(api: Api, sort: str, expected: str) -> None:
+    lead = (await api.lead())["id"]
+    ids = {text: (await api.item(lead, text))["id"] for text in "abc"}
+    await api.put(f"{ITEMS}/positions", {"checklist_ids": [ids["c"], ids["a"], ids["b"]]})
+    await api.put(f"{ITEMS}/{ids['a']}/status", {"status": "completed"})
+
+    async def texts(order: str) -> str:
+        answer = await api.get(ITEMS, resource_type="lead", resource_id=lead, sort=sort, order=order)
+        return "".join(item["text"] for item in answer.json()["data"])
+
+    assert await texts("asc") == await texts("") == expected
+    assert await texts("desc") == expected[::-1]
+
+
+async def test_another_sort_of_a_checklist_is_refused(api: Api) -> None:
+    answer = await api.get(ITEMS, resource_type="lead", resource_id=1, sort="text", order="up")
+
+    assert set(errors(answer)) == {"sort", "order"}

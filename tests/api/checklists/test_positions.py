@@ -30,7 +30,7 @@ async def test_the_items_take_the_order_of_the_ids(api: Api, lead: int) -> None:
 
     assert answer.status_code == 200
     assert answer.json()["message"] == "Checklist positions updated successfully."
-    assert [(item["id"], item["position"]) for item in answer.json()["data"]] == [(c, 1), (a, 2), (b, 3)]
+    assert answer.json()["data"] == {"checklist_ids": [c, a, b]}
     assert await order(api, lead) == [c, a, b]
 
 
