@@ -210,7 +210,7 @@ async def test_the_command_brings_a_whole_database_up_to_date(tmp_path: Path, ol
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("leads migrate: 61 leads, ")
-    assert "leads migrate: leads: brought 61 of 61 documents to version 2\n" in done.stderr
+    assert "leads migrate: leads: updated 61 of 61 documents to version 2\n" in done.stderr
     assert await not_current(old) == []
     async with running(tmp_path, given=settings) as service:
         await assert_answers_as_before(service, old)

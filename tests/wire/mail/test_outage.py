@@ -84,7 +84,7 @@ async def test_a_mail_sent_in_an_outage_is_noted_after_it_and_not_sent_again(
 
     async with sending(smtp.url()):
         await smtp.reached("ACCEPTED")
-        async with own_store.away("cannot be noted yet"):
+        async with own_store.away("cannot be recorded yet"):
             smtp.heal()
         (sent,) = await mails.until("sent")
 

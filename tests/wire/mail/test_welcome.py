@@ -92,7 +92,6 @@ async def test_a_name_adds_neither_a_header_nor_a_recipient(serve: Serve, smtp: 
     [
         ("jane@bücher.example", "jane@xn--bcher-kva.example"),
         ("jürgen@bücher.example", "jürgen@xn--bcher-kva.example"),
-        ("j,d@acme.example", '"j,d"@acme.example'),
     ],
 )
 async def test_an_address_reaches_the_server_as_it_can_carry_it(
@@ -120,10 +119,12 @@ async def test_a_server_without_smtputf8_gets_the_other_mails(api: Api, sending:
 
 
 async def test_addresses_that_no_mail_can_carry_end_there_and_hold_up_nothing(
-    api: Api, sending: Sending, smtp: SmtpServer, mails: Outbox
+    api: Api, sending: Sending, smtp: SmtpServer, mails: Outbox, database: Database
 ) -> None:
-    for email in ["=?utf-8?q?a=0d=0aBcc=3av=40x?=@evil.example", f"x@{'ü' * 70}.example", "x@evil.example>"]:
-        await convert(api, email)
+    await convert(api, "=?utf-8?q?a=0d=0aBcc=3av=40x?=@evil.example")
+    for number, email in enumerate([f"x@{'ü' * 70}.example", "x@evil.example>"]):  # earlier versions took these
+        await convert(api, f"{number}@acme.example")
+        await database["mails"].update_one({"recipient": f"{number}@acme.example"}, {"$set": {"recipient": email}})
     await convert(api, "jane@acme.example")
 
     async with sending(smtp.url()):
