@@ -36,7 +36,7 @@ def _command() -> str:
     found = str(beside) if beside.exists() else shutil.which("secantusd-py")
     if found is None:
         raise CannotStart(
-            "The embedded server is not installed: install leads-api with its extra `embedded`, or set LEADS_MONGODB_URI."
+            "The embedded server is not installed: install the extra `embedded` of leads-api, or set LEADS_MONGODB_URI."
         )
     return found
 

@@ -23,9 +23,7 @@ _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _FIELD = rb"(?:" + _TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n)"
 _REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([^\x00-\x20\x7f]+) HTTP/([0-9])\.([0-9])\r\n")
 _FIELDS = re.compile(_FIELD + rb"*")
-_HOST = b"\r\nhost:"
 _HOST_VALUE = re.compile(rb"(?:[A-Za-z0-9._~%!$&'()*+,;=-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
-_BODY = re.compile(rb"^(content-length|transfer-encoding):[ \t]*([^\r\n]*?)[ \t]*\r\n", re.IGNORECASE | re.MULTILINE)
 _OFFER = re.compile(rb"^(?:upgrade|http2-settings):[^\r\n]*\r\n", re.IGNORECASE | re.MULTILINE)
 _CONNECTION = re.compile(rb"^(connection:)([^\r\n]*)(\r\n)", re.IGNORECASE | re.MULTILINE)
 _EXPECT = re.compile(rb"^expect:[^\r\n]*\r\n", re.IGNORECASE | re.MULTILINE)
@@ -112,8 +110,7 @@ class Framing:
         old = minor == b"0"
         lower = head[line.end() - 2 : -2].lower()  # each field behind a line's end, so that plain finds do
         self._check_host(lower, old=old)
-        if b"\r\ncontent-length:" in lower or b"\r\ntransfer-encoding:" in lower:
-            self._begin_body(_BODY.findall(fields), old=old)
+        self._begin_body(lower, old=old)
         self.method = method.decode()
         plain = fields
         if b"upgrade" in lower or b"http2-settings" in lower:
@@ -129,34 +126,31 @@ class Framing:
         return b"%b %b HTTP/1.%b\r\n%b\r\n" % (known, path, minor, plain)
 
     def _check_host(self, lower: bytes, *, old: bool) -> None:
-        begin = lower.find(_HOST)
-        if begin < 0 and old:
+        host = _only_value(lower, b"\r\nhost:")
+        if host is None and old:
             return
-        end = lower.find(b"\r\n", begin + len(_HOST))
-        host = lower[begin + len(_HOST) : end].strip(b" \t")
-        if begin < 0 or lower.find(_HOST, end) >= 0:
-            host = b""
-        if host != self._host:  # mostly the one of the request before
-            if _HOST_VALUE.fullmatch(host) is None:
+        if host is None or host != self._host:  # usually the host of the previous request
+            if host is None or _HOST_VALUE.fullmatch(host) is None:
                 raise Refused(400, "The request must have one valid Host header.")
             self._host = host
 
-    def _begin_body(self, found: list[tuple[bytes, bytes]], *, old: bool) -> None:
-        ((name, value), *more) = found
-        if more:  # a gateway might use the other one
+    def _begin_body(self, lower: bytes, *, old: bool) -> None:
+        length = _only_value(lower, b"\r\ncontent-length:")
+        coding = _only_value(lower, b"\r\ntransfer-encoding:")
+        if length is not None and coding is not None:  # a gateway might use the other one
             raise Refused(400, "The request must tell the length of its body once, and in one way.")
-        if name.lower() == b"transfer-encoding":
-            if value.lower() != b"chunked":
+        if coding is not None:
+            if coding != b"chunked":
                 raise Refused(501, "The only transfer coding that is understood is chunked.")
             if old:
                 raise Refused(400, "A request in HTTP/1.0 has no transfer coding.")
             self._step = self._chunk_line
-            return
-        if not value.isdigit() or len(value) > _MAX_DIGITS:
-            raise Refused(400, "The Content-Length of the request could not be read.")
-        if left := int(value):
-            self._left = left
-            self._step = self._sized
+        elif length is not None:
+            if not length.isdigit() or len(length) > _MAX_DIGITS:
+                raise Refused(400, "The Content-Length of the request could not be read.")
+            if left := int(length):
+                self._left = left
+                self._step = self._sized
 
     def _sized(self, data: bytes) -> tuple[bytes | None, bytes]:
         piece, rest = data[: self._left], data[self._left :]
@@ -209,6 +203,17 @@ class Framing:
             raise Refused(400, "A trailer field of the request could not be read.")
         self._trailer += end + 2
         return b"", data[end + 2 :]
+
+
+def _only_value(lower: bytes, name: bytes) -> bytes | None:
+    """Return the value of a field, in lower case; None if it was not sent. Raises Refused if it was sent twice."""
+    if (begin := lower.find(name)) < 0:
+        return None
+    begin += len(name)
+    end = lower.find(b"\r\n", begin)
+    if lower.find(name, end) >= 0:
+        raise Refused(400, f"The request must not have two headers of the name {name[2:-1].decode()}.")
+    return lower[begin:end].strip(b" \t")
 
 
 def _without_offer(field: re.Match[bytes]) -> bytes:
