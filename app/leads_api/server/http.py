@@ -1,5 +1,6 @@
 """Runs the application on uvicorn: the listening socket, worker processes, and the readiness probe."""
 
+import errno
 import http.client
 import logging
 import socket
@@ -20,6 +21,8 @@ KEEP_ALIVE_SECONDS = 75
 
 _BACKLOG = 2048
 _PAUSE_SECONDS = 0.05
+_TAKEN_SECONDS = 3.0
+"""How long to wait for a port that is in use."""
 _PROBE_SECONDS = 5.0
 
 
@@ -29,20 +32,29 @@ class CannotListen(Exception):  # noqa: N818 - named as the failures are
 
 def listen(host: str, port: int) -> socket.socket:
     """Return a listening socket; port 0 selects a free port. Raises CannotListen."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)
+    until = time.monotonic() + _TAKEN_SECONDS
+    while True:
         try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-            listener.listen(_BACKLOG)
-        except BaseException:
-            listener.close()
-            raise
-    except OSError as error:
-        raise CannotListen(
-            f"cannot listen on {host}, port {port}: {error.strerror}. Choose another one with --host and --port."
-        ) from None
+            return _listening(host, port)
+        except OSError as error:
+            # The workers of a process that was killed hold the port until they have noticed.
+            if error.errno != errno.EADDRINUSE or time.monotonic() > until:
+                raise CannotListen(
+                    f"cannot listen on {host}, port {port}: {error.strerror}. Choose another one with --host and --port."
+                ) from None
+        time.sleep(_PAUSE_SECONDS)
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+    except BaseException:
+        listener.close()
+        raise
     listener.set_inheritable(True)
     return listener
 
