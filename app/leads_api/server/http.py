@@ -40,7 +40,8 @@ def listen(host: str, port: int) -> socket.socket:
             # The workers of a process that was killed hold the port until they have noticed.
             if error.errno != errno.EADDRINUSE or time.monotonic() > until:
                 raise CannotListen(
-                    f"cannot listen on {host}, port {port}: {error.strerror}. Choose another one with --host and --port."
+                    f"cannot listen on {host}, port {port}: {error.strerror}."
+                    " Choose another one with --host and --port."
                 ) from None
         time.sleep(_PAUSE_SECONDS)
 
