@@ -59,9 +59,9 @@ class Protocol(HttpToolsProtocol):
             return
         self._unset_keepalive_if_required()
         try:
+            if _stalled and not self._framing.in_body:
+                _refuse_more()
             for piece in self._framing.pieces(data):
-                if _stalled:
-                    _refuse_more()
                 self.parser.feed_data(piece)
         except Refused as refused:
             self._refuse(refused)
@@ -71,8 +71,8 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Start a request, with the method that was sent."""
+        super().on_headers_complete()  # raises if it cannot read the target; nothing has been started then
         self._open += 1
-        super().on_headers_complete()
         self.scope["method"] = self._framing.method
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
@@ -148,7 +148,8 @@ class Protocol(HttpToolsProtocol):
     def _refuse(self, refused: Refused) -> None:
         """Ignore further input, and send an error after the responses to earlier requests."""
         self._ignores_input = True
-        if self._framing.in_body and not self.cycle.response_complete:  # the error is the response to this request
+        # If its body is incomplete, the error is the response to the current request. A head that was refused has none.
+        if self.cycle is not None and self.cycle.more_body and not self.cycle.response_complete:
             self._open -= 1
             self.cycle.disconnected = True
             self.cycle.message_event.set()

@@ -131,6 +131,8 @@ REFUSED: dict[str, tuple[bytes, int]] = {
     "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
     "HTTP/1.2": (b"GET / HTTP/1.2\r\nHost: a\r\n\r\n", 505),
     "HTTP/0.9": (b"GET / HTTP/0.9\r\n\r\n", 505),
+    "a target that is no path": (b"GET foo HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    "no path, with a body": (b"POST foo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n", 400),
     "a bad protocol": (b"GET / HTTX/1.1\r\nHost: a\r\n\r\n", 400),
     "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),
 }  # fmt: skip
@@ -308,11 +310,14 @@ async def test_a_caller_that_takes_nothing_is_cut_off_and_costs_no_others(
         await connection.send(page * 20)
     await until(lambda: bool(protocol._stalled), "callers that take nothing are noticed")
     refused = await talk(raw_service, request(raw_service, "GET", "/health/live"))
+    refused += await talk(raw_service, request(raw_service, "POST", "/api/leads", LEAD))
     await until(lambda: not protocol._stalled, "they are cut off")
     after = await talk(raw_service, request(raw_service, "GET", "/health/live"))
 
-    enveloped(refused[0], 503)
-    assert refused[0].headers["retry-after"] == "1"
+    assert len(refused) == 2
+    for answer in refused:
+        enveloped(answer, 503)
+        assert answer.headers["retry-after"] == "1"
     assert [answer.status for answer in after] == [200]
     for connection in stalled:
         await connection.close()
