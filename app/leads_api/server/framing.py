@@ -18,6 +18,8 @@ _MAX_LINE = 1024
 _MAX_BLANK = 16
 """Bytes of empty lines before a request (RFC 9112, 2.2)."""
 _MAX_DIGITS = 18
+_MAX_REMEMBERED = 1024
+"""Bytes of header fields that a connection keeps to compare with those of the next request."""
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _FIELD = rb"(?:" + _TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n)"
@@ -29,6 +31,7 @@ _CONNECTION = re.compile(rb"^(connection:)([^\r\n]*)(\r\n)", re.IGNORECASE | re.
 _EXPECT = re.compile(rb"^expect:[^\r\n]*\r\n", re.IGNORECASE | re.MULTILINE)
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
+_MINORS = (b"0", b"1")
 _PARSED_METHODS = {b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"}
 
 
@@ -47,8 +50,11 @@ class Framing:
     def __init__(self) -> None:
         self.method = ""
         """The method of the last head. The parser gets another one if it does not know this one."""
+        self.in_body = False
+        """Whether a body is incomplete."""
         self._held = b""
-        self._host: bytes | None = None
+        self._previous = b""
+        self._fields = _Fields(b"", old=True)
         self._left = 0
         self._trailer = 0
         self._step: Callable[[bytes], tuple[bytes | None, bytes]] = self._head
@@ -56,12 +62,7 @@ class Framing:
     @property
     def in_head(self) -> bool:
         """Return whether a head has begun to arrive and is incomplete."""
-        return self._step == self._head and self._held != b""
-
-    @property
-    def in_body(self) -> bool:
-        """Return whether a body is incomplete."""
-        return self._step != self._head
+        return self._held != b"" and not self.in_body
 
     def pieces(self, data: bytes) -> Iterator[bytes]:
         """Yield the pieces of `data` that the parser may read; incomplete input is kept. Raises Refused."""
@@ -79,11 +80,15 @@ class Framing:
         begin = 0
         while data.startswith(b"\r\n", begin) and begin < _MAX_BLANK:
             begin += 2
-        end = data.find(b"\r\n\r\n", begin, begin + MAX_HEAD)
-        if end < 0:
+        end = data.find(b"\r\n\r\n", begin, begin + MAX_HEAD) + 4
+        if end < 4:  # noqa: PLR2004 - not found
             self._refuse_long(data[begin:])
             return None, data
-        return self._checked(data[begin : end + 4]), data[end + 4 :]
+        head, rest = self._checked(data[begin:end]), data[end:]
+        if self._left and len(rest) >= self._left:  # usually a small body is in the packet of its head
+            body, rest = self._sized(rest)
+            return head + body, rest
+        return head, rest
 
     def _refuse_long(self, data: bytes) -> None:
         if len(data) < MAX_TARGET:
@@ -100,63 +105,42 @@ class Framing:
             self._refuse_long(head)
             raise Refused(400, "The request line could not be read.")
         method, target, major, minor = line.groups()
-        if major != b"1" or minor not in {b"0", b"1"}:
+        if major != b"1" or minor not in _MINORS:
             raise Refused(505, "Only HTTP/1.1 and HTTP/1.0 are understood.")
         if len(target) > MAX_TARGET:
             raise Refused(414, f"The request target must not be longer than {MAX_TARGET} bytes.")
-        fields = head[line.end() : -2]
-        if _FIELDS.fullmatch(fields) is None:
-            raise Refused(400, "A header of the request could not be read.")
-        old = minor == b"0"
-        lower = head[line.end() - 2 : -2].lower()  # each field behind a line's end, so that plain finds do
-        self._check_host(lower, old=old)
-        self._begin_body(lower, old=old)
+        following = head[line.end(2) :]
+        if following != self._previous:  # usually they are those of the previous request
+            self._fields = _Fields(head[line.end() : -2], old=minor == b"0")
+            self._previous = following if len(following) <= _MAX_REMEMBERED else b""
+        fields = self._fields
+        if fields.chunked:
+            self._begin(self._chunk_line)
+        elif fields.length:
+            self._left = fields.length
+            self._begin(self._sized)
         self.method = method.decode()
-        plain = fields
-        if b"upgrade" in lower or b"http2-settings" in lower:
-            plain = _CONNECTION.sub(_without_offer, _OFFER.sub(b"", plain))
-        if old and b"\r\nexpect:" in lower:  # HTTP/1.0 clients do not wait for a 100 (RFC 9110, 10.1.1)
-            plain = _EXPECT.sub(b"", plain)
         known = method if method in _PARSED_METHODS else b"POST"
         path = target if target.isascii() else _BEYOND_ASCII.sub(_percent_encoded, target)
         if method == b"CONNECT":  # its target is not a path, and this service is no proxy
             path = b"/"
-        if plain is fields and known is method and path is target:
+        if fields.unchanged and known is method and path is target:
             return head
-        return b"%b %b HTTP/1.%b\r\n%b\r\n" % (known, path, minor, plain)
+        return b"%b %b HTTP/1.%b\r\n%b\r\n" % (known, path, minor, fields.plain)
 
-    def _check_host(self, lower: bytes, *, old: bool) -> None:
-        host = _only_value(lower, b"\r\nhost:")
-        if host is None and old:
-            return
-        if host is None or host != self._host:  # usually the host of the previous request
-            if host is None or _HOST_VALUE.fullmatch(host) is None:
-                raise Refused(400, "The request must have one valid Host header.")
-            self._host = host
+    def _begin(self, body: Callable[[bytes], tuple[bytes | None, bytes]]) -> None:
+        self.in_body = True
+        self._step = body
 
-    def _begin_body(self, lower: bytes, *, old: bool) -> None:
-        length = _only_value(lower, b"\r\ncontent-length:")
-        coding = _only_value(lower, b"\r\ntransfer-encoding:")
-        if length is not None and coding is not None:  # a gateway might use the other one
-            raise Refused(400, "The request must tell the length of its body once, and in one way.")
-        if coding is not None:
-            if coding != b"chunked":
-                raise Refused(501, "The only transfer coding that is understood is chunked.")
-            if old:
-                raise Refused(400, "A request in HTTP/1.0 has no transfer coding.")
-            self._step = self._chunk_line
-        elif length is not None:
-            if not length.isdigit() or len(length) > _MAX_DIGITS:
-                raise Refused(400, "The Content-Length of the request could not be read.")
-            if left := int(length):
-                self._left = left
-                self._step = self._sized
+    def _end_body(self) -> None:
+        self.in_body = False
+        self._step = self._head
 
-    def _sized(self, data: bytes) -> tuple[bytes | None, bytes]:
+    def _sized(self, data: bytes) -> tuple[bytes, bytes]:
         piece, rest = data[: self._left], data[self._left :]
         self._left -= len(piece)
         if self._left == 0:
-            self._step = self._head
+            self._end_body()
         return piece, rest
 
     def _chunk_line(self, data: bytes) -> tuple[bytes | None, bytes]:
@@ -193,7 +177,7 @@ class Framing:
     def _trailers(self, data: bytes) -> tuple[bytes | None, bytes]:
         end = data.find(b"\r\n")
         if end == 0:
-            self._step = self._head
+            self._end_body()
             return b"0\r\n\r\n", data[2:]
         if len(data) + self._trailer > MAX_HEAD and (end < 0 or end + self._trailer > MAX_HEAD):
             raise Refused(431, f"The trailer fields must not be larger than {MAX_HEAD} bytes.")
@@ -203,6 +187,45 @@ class Framing:
             raise Refused(400, "A trailer field of the request could not be read.")
         self._trailer += end + 2
         return b"", data[end + 2 :]
+
+
+class _Fields:
+    """The checked header fields of a head. Raises Refused if they cannot be read, or could be read in two ways."""
+
+    def __init__(self, fields: bytes, *, old: bool) -> None:
+        """`old` says that the request is in HTTP/1.0."""
+        if _FIELDS.fullmatch(fields) is None:
+            raise Refused(400, "A header of the request could not be read.")
+        lower = b"\r\n" + fields.lower()  # each field is behind a line's end, so that plain finds are enough
+        host = _only_value(lower, b"\r\nhost:")
+        if not (old if host is None else _HOST_VALUE.fullmatch(host)):
+            raise Refused(400, "The request must have one valid Host header.")
+        self.chunked = False
+        self.length = 0
+        self._read_length(lower, old=old)
+        self.plain = fields
+        """The fields that the parser gets."""
+        if b"upgrade" in lower or b"http2-settings" in lower:
+            self.plain = _CONNECTION.sub(_without_offer, _OFFER.sub(b"", fields))
+        if old and b"\r\nexpect:" in lower:  # HTTP/1.0 clients do not wait for a 100 (RFC 9110, 10.1.1)
+            self.plain = _EXPECT.sub(b"", self.plain)
+        self.unchanged = self.plain == fields
+
+    def _read_length(self, lower: bytes, *, old: bool) -> None:
+        length = _only_value(lower, b"\r\ncontent-length:")
+        coding = _only_value(lower, b"\r\ntransfer-encoding:")
+        if length is not None and coding is not None:  # a gateway might use the other one
+            raise Refused(400, "The request must tell the length of its body once, and in one way.")
+        if coding is not None:
+            if coding != b"chunked":
+                raise Refused(501, "The only transfer coding that is understood is chunked.")
+            if old:
+                raise Refused(400, "A request in HTTP/1.0 has no transfer coding.")
+            self.chunked = True
+        elif length is not None:
+            if not length.isdigit() or len(length) > _MAX_DIGITS:
+                raise Refused(400, "The Content-Length of the request could not be read.")
+            self.length = int(length)
 
 
 def _only_value(lower: bytes, name: bytes) -> bytes | None:

@@ -67,7 +67,8 @@ class Protocol(HttpToolsProtocol):
             self._refuse(refused)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._refuse(Refused(400, _REQUEST))
-        self._watch_head()
+        if self._framing.in_head or self._head_timer is not None:
+            self._watch_head()
 
     def on_headers_complete(self) -> None:
         """Start a request, with the method that was sent."""
@@ -76,11 +77,11 @@ class Protocol(HttpToolsProtocol):
         self.scope["method"] = self._framing.method
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        async def closing(scope: Any, receive: Any, send: Any) -> None:
-            if not cycle.more_body:
-                await app(scope, receive, send)
-                return
+        if not (self._framing.in_body and cycle.more_body):  # the body is here, or in the piece that is being parsed
+            super()._start_asgi_task(cycle, app)
+            return
 
+        async def closing(scope: Any, receive: Any, send: Any) -> None:
             async def closing_send(message: Any) -> None:
                 if message["type"] == "http.response.start" and cycle.more_body:
                     # The next request is behind the rest of the body, which nobody will read. So the connection closes.
