@@ -23,6 +23,7 @@ from leads_api.mongo.migrations import Step
 from leads_api.mongo.substrings import pieces
 from leads_api.telemetry.logs import request_id
 from leads_api.users.store import PENDING_CLEANUP
+from leads_api.validation.paging import Paging
 
 COLLECTION = "leads"
 INDEXES = {
@@ -95,19 +96,28 @@ class LeadStore:
     async def _page(self, query: LeadQuery) -> tuple[list[Lead], int]:
         if query.assigned_user_id is not None and await self._is_leaving(query.assigned_user_id):
             return [], 0
-        wanted = listing.filter_of(query)
-        total = await self._counts.of(wanted)
-        paging = query.paging
-        old = total > counts.EXACT_UP_TO
-        if paging.skip >= total + (counts.EXACT_UP_TO if old else 0):
-            return [], total
+        wanted, paging, counted = listing.filter_of(query), query.paging, None
+        if paging.skip >= counts.EXACT_UP_TO:  # the database reads all that it skips, so the page must exist
+            counted = await self._counts.of(wanted)
+            if paging.skip >= counted + (counts.EXACT_UP_TO if counted > counts.EXACT_UP_TO else 0):
+                return [], counted
         async with self._concurrency.lists:
             found = self._leads.find(wanted, WHOLE).sort(listing.order_of(query)).skip(paging.skip).limit(paging.limit)
             documents = [document async for document in found]
-        if old and len(documents) != max(0, min(paging.limit, total - paging.skip)):
+        total = await self._total(wanted, paging, len(documents), counted)
+        return await self._shown_all(documents), total
+
+    async def _total(self, wanted: Document, paging: Paging, found: int, counted: int | None) -> int:
+        """Return how many leads match, given how many are on a page, and a count made before, if any."""
+        if 0 < found < paging.limit or paging.skip == found == 0:  # the page is the last one
+            total = paging.skip + found
+            self._counts.doubt(wanted, total)
+            return total
+        total = await self._counts.of(wanted) if counted is None else counted
+        if total > counts.EXACT_UP_TO and found != max(0, min(paging.limit, total - paging.skip)):
             self._counts.doubt(wanted)
             total = await self._counts.of(wanted)
-        return await self._shown_all(documents), total
+        return total
 
     async def page_by_cursor(self, query: LeadQuery) -> tuple[list[Lead], str | None]:
         """Return the page after the query's cursor, and the cursor of the next page; None if it is the last."""
