@@ -55,8 +55,8 @@ def change_of(event: str, by: int) -> Document:
 
 
 def touch(event: str, moment: datetime, by: int) -> Document:
-    """Return the part of the update that every write of a lead has."""
-    return {"$set": {"dates.updated": moment, "change": change_of(event, by)}, "$inc": {"version": 1}}
+    """Return the part of the update that every write of a lead has. Writes may end in another order than they began."""
+    return {"$set": {"change": change_of(event, by)}, "$max": {"dates.updated": moment}, "$inc": {"version": 1}}
 
 
 class LeadStore:

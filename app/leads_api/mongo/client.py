@@ -20,7 +20,7 @@ from motor.motor_asyncio import (
     AsyncIOMotorDatabase,
     AsyncIOMotorGridFSBucket,
 )
-from pymongo import AsyncMongoClient, IndexModel
+from pymongo import AsyncMongoClient, IndexModel, UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
 
@@ -159,6 +159,15 @@ async def create_indexes(collection: Collection, models: Sequence[IndexModel], *
     await built.wait()
     for error in errors:
         raise error
+
+
+async def update_each(collection: Collection, updates: Sequence[tuple[Document, Document]], session: Session) -> None:
+    """Run updates of one document each, given as filter and update, in one call of a transaction."""
+    if session is None:  # mongomock, whose `bulk_write` does not know the updates of this PyMongo
+        for wanted, update in updates:
+            await collection.update_one(wanted, update)
+    elif updates:
+        await collection.bulk_write([UpdateOne(*each) for each in updates], ordered=False, session=session)
 
 
 async def ping(database: Database) -> None:
