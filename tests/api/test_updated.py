@@ -1,6 +1,7 @@
 """`dates.updated` never goes back, whatever the order in which writes end (contract, section 2)."""
 
 from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Self
 
 import pytest
 
@@ -23,8 +24,8 @@ class Slow(datetime):
     """The time of a process whose clock is behind that of the others."""
 
     @classmethod
-    def now(cls, tz: tzinfo | None = None) -> datetime:
-        return datetime.now(tz) - BEHIND
+    def now(cls, tz: tzinfo | None = None) -> Self:
+        return super().now(tz) - BEHIND
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda endpoint: endpoint.name)

@@ -2,8 +2,9 @@
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractContextManager, suppress
+from inspect import isawaitable
 from threading import Thread
 from typing import Any, Literal
 
@@ -159,6 +160,14 @@ async def create_indexes(collection: Collection, models: Sequence[IndexModel], *
     await built.wait()
     for error in errors:
         raise error
+
+
+async def aggregate(collection: Collection, pipeline: list[Document]) -> AsyncIterator[Document]:
+    """Return the documents of an aggregation."""
+    either: Any = collection
+    cursor = either.aggregate(pipeline)
+    found: AsyncIterator[Document] = await cursor if isawaitable(cursor) else cursor
+    return found
 
 
 async def update_each(collection: Collection, updates: Sequence[tuple[Document, Document]], session: Session) -> None:
