@@ -27,6 +27,7 @@ from leads_api.http.rate_limit import RateLimit
 from leads_api.http.router import Router
 from leads_api.leads.routes import LeadController
 from leads_api.lifespan import Lifespan
+from leads_api.memory import Memory
 from leads_api.mongo.client import Client, connect, deadline, ping
 from leads_api.mongo.faults import DatabaseError, as_failure
 from leads_api.openapi import page
@@ -55,7 +56,9 @@ def create_app(settings: Settings, mongo: Client | None = None) -> Litestar:
             yield
 
     seconds = database_seconds(settings)
+    memory = Memory()
     pipeline = Pipeline(
+        memory=memory,
         as_failure=failure_of,
         database_deadline=lambda: deadline(seconds),
         timeout=settings.request_timeout,
@@ -78,7 +81,7 @@ def create_app(settings: Settings, mongo: Client | None = None) -> Litestar:
         client = mongo or connect(
             str(settings.mongodb_uri), driver=settings.mongodb_driver, request_timeout=settings.request_timeout
         )
-        services = Services(settings, client)
+        services = Services(settings, client, memory)
         readiness = health.Readiness(lambda: ping(services.database))
         parts = services.parts() | {"readiness": readiness, "version": version("leads-api")}
         pipeline.answer_with(
@@ -88,7 +91,13 @@ def create_app(settings: Settings, mongo: Client | None = None) -> Litestar:
             client=client,
             owns_client=mongo is None,
             database=services.database,
-            drains=(services.leads.drain, services.transact.drain, services.ids.drain, services.keys.drain),
+            drains=(
+                services.lead_pages.drain,
+                services.leads.drain,
+                services.transact.drain,
+                services.ids.drain,
+                services.keys.drain,
+            ),
             readiness=readiness,
             sender=services.sender,
             sweeps=(services.deletion.sweep, services.files.sweep),

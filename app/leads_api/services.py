@@ -30,9 +30,11 @@ from leads_api.leads.clone import CloneLead
 from leads_api.leads.convert import ConvertLead
 from leads_api.leads.delete import DeleteLead
 from leads_api.leads.model import FIELDS
+from leads_api.leads.pages import LeadPages
 from leads_api.leads.store import LeadNotFound, LeadStore
 from leads_api.mail.sender import MailSender
 from leads_api.mail.store import MailQueue
+from leads_api.memory import Memory
 from leads_api.mongo.client import Client, gridfs, is_mongomock
 from leads_api.mongo.concurrency import ConcurrencyLimits
 from leads_api.mongo.ids import Ids
@@ -62,7 +64,8 @@ def database_seconds(settings: Settings) -> float:
 class Services:
     """All stores and use cases of one application, on one database."""
 
-    def __init__(self, settings: Settings, client: Client) -> None:
+    def __init__(self, settings: Settings, client: Client, memory: Memory) -> None:
+        """`memory` limits what lists take."""
         database = client[settings.mongodb_database]
         seconds = database_seconds(settings)
         concurrency = ConcurrencyLimits()
@@ -81,6 +84,14 @@ class Services:
         self.team: CatalogStore[TeamMember] = CatalogStore(TEAM, database, ids, transact, catalog)
         self.custom_fields: CatalogStore[CustomField] = CatalogStore(CUSTOM_FIELDS, database, ids, transact, catalog)
         self.leads = LeadStore(database, ids, catalog, concurrency, seconds=seconds)
+        self.lead_pages = LeadPages(
+            self.leads.collection,
+            catalog,
+            concurrency,
+            memory,
+            max_bytes=settings.max_page_bytes,
+            seconds=seconds,
+        )
         self.clients = ClientStore(database, catalog, concurrency)
         self.checklists = ChecklistStore(database, ids, transact, concurrency, self.leads.hold)
         self.files = FileStore(database, lambda: gridfs(database), ids, transact)
@@ -90,6 +101,7 @@ class Services:
             catalog,
             limits,
             concurrency,
+            memory=memory,
             parent_not_found=LeadNotFound,
             touch=leads_store.touch,
         )
@@ -99,6 +111,7 @@ class Services:
             catalog,
             limits,
             concurrency,
+            memory=memory,
             parent_not_found=ChecklistNotFound,
             touch=checklists_store.touch,
         )
@@ -154,6 +167,7 @@ class Services:
         """Return the values of handler parameters annotated with `Part`, by name."""
         return {
             "leads": self.leads,
+            "lead_pages": self.lead_pages,
             "lead_comments": self.lead_comments,
             "convert_lead": self.convert_lead,
             "clone_lead": self.clone_lead,

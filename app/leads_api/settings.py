@@ -87,6 +87,15 @@ class Settings(Struct, frozen=True, kw_only=True):
         Meta(ge=1024, le=12 * 1024 * 1024, description="Maximum size of all comments on a lead together, in bytes."),
     ] = 4 * 1024 * 1024
 
+    max_page_bytes: Annotated[
+        int,
+        Meta(
+            ge=65_536,
+            le=32 * 1024 * 1024,
+            description="Maximum size of the leads on a page together, in bytes; a single lead may be larger.",
+        ),
+    ] = 8 * 1024 * 1024
+
     def __post_init__(self) -> None:
         _check(self)
 

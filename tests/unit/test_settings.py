@@ -34,6 +34,7 @@ DEFAULTS = {
     "LEADS_CACHE_SECONDS": 2.0,
     "LEADS_MAX_COMMENTS": 5000,
     "LEADS_MAX_COMMENT_BYTES": 4 * 1024 * 1024,
+    "LEADS_MAX_PAGE_BYTES": 8 * 1024 * 1024,
 }
 
 
@@ -79,6 +80,7 @@ def test_an_absent_or_empty_variable_means_its_default(environ: dict[str, str], 
         ("LEADS_CACHE_SECONDS", "0", 0.0),
         ("LEADS_MAX_COMMENTS", "1", 1),
         ("LEADS_MAX_COMMENT_BYTES", "1024", 1024),
+        ("LEADS_MAX_PAGE_BYTES", "65536", 65536),
     ],
 )
 def test_a_value_is_read(variable: str, text: str, value: object) -> None:
@@ -159,6 +161,8 @@ def test_a_mail_server_alone_is_refused_by_what_is_missing(missing: str) -> None
         ("LEADS_CACHE_SECONDS", "1e999"),
         ("LEADS_MAX_COMMENTS", "0"),
         ("LEADS_MAX_COMMENT_BYTES", "17000000"),
+        ("LEADS_MAX_PAGE_BYTES", "65535"),
+        ("LEADS_MAX_PAGE_BYTES", "33554433"),
         ("LEADS_MAX_COMMENT_BYTES", "4 MiB"),
     ],
 )

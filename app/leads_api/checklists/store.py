@@ -9,7 +9,7 @@ from pymongo import ReturnDocument
 from leads_api.checklists.model import ChecklistItem, ChecklistQuery, item_of
 from leads_api.clock import now
 from leads_api.errors import Invalid, NotFound
-from leads_api.mongo.client import Database, Document, Session
+from leads_api.mongo.client import Database, Document, Session, update_each
 from leads_api.mongo.concurrency import ConcurrencyLimits
 from leads_api.mongo.ids import Ids
 from leads_api.mongo.indexes import Index
@@ -56,7 +56,11 @@ class _Refused(Invalid):
 
 def touch(_event: str, moment: datetime, _by: int) -> Document:
     """Return the part of the update that every write of an item has."""
-    return {"$set": {"dates.updated": moment}}
+    return _touched(moment)
+
+
+def _touched(moment: datetime) -> Document:
+    return {"$max": {"dates.updated": moment}}  # writes may end in another order than they began
 
 
 class ChecklistStore:
@@ -95,20 +99,20 @@ class ChecklistStore:
 
     async def create(self, lead_id: int, text: str, by: int) -> ChecklistItem:
         """Append a new item. Raises Invalid if the lead was deleted meanwhile or has MAX_ITEMS items."""
-        document = _new(await self._ids.take(COLLECTION), lead_id, text, by)
+        item_id = await self._ids.take(COLLECTION)
 
         async def committed(session: Session) -> Document | None:
-            found: Document | None = await self._items.find_one({"_id": document["_id"]}, session=session)
+            found: Document | None = await self._items.find_one({"_id": item_id}, session=session)
             return found
 
         async def work(session: Session) -> Document:
             if not await self._hold_lead(lead_id, session):
                 raise _Refused("checklistresource_id")
             last = self._items.find({"lead": lead_id}, {"position": 1}, session=session)
-            positions = [item.get("position", 0) async for item in last.sort([("position", -1)]).limit(1)]
+            positions = [item.get("position") or 0 async for item in last.sort([("position", -1)]).limit(1)]
             if await self._items.count_documents({"lead": lead_id}, session=session) >= MAX_ITEMS:
                 raise Invalid({"checklist_text": [f"A lead must not have more than {MAX_ITEMS} checklist items."]})
-            document["position"] = max(positions, default=0) + 1
+            document = _new(item_id, lead_id, text, by) | {"position": max(positions, default=0) + 1}
             await self._items.insert_one(document, session=session)
             return document
 
@@ -119,7 +123,7 @@ class ChecklistStore:
         async with self._concurrency.change(COLLECTION, item_id):
             document = await self._items.find_one_and_update(
                 {"_id": item_id},
-                {"$set": values | {"dates.updated": now()}},
+                {"$set": values, **_touched(now())},
                 projection=_WHOLE,
                 return_document=ReturnDocument.AFTER,
             )
@@ -145,11 +149,13 @@ class ChecklistStore:
             items = {item["_id"]: item async for item in found}
             if sorted(items) != sorted(item_ids):
                 raise _Refused("checklist_ids")
-            moment = now()
-            for position, item_id in enumerate(item_ids, start=1):
-                if items[item_id].get("position") != position:
-                    values = {"position": position, "dates.updated": moment}
-                    await self._items.update_one({"_id": item_id}, {"$set": values}, session=session)
+            touched = _touched(now())
+            moved = [
+                ({"_id": item_id}, {"$set": {"position": position}, **touched})
+                for position, item_id in enumerate(item_ids, start=1)
+                if items[item_id].get("position") != position
+            ]
+            await update_each(self._items, moved, session)
 
         await self._transact(work)
 
@@ -159,7 +165,7 @@ class ChecklistStore:
         if items := [item async for item in found]:
             last = await self._ids.take(COLLECTION, len(items))
             copies = [
-                _new(item_id, target_id, item.get("text", ""), by) | {"position": item.get("position", 0)}
+                _new(item_id, target_id, item.get("text") or "", by) | {"position": item.get("position") or 0}
                 for item_id, item in enumerate(items, start=last - len(items) + 1)
             ]
             await self._items.insert_many(copies, session=session)

@@ -10,6 +10,9 @@ from leads_api.clock import UNKNOWN, Timestamp, shown_time
 from leads_api.mongo.client import Document
 from leads_api.validation.fields import Limit, Page
 
+MAX_LENGTH = 10_000
+"""Characters of a comment."""
+
 
 class CommentDates(Struct, frozen=True, gc=False):
     """When a comment was written."""
@@ -29,7 +32,7 @@ class Comment(Struct, frozen=True, gc=False):
 class CommentInput(Struct, frozen=True):
     """A comment."""
 
-    comment: Annotated[str, Meta(max_length=10_000)]
+    comment: Annotated[str, Meta(max_length=MAX_LENGTH)]
 
 
 class CommentQuery(Struct, frozen=True, kw_only=True):

@@ -6,13 +6,17 @@ from typing import NoReturn
 
 from leads_api.catalog.cache import Catalog
 from leads_api.catalog.model import ADMIN
-from leads_api.clock import UNKNOWN, now
-from leads_api.comments.model import Comment, comment_of
+from leads_api.clock import now
+from leads_api.comments.model import MAX_LENGTH, Comment, comment_of
 from leads_api.errors import Invalid, NotFound
-from leads_api.mongo.client import Collection, Document
+from leads_api.memory import Memory
+from leads_api.mongo.client import Collection, Document, aggregate
 from leads_api.mongo.concurrency import ConcurrencyLimits
 from leads_api.mongo.ids import Ids
 from leads_api.validation.paging import Paging
+
+_MAX_SKIP = 16 * 1024 * 1024
+"""More than the comments that fit in a document of 16 MiB."""
 
 
 class CommentNotFound(NotFound):
@@ -47,29 +51,57 @@ class CommentStore:
         limits: CommentLimits,
         concurrency: ConcurrencyLimits,
         *,
+        memory: Memory,
         parent_not_found: type[NotFound],
         touch: Callable[[str, datetime, int], Document],
     ) -> None:
         """`touch` returns the part of the update that every write of the parent has, given event, time and user id.
 
-        `concurrency` limits changes and lists.
+        `concurrency` limits changes and lists, `memory` what lists take.
         """
         self._parents = parents
         self._ids = ids
         self._catalog = catalog
         self._limits = limits
         self._concurrency = concurrency
+        self._memory = memory
         self._parent_not_found = parent_not_found
         self._touch = touch
 
     async def page(self, parent_id: int, paging: Paging | None) -> tuple[Sequence[Comment], int]:
         """Return all comments or a page, newest first, and the total. Raises the parent's NotFound."""
+        most = self._limits.size if paging is None else min(self._limits.size, paging.limit * MAX_LENGTH * 4)
+        await self._memory.hold(most)
         async with self._concurrency.lists:
-            parent = await self._parents.find_one({"_id": parent_id}, {"comments": 1})
+            newest_first, total = await (self._all(parent_id) if paging is None else self._some(parent_id, paging))
+        return await self._shown(newest_first), total
+
+    async def _all(self, parent_id: int) -> tuple[list[Document], int]:
+        parent = await self._parents.find_one({"_id": parent_id}, {"comments": 1})
         if parent is None:
             raise self._parent_not_found
-        newest_first = sorted(parent.get("comments", ()), key=_age, reverse=True)
-        return await self._shown(paging.cut(newest_first) if paging else newest_first), len(newest_first)
+        comments = parent.get("comments") or []
+        return comments[::-1], len(comments)
+
+    async def _some(self, parent_id: int, paging: Paging) -> tuple[list[Document], int]:
+        """Return a page. The total is the array's: documents of earlier versions have no count, or a wrong one."""
+        comments, skip = {"$ifNull": ["$comments", []]}, min(paging.skip, _MAX_SKIP)
+        pipeline: list[Document] = [
+            {"$match": {"_id": parent_id}},
+            {
+                "$project": {
+                    "total": {"$size": comments},
+                    "comments": {"$slice": [comments, -(skip + paging.limit), paging.limit]},
+                }
+            },
+        ]
+        parents: list[Document] = [parent async for parent in await aggregate(self._parents, pipeline)]
+        if not parents:
+            raise self._parent_not_found
+        total = parents[0]["total"]
+        # A slice that would begin before the first comment begins with it, and has too many of them.
+        page = parents[0]["comments"][: max(0, total - skip)]
+        return page[::-1], total
 
     async def add(self, parent_id: int, text: str, by: int) -> Comment:
         """Add a comment. Raises the parent's NotFound, or TooManyComments."""
@@ -129,7 +161,3 @@ class CommentStore:
         if any(comment.get("creator", ADMIN) not in settings.people for comment in comments):
             settings = await self._catalog.refreshed()
         return [comment_of(comment, settings) for comment in comments]
-
-
-def _age(comment: Document) -> tuple[datetime, int]:
-    return comment.get("created", UNKNOWN), comment["id"]

@@ -1,5 +1,6 @@
 """One request and its response, on top of ASGI."""
 
+import asyncio
 import re
 import secrets
 from collections.abc import Mapping
@@ -10,6 +11,8 @@ from leads_api.errors import BadRequest, Failure, PayloadTooLarge
 from leads_api.http.envelope import failure_body
 from leads_api.validation.bodies import JSON
 
+_LARGE_BYTES = 64 * 1024
+"""The size of a response above which the buffers of connections do not take it at once."""
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._~:/+=@-]{1,128}")
 
 
@@ -91,14 +94,23 @@ class Exchange:
         self.reply(failure.status, {"Content-Type": JSON} | failure.headers, failure_body(failure))
 
     async def send(self) -> None:
-        """Send the response. The time that the caller takes to receive it does not count against the deadline."""
+        """Send the response. The time that the caller takes to receive it does not count against the deadline.
+
+        A large response ends when the caller has received most of it: until then, it uses memory.
+        """
         status, headers, body = self._answer
         fields = [*_encoded(headers), *self._fields]
         if body:
             fields.append((b"content-length", str(len(body)).encode()))
         await self._send({"type": "http.response.start", "status": status, "headers": fields})
         sent = b"" if self.method == "HEAD" else body
-        await self._send({"type": "http.response.body", "body": sent, "more_body": False})
+        is_large = len(sent) > _LARGE_BYTES
+        del self._answer, body  # the server has its own reference, which it drops as the caller receives the response
+        await self._send({"type": "http.response.body", "body": sent, "more_body": is_large})
+        if is_large:
+            del sent
+            await asyncio.sleep(0)  # the server writes at the end of the event loop's iteration
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})  # waits for the caller
 
 
 def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:

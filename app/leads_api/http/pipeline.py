@@ -19,6 +19,7 @@ from leads_api.http.cors import Cors
 from leads_api.http.deadlines import Deadlines
 from leads_api.http.exchange import Exchange
 from leads_api.http.router import Router
+from leads_api.memory import Memory
 from leads_api.telemetry.logs import access_logger, request_id
 
 MAX_AT_ONCE = 2000
@@ -36,6 +37,7 @@ class Pipeline:
     def __init__(
         self,
         *,
+        memory: Memory,
         as_failure: Callable[[Exception], Failure],
         database_deadline: Callable[[], AbstractContextManager[None]],
         timeout: float,
@@ -45,11 +47,12 @@ class Pipeline:
     ) -> None:
         """`timeout` limits each request (seconds); `database_deadline` limits its database calls to a little less.
 
-        `root_path` is the gateway's path prefix.
+        `memory` is what lists hold until they have been sent. `root_path` is the gateway's path prefix.
         """
         self._router: Router
         self._admit: Admit
         self._root_path = root_path
+        self._memory = memory
         self._as_failure = as_failure
         self._database_deadline = database_deadline
         self._deadlines = Deadlines(timeout)
@@ -72,6 +75,7 @@ class Pipeline:
             await self._answer(exchange)
             await exchange.send()
         finally:
+            self._memory.release()
             if self._access_log:
                 access_logger.info(
                     "request",

@@ -41,7 +41,6 @@ class ConvertLead:
     async def __call__(self, lead_id: int, request: ConvertInput, by: int) -> Client:
         """Return the client. Raises LeadNotFound, AlreadyConverted or EmailTaken; nothing is written then."""
         client_id, user_id = await self.ids.take("clients"), await self.ids.take("users")
-        moment = now()
         name = f"{request.first_name} {request.last_name}"
 
         async def committed(session: Session) -> Document | None:
@@ -50,6 +49,7 @@ class ConvertLead:
         async def work(session: Session) -> Document:
             lead = await self.leads.find(lead_id, session)
             _refuse_converted(lead)
+            moment = now()
             await self.users.insert_owner(  # raises Duplicate if the e-mail is taken
                 user_id=user_id,
                 client_id=client_id,

@@ -11,6 +11,8 @@ from leads_api.tasks import end
 
 EXACT_UP_TO = 10_000
 COUNT_SECONDS = 5.0
+FAR_ABOVE = 5 * EXACT_UP_TO
+"""No more than the difference to EXACT_UP_TO is deleted within COUNT_SECONDS."""
 DOUBTED_SECONDS = 1.0
 """The age from which a cached total is dropped if a page contradicts it."""
 FULL_AT_ONCE = 2
@@ -39,19 +41,25 @@ class Counts:
         """Return how many leads match a filter."""
         key = repr(query)
         query = query or _ALL
+        if (known := self._full.get(key)) is not None and not known.is_old:
+            total = await asyncio.shield(known.task)
+            if total > FAR_ABOVE:
+                return total
+        # A cached total must not hide that deletions have made the total exact again.
+        async with self._concurrency.lists:
+            some = await self._leads.count_documents(query, limit=EXACT_UP_TO + 1)
+        if some <= EXACT_UP_TO:
+            return some
         if (known := self._full.get(key)) is None or known.is_old:
-            async with self._concurrency.lists:
-                some = await self._leads.count_documents(query, limit=EXACT_UP_TO + 1)
-            if some <= EXACT_UP_TO:
-                return some
-            if (known := self._full.get(key)) is None or known.is_old:
-                known = self._begin(key, query)
+            known = self._begin(key, query)
         return await asyncio.shield(known.task)
 
-    def doubt(self, query: dict[str, Any]) -> None:
-        """Drop the cached total of a filter if it is older than DOUBTED_SECONDS; the next request counts again."""
+    def doubt(self, query: dict[str, Any], exact: int | None = None) -> None:
+        """Drop the cached total of a filter if it is older than DOUBTED_SECONDS and is not `exact`."""
         known = self._full.get(repr(query))
-        if known is not None and known.task.done() and known.age > DOUBTED_SECONDS:
+        if known is None or not known.task.done() or known.age <= DOUBTED_SECONDS:
+            return
+        if known.task.exception() is None and known.task.result() != exact:
             del self._full[repr(query)]
 
     async def end(self) -> None:

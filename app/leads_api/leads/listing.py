@@ -129,11 +129,11 @@ def segments(query: LeadQuery) -> Iterator[dict[str, Any]]:
         yield wanted | {field: {"$gt": _BELOW_ALL[query.sort]}}
 
 
-def next_cursor(query: LeadQuery, found: list[Document]) -> str | None:
-    """Return the token of the next page; None if there is none. `found` is the page and the lead after it, if any."""
-    if len(found) <= query.limit:
+def next_cursor(query: LeadQuery, found: list[Document], count: int) -> str | None:
+    """Return the token of the next page; None if there is none. The page has the first `count` of the leads found."""
+    if len(found) <= count:
         return None
-    last, following = found[query.limit - 1 : query.limit + 1]
+    last, following = found[count - 1 : count + 1]
     key = _key(last, query)
     return write_cursor(Cursor(key, last["_id"], ties=_key(following, query) == key), asdict(query))
 

@@ -1,13 +1,13 @@
 """The lead as callers see it, the lead as MongoDB stores it, and the conversions between the two."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
 from leads_api.catalog import custom_fields
-from leads_api.catalog.cache import Snapshot
+from leads_api.catalog.cache import Catalog, Snapshot
 from leads_api.catalog.model import LEAD_CATEGORY, NEW, NameShown
 from leads_api.clock import UNKNOWN, Timestamp, shown_time
 from leads_api.mongo.client import Document
@@ -119,6 +119,14 @@ _FOLDED = {
 }
 _NOTHING: Document = {}
 
+LONG = ("description", "custom", "tags")
+"""The fields of a document, shown to callers, that may be long."""
+SHORT = (
+    "title", "value", "status", "active_state", "category", "source", "last_contacted", "contact", "address",
+    "converted", "assigned", "dates", "comments_count", "version", "folded.title",
+)  # fmt: skip
+"""The other fields that lists need; `folded.title` is the sort key of the title."""
+
 SEARCHED = ("title", "contact.company_name", "contact.email")
 """The paths that `search` is computed from."""
 
@@ -221,6 +229,16 @@ def lead_of(document: Document, settings: Snapshot) -> Lead:
         get("comments_count", 0),
         get("version", 1),
     )
+
+
+async def leads_of(documents: Sequence[Document], catalog: Catalog) -> list[Lead]:
+    """Return leads as callers see them."""
+    settings = await catalog.snapshot()
+    try:
+        return [lead_of(document, settings) for document in documents]
+    except KeyError:  # an id that is newer than the cached settings
+        settings = await catalog.refreshed()
+        return [lead_of(document, settings) for document in documents]
 
 
 def _people(ids: Iterable[int], settings: Snapshot) -> list[NameShown]:

@@ -14,6 +14,7 @@ from leads_api.leads.clone import CloneLead
 from leads_api.leads.convert import AlreadyConverted, ConvertLead
 from leads_api.leads.delete import DeleteLead
 from leads_api.leads.model import Lead
+from leads_api.leads.pages import LeadPages
 from leads_api.leads.schemas import (
     Assignees,
     CloneInput,
@@ -46,15 +47,18 @@ class LeadController(Controller):
             "To read many leads, page by cursor: start with `cursor=*`, then pass `next_cursor` from each response"
             " until it is null. A deep page costs the same as the first one, and nothing is counted. A lead that does"
             " not change in the meantime is returned exactly once. A lead that is created, or that a change moves in"
-            " the list, may be returned or not, and at its new place a second time. A cursor does not expire."
+            " the list, may be returned or not, and at its new place a second time. A cursor does not expire.\n\n"
+            "A page is limited in size as well (by default to about 8 MiB of leads). By cursor, it then has fewer leads"
+            " than `limit`, at least one, and `next_cursor` leads to the rest. By number, a larger page is a 422 on"
+            " `limit`: use a smaller `limit`, or page by cursor."
         ),
     )
-    async def index(self, params: Query[LeadQuery], leads: Leads) -> Page[Lead] | CursorPage[Lead]:
+    async def index(self, params: Query[LeadQuery], lead_pages: Part[LeadPages]) -> Page[Lead] | CursorPage[Lead]:
         message = "Leads retrieved successfully."
         if params.cursor is not None:
-            found, following = await leads.page_by_cursor(params)
+            found, following = await lead_pages.by_cursor(params)
             return CursorPage(found, CursorMeta(params.limit, following), message)
-        found, total = await leads.page(params)
+        found, total = await lead_pages.by_number(params)
         return Page(found, params.paging.meta(total), message)
 
     @post(summary="Create a lead", description="Set tags and assignees with their own endpoints.")

@@ -5,24 +5,21 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-import msgspec
 from pymongo import ReturnDocument
 
 from leads_api.catalog.cache import Catalog
 from leads_api.catalog.model import CONVERTED
-from leads_api.clock import now, plain_time
+from leads_api.clock import now
 from leads_api.errors import NotFound, Unavailable
-from leads_api.leads import counts, listing
-from leads_api.leads.model import SEARCHED, Lead, assignments, lead_of, new_document
-from leads_api.leads.schemas import LeadQuery
-from leads_api.mongo.batching import Batcher, SingleFlight, insert_each
+from leads_api.leads import listing
+from leads_api.leads.model import SEARCHED, Lead, assignments, leads_of, new_document
+from leads_api.mongo.batching import Batcher, insert_each
 from leads_api.mongo.client import Database, Document, Session
 from leads_api.mongo.concurrency import ConcurrencyLimits
 from leads_api.mongo.ids import Ids
 from leads_api.mongo.migrations import Step
 from leads_api.mongo.substrings import pieces
 from leads_api.telemetry.logs import request_id
-from leads_api.users.store import PENDING_CLEANUP
 
 COLLECTION = "leads"
 INDEXES = {
@@ -39,8 +36,6 @@ STEPS = {
 WHOLE = {"comments": 0, "search": 0, "folded": 0, "change": 0, "schema_version": 0}
 """The projection of a lead for responses: everything except comments and fields that only queries use."""
 
-_encode = msgspec.json.Encoder(enc_hook=plain_time).encode
-
 
 class LeadNotFound(NotFound):
     """There is no lead with this id."""
@@ -54,8 +49,8 @@ def change_of(event: str, by: int) -> Document:
 
 
 def touch(event: str, moment: datetime, by: int) -> Document:
-    """Return the part of the update that every write of a lead has."""
-    return {"$set": {"dates.updated": moment, "change": change_of(event, by)}, "$inc": {"version": 1}}
+    """Return the part of the update that every write of a lead has. Writes may end in another order than they began."""
+    return {"$set": {"change": change_of(event, by)}, "$max": {"dates.updated": moment}, "$inc": {"version": 1}}
 
 
 class LeadStore:
@@ -64,13 +59,11 @@ class LeadStore:
     def __init__(
         self, database: Database, ids: Ids, catalog: Catalog, concurrency: ConcurrencyLimits, *, seconds: float
     ) -> None:
-        """Limit each batch of reads or creates to `seconds`. `concurrency` limits changes and lists."""
+        """Limit each batch of reads or creates to `seconds`. `concurrency` limits changes."""
         self.collection = self._leads = database[COLLECTION]
         self._ids = ids
         self._catalog = catalog
         self._concurrency = concurrency
-        self._counts = counts.Counts(self._leads, concurrency, seconds=seconds)
-        self._pages = SingleFlight(self._page, seconds=seconds)
         self._reads = Batcher(self._find_all, seconds=seconds, gathers=True)
         self._creates = Batcher(partial(insert_each, self._leads), seconds=seconds)
 
@@ -82,48 +75,9 @@ class LeadStore:
         return await self.shown(document)
 
     async def drain(self) -> None:
-        """Cancel counts, and wait until no batch is in progress."""
-        await self._counts.end()
-        await self._pages.drain()
+        """Wait until no batch is in progress."""
         await self._reads.drain()
         await self._creates.drain()
-
-    async def page(self, query: LeadQuery) -> tuple[list[Lead], int]:
-        """Return a page of the list, and how many leads match the filters."""
-        return await self._pages(_encode(query), query)
-
-    async def _page(self, query: LeadQuery) -> tuple[list[Lead], int]:
-        if query.assigned_user_id is not None and await self._is_leaving(query.assigned_user_id):
-            return [], 0
-        wanted = listing.filter_of(query)
-        total = await self._counts.of(wanted)
-        paging = query.paging
-        old = total > counts.EXACT_UP_TO
-        if paging.skip >= total + (counts.EXACT_UP_TO if old else 0):
-            return [], total
-        async with self._concurrency.lists:
-            found = self._leads.find(wanted, WHOLE).sort(listing.order_of(query)).skip(paging.skip).limit(paging.limit)
-            documents = [document async for document in found]
-        if old and len(documents) != max(0, min(paging.limit, total - paging.skip)):
-            self._counts.doubt(wanted)
-            total = await self._counts.of(wanted)
-        return await self._shown_all(documents), total
-
-    async def page_by_cursor(self, query: LeadQuery) -> tuple[list[Lead], str | None]:
-        """Return the page after the query's cursor, and the cursor of the next page; None if it is the last."""
-        if query.assigned_user_id is not None and await self._is_leaving(query.assigned_user_id):
-            return [], None
-        projection = {path: kept for path, kept in WHOLE.items() if path != "folded"}  # has the title's sort key
-        documents: list[Document] = []
-        async with self._concurrency.lists:
-            for wanted in listing.segments(query):
-                missing = query.limit + 1 - len(documents)  # one lead more than the page, for the next cursor
-                found = self._leads.find(wanted, projection).sort(listing.order_of(query)).limit(missing)
-                documents += [document async for document in found]
-                if len(documents) > query.limit:
-                    break
-        following = listing.next_cursor(query, documents)
-        return await self._shown_all(documents[: query.limit]), following
 
     async def create(self, given: dict[str, Any], by: int) -> Lead:
         """Create a lead from the validated fields of a request."""
@@ -242,21 +196,8 @@ class LeadStore:
 
     async def shown(self, document: Document) -> Lead:
         """Return a lead as callers see it."""
-        (lead,) = await self._shown_all([document])
+        (lead,) = await leads_of([document], self._catalog)
         return lead
-
-    async def _shown_all(self, documents: list[Document]) -> list[Lead]:
-        settings = await self._catalog.snapshot()
-        try:
-            return [lead_of(document, settings) for document in documents]
-        except KeyError:  # an id that is newer than the cached settings
-            settings = await self._catalog.refreshed()
-            return [lead_of(document, settings) for document in documents]
-
-    async def _is_leaving(self, member_id: int) -> bool:
-        """Return whether a team user is deleted and the clean-up of assignments is pending."""
-        member = (await self._catalog.snapshot()).people.get(member_id, {})
-        return bool(member.get(PENDING_CLEANUP))
 
     async def uses_status(self, status_id: int) -> bool:
         """Return whether any lead has this status."""

@@ -2,8 +2,9 @@
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractContextManager, suppress
+from inspect import isawaitable
 from threading import Thread
 from typing import Any, Literal
 
@@ -20,7 +21,7 @@ from motor.motor_asyncio import (
     AsyncIOMotorDatabase,
     AsyncIOMotorGridFSBucket,
 )
-from pymongo import AsyncMongoClient, IndexModel
+from pymongo import AsyncMongoClient, IndexModel, UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
 
@@ -159,6 +160,23 @@ async def create_indexes(collection: Collection, models: Sequence[IndexModel], *
     await built.wait()
     for error in errors:
         raise error
+
+
+async def aggregate(collection: Collection, pipeline: list[Document]) -> AsyncIterator[Document]:
+    """Return the documents of an aggregation."""
+    either: Any = collection
+    cursor = either.aggregate(pipeline)
+    found: AsyncIterator[Document] = await cursor if isawaitable(cursor) else cursor
+    return found
+
+
+async def update_each(collection: Collection, updates: Sequence[tuple[Document, Document]], session: Session) -> None:
+    """Run updates of one document each, given as filter and update, in one call of a transaction."""
+    if session is None:  # mongomock, whose `bulk_write` does not know the updates of this PyMongo
+        for wanted, update in updates:
+            await collection.update_one(wanted, update)
+    elif updates:
+        await collection.bulk_write([UpdateOne(*each) for each in updates], ordered=False, session=session)
 
 
 async def ping(database: Database) -> None:

@@ -23,6 +23,8 @@ LINGER_SECONDS = 2.0
 """How long input is read and dropped before the connection closes, so that the caller receives the response."""
 MAX_UNSENT = 64 * 1024 * 1024
 """Bytes of responses, per process, that callers have not received. Above this limit, new requests are refused."""
+JOINED_BYTES = 64 * 1024
+"""The size up to which the pieces of responses are joined to send them in one call."""
 
 _REQUEST = "The request could not be read."
 _stalled: set["Protocol"] = set()
@@ -231,9 +233,11 @@ class GatheringTransport(asyncio.Transport):
         return self._transport.get_write_buffer_size()
 
     def _send(self) -> None:
-        if self._written and not self._transport.is_closing():
-            self._transport.write(b"".join(self._written))
-        self._written = []
+        pieces, self._written = self._written, []
+        if sum(map(len, pieces)) <= JOINED_BYTES:  # joining a large response would take its memory twice
+            pieces = [b"".join(pieces)]
+        for piece in pieces if not self._transport.is_closing() else ():
+            self._transport.write(piece)
 
     def is_closing(self) -> bool:
         """Return whether the connection is closed or closing."""

@@ -9,6 +9,7 @@ import pytest
 
 from leads_api.catalog.cache import Catalog
 from leads_api.http import pipeline
+from leads_api.leads.pages import LeadPages
 from leads_api.leads.store import LeadStore
 from leads_api.settings import RateLimit
 from tests.api.endpoints import ENDPOINTS
@@ -88,7 +89,7 @@ def failing(*_: object, **__: object) -> Any:
 @pytest.mark.parametrize(
     "place",
     [
-        (LeadStore, "page", "GET", "/api/leads"),
+        (LeadPages, "by_number", "GET", "/api/leads"),
         (LeadStore, "get", "HEAD", "/api/leads/1"),
         (LeadStore, "create", "POST", "/api/leads"),
         (Catalog, "statuses", "POST", "/api/leads"),
@@ -122,7 +123,7 @@ async def test_an_unforeseen_fault_is_a_500_that_tells_nothing_and_is_logged(
 async def test_the_service_answers_on_after_an_unforeseen_fault(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     async with serve() as api:
         with monkeypatch.context() as patch:
-            patch.setattr(LeadStore, "page", failing)
+            patch.setattr(LeadPages, "by_number", failing)
             assert (await api.get("/api/leads")).status_code == 500
 
         assert (await api.get("/api/leads")).status_code == 200
@@ -134,7 +135,7 @@ async def test_a_request_that_never_ends_is_given_up_in_the_envelope(
     async def hanging(*_: object) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(LeadStore, "page", hanging)
+    monkeypatch.setattr(LeadPages, "by_number", hanging)
     async with serve(request_timeout=0.5) as api:
         answer = await asyncio.wait_for(api.get("/api/leads"), 10)
 
@@ -147,14 +148,14 @@ async def test_beyond_what_can_be_under_way_at_once_callers_are_asked_to_come_ag
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hanging, go_on = asyncio.Event(), asyncio.Event()
-    page = LeadStore.page
+    page = LeadPages.by_number
 
     async def waiting(*given: Any) -> Any:
         hanging.set()
         await go_on.wait()
         return await page(*given)
 
-    monkeypatch.setattr(LeadStore, "page", waiting)
+    monkeypatch.setattr(LeadPages, "by_number", waiting)
     monkeypatch.setattr(pipeline, "MAX_AT_ONCE", 1)
     async with serve() as api:
         first = asyncio.create_task(api.get("/api/leads"))

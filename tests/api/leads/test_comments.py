@@ -217,3 +217,32 @@ async def test_a_form_comments_too(api: Api) -> None:
 
     assert answer.status_code == 201
     assert await _texts(api, lead) == ["Grüße & Küsse"]
+
+
+async def test_a_page_of_many_comments_reads_only_its_own(api: Api, database: Database) -> None:
+    lead = await api.lead()
+    comments = [{"id": number, "text": f"Comment {number}", "creator": 1} for number in range(1, 8)]
+    # As an earlier version would leave it: the count is wrong.
+    await database["leads"].update_one({"_id": lead["id"]}, {"$set": {"comments": comments, "comments_count": 1}})
+    all_texts = await _texts(api, lead)
+
+    for limit in (1, 2, 3, 7, 8, 100):
+        walked: list[str] = []
+        for page in range(1, 9):
+            listed = await _listed(api, lead, limit=limit, page=page)
+            walked += [comment["text"] for comment in listed["data"]]
+            assert listed["meta"]["total"] == 7
+        assert walked == all_texts == [f"Comment {number}" for number in reversed(range(1, 8))]
+    assert (await _listed(api, lead, page=2**63 - 1))["data"] == []
+
+
+@pytest.mark.parametrize("comments", [None, "missing"])
+async def test_a_lead_of_an_earlier_version_without_comments_has_an_empty_page(
+    api: Api, database: Database, comments: str | None
+) -> None:
+    lead = await api.lead()
+    change = {"$unset": {"comments": ""}} if comments else {"$set": {"comments": None}}
+    await database["leads"].update_one({"_id": lead["id"]}, change)
+
+    assert (await _listed(api, lead, limit=5))["meta"]["total"] == 0
+    assert (await _listed(api, lead))["data"] == []

@@ -8,6 +8,7 @@ import httpx
 
 from leads_api.mongo.client import Database
 from tests.client import Api, Json, errors
+from tests.simulators.relay import Relay
 
 MANY = 40
 TAKEN = {"email": ["The email has already been taken."]}
@@ -180,3 +181,23 @@ async def test_what_is_added_while_a_conversion_deletes_the_lead_leaves_no_orpha
         assert {answer.status_code for answer in added} <= {201, 404, 422}
         assert await database["leads"].count_documents({"_id": lead}) == 0
         assert await database["checklists"].count_documents({"lead": lead}) == 0
+
+
+async def test_a_change_during_a_conversion_is_not_later_than_the_conversion(
+    api: Api, relayed_api: Api, relay: Relay
+) -> None:
+    lead = await api.lead()
+    path = f"/api/leads/{lead['id']}"
+
+    with relay.holding("insert", "users") as written:
+        converting = asyncio.create_task(relayed_api.post(f"{path}/convert", choices("jane@acme.example")))
+        await written.came(1)
+        changed = (await api.patch(path, {"lead_phone": "1"})).json()["data"]
+        written.release_all()
+        answer = await converting
+
+    assert answer.status_code == 201
+    shown = await api.shown(lead["id"])
+    assert (changed["version"], shown["version"]) == (2, 3)
+    assert shown["dates"]["updated"] >= changed["dates"]["updated"]
+    assert shown["converted"]["date"] >= changed["dates"]["updated"]

@@ -1,0 +1,142 @@
+"""Pages of the list of leads, by number and by cursor, bounded in number and in bytes (contract, "List")."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from leads_api.catalog.cache import Catalog
+from leads_api.clock import plain_time
+from leads_api.errors import Invalid
+from leads_api.leads import counts, listing
+from leads_api.leads.model import LONG, SHORT, Lead, leads_of
+from leads_api.leads.schemas import LeadQuery
+from leads_api.memory import Memory
+from leads_api.mongo.batching import SingleFlight
+from leads_api.mongo.client import Collection, Document
+from leads_api.mongo.concurrency import ConcurrencyLimits
+from leads_api.mongo.long_values import Found, LongValues
+from leads_api.users.store import PENDING_CLEANUP
+from leads_api.validation.paging import Paging
+
+_encode = msgspec.json.Encoder(enc_hook=plain_time).encode
+_Page = tuple[list[Found], list[Lead]]
+"""What was found for a page, and the leads; those that are not whole lack their long values."""
+
+
+class PageTooLarge(Invalid):
+    """The leads of a page are too large together."""
+
+    def __init__(self, limit: int) -> None:
+        text = (
+            f"The limit field must be smaller: the leads of this page have more than {limit} bytes together."
+            " Or page by cursor, beginning with cursor=*: a page then has as many leads as fit."
+        )
+        super().__init__({"limit": [text]})
+
+
+class LeadPages:
+    """Reads pages of the list of leads."""
+
+    def __init__(
+        self, leads: Collection, catalog: Catalog, concurrency: ConcurrencyLimits, memory: Memory, *, max_bytes: int,
+        seconds: float,
+    ) -> None:  # fmt: skip
+        """Limit the leads of a page to about `max_bytes`, and each page and full count to `seconds`.
+
+        `concurrency` limits lists, `memory` what they take until they have been sent.
+        """
+        self._leads = LongValues(leads, short=SHORT, long=LONG)
+        self._catalog = catalog
+        self._concurrency = concurrency
+        self._memory = memory
+        self._max_bytes = max_bytes
+        self._counts = counts.Counts(leads, concurrency, seconds=seconds)
+        self._pages = SingleFlight(self._page, seconds=seconds)
+
+    async def drain(self) -> None:
+        """Cancel counts, and wait until no page is being read."""
+        await self._counts.end()
+        await self._pages.drain()
+
+    async def by_number(self, query: LeadQuery) -> tuple[Sequence[Lead], int]:
+        """Return a page, and how many leads match the filters. Raises PageTooLarge."""
+        page, total = await self._pages(_encode(query), query)
+        if self._fitting(page[0]) < len(page[0]):
+            raise PageTooLarge(self._max_bytes)
+        return await self._whole(page), total
+
+    async def by_cursor(self, query: LeadQuery) -> tuple[Sequence[Lead], str | None]:
+        """Return the page after the query's cursor, and the cursor of the next page; None if it is the last."""
+        if await self._is_leaving(query.assigned_user_id):
+            return [], None
+        found: list[Found] = []
+        async with self._concurrency.lists:
+            for wanted in listing.segments(query):
+                missing = query.limit + 1 - len(found)  # one lead more than the page, for the next cursor
+                found += await self._leads.find(wanted, listing.order_of(query), limit=missing)
+                if len(found) > query.limit:
+                    break
+        count = min(query.limit, self._fitting(found))
+        following = listing.next_cursor(query, [document for document, _, _ in found], count)
+        del found[count:]
+        return await self._whole((found, await self._shown(found))), following
+
+    async def _page(self, query: LeadQuery) -> tuple[_Page, int]:
+        if await self._is_leaving(query.assigned_user_id):
+            return ([], []), 0
+        wanted, paging, counted = listing.filter_of(query), query.paging, None
+        if paging.skip >= counts.EXACT_UP_TO:  # the database reads all that it skips, so the page must exist
+            counted = await self._counts.of(wanted)
+            if paging.skip >= counted + (counts.EXACT_UP_TO if counted > counts.EXACT_UP_TO else 0):
+                return ([], []), counted
+        async with self._concurrency.lists:
+            found = await self._leads.find(wanted, listing.order_of(query), skip=paging.skip, limit=paging.limit)
+        total = await self._total(wanted, paging, len(found), counted)
+        return (found, await self._shown(found)), total
+
+    async def _total(self, wanted: Document, paging: Paging, found: int, counted: int | None) -> int:
+        """Return how many leads match, given how many are on a page, and a count made before, if any."""
+        if 0 < found < paging.limit or paging.skip == found == 0:  # the page is the last one
+            total = paging.skip + found
+            self._counts.doubt(wanted, total)
+            return total
+        total = await self._counts.of(wanted) if counted is None else counted
+        if total > counts.EXACT_UP_TO and found != max(0, min(paging.limit, total - paging.skip)):
+            self._counts.doubt(wanted)
+            total = await self._counts.of(wanted)
+        return total
+
+    def _fitting(self, found: list[Found]) -> int:
+        """Return how many of the leads fit on a page; the first one always does."""
+        left = self._max_bytes
+        for count, (_, size, _) in enumerate(found):
+            left -= size
+            if left < 0:
+                return max(1, count)
+        return len(found)
+
+    async def _whole(self, page: _Page) -> Sequence[Lead]:
+        """Return the leads with their long values. A lead that was deleted meanwhile is left out."""
+        found, leads = page
+        await self._memory.hold(sum(size for _, size, _ in found))
+        missing = [document["_id"] for document, _, is_whole in found if not is_whole]
+        if not missing:
+            return leads
+        async with self._concurrency.lists:
+            documents = await self._leads.read(missing)
+        read = {lead.id: lead for lead in await leads_of(documents, self._catalog)}
+        return [
+            whole
+            for (_, _, is_whole), lead in zip(found, leads, strict=True)
+            if (whole := lead if is_whole else read.get(lead.id)) is not None
+        ]
+
+    async def _shown(self, found: list[Found]) -> list[Lead]:
+        return await leads_of([document for document, _, _ in found], self._catalog)
+
+    async def _is_leaving(self, member_id: int | None) -> bool:
+        """Return whether a team user is deleted and the clean-up of assignments is pending."""
+        if member_id is None:
+            return False
+        member = (await self._catalog.snapshot()).people.get(member_id, {})
+        return bool(member.get(PENDING_CLEANUP))

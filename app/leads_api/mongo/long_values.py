@@ -1,0 +1,68 @@
+"""Finds documents without their long values, so that a page's size is known before its memory is taken.
+
+A document may have 16 MiB, and a page a hundred of them. The first find returns the size of the long values instead of
+the values, if they are long; a second one reads them. Pages of usual documents take one find.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from bson import encode
+
+from leads_api.mongo.client import Collection, Document, is_mongomock
+
+LONG_BYTES = 16 * 1024
+"""Values of a document that are larger than this together are left out of the first find."""
+OTHER_BYTES = 2 * 1024
+"""The size of all other values of a usual document."""
+
+
+class Found(NamedTuple):
+    """A document, and about how many bytes it has."""
+
+    document: Document
+    size: int
+    is_whole: bool
+    """Whether the document has its long values."""
+
+
+class LongValues:
+    """Finds documents of a collection with the fields `short`, and with the fields `long` unless these are large."""
+
+    def __init__(self, collection: Collection, *, short: Sequence[str], long: Sequence[str]) -> None:
+        self._collection = collection
+        self._long = long
+        self._projection = dict.fromkeys(short, 1) | {"long": _unless_large(long)}
+        self._plain = dict.fromkeys((*short, *long), 1)
+        self._sizes = not is_mongomock(collection.database.client)  # it has no expressions in projections
+
+    async def find(self, wanted: Document, order: list[tuple[str, int]], *, skip: int = 0, limit: int) -> list[Found]:
+        """Return the documents of a page."""
+        found = self._collection.find(wanted, self._projection if self._sizes else self._plain)
+        return [self._found(document) async for document in found.sort(order).skip(skip).limit(limit)]
+
+    async def read(self, ids: Sequence[int]) -> list[Document]:
+        """Return documents with all their values, in no order. Deleted ones are missing."""
+        return [document async for document in self._collection.find({"_id": {"$in": ids}}, self._plain)]
+
+    def _found(self, document: Document) -> Found:
+        if self._sizes:
+            long = document.pop("long")
+            size = long.pop("size")
+        else:
+            long = {field: document.pop(field) for field in self._long if field in document}
+            size = len(encode(long))
+        is_whole = size <= LONG_BYTES
+        return Found(document | long if is_whole else document, size + OTHER_BYTES, is_whole)
+
+
+def _unless_large(fields: Sequence[str]) -> dict[str, Any]:
+    """Return the expression for the fields and their size; for the size only, if it is large."""
+    values = {field: f"${field}" for field in fields}
+    size: dict[str, Any] = {"size": "$$size"}
+    return {
+        "$let": {
+            "vars": {"size": {"$bsonSize": values}},
+            "in": {"$cond": [{"$gt": ["$$size", LONG_BYTES]}, size, size | values]},
+        }
+    }
