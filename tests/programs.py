@@ -5,7 +5,15 @@ import shutil
 
 import pytest
 
-_PACKAGES = {"curl": "curl", "envsubst": "gettext-base", "nginx": "nginx", "openssl": "openssl", "ps": "procps"}
+_PACKAGES = {
+    "curl": "curl",
+    "envsubst": "gettext-base",
+    "nginx": "nginx",
+    "node": "nodejs",
+    "npm": "npm",
+    "openssl": "openssl",
+    "ps": "procps",
+}
 _reasons: set[str] = set()
 """Why tests of this process were skipped."""
 

@@ -32,7 +32,6 @@ from leads_api.mongo.client import Client, connect, deadline, ping
 from leads_api.mongo.faults import DatabaseError, as_failure
 from leads_api.openapi import page
 from leads_api.openapi.document import document
-from leads_api.openapi.words import DESCRIPTION, EXAMPLES, TAGS, TITLE
 from leads_api.services import Services, database_seconds
 from leads_api.settings import Settings, from_environment, unknown_variables
 from leads_api.telemetry import logs
@@ -72,7 +71,7 @@ def create_app(settings: Settings, mongo: Client | None = None) -> Litestar:
         openapi_config=None,
         logging_config=None,
     )
-    for handler in page.handlers(_document(app)):
+    for handler in page.handlers(_document(app, settings)):
         app.register(handler)
     app.asgi_handler = pipeline
 
@@ -123,7 +122,8 @@ def application() -> Litestar:
 
 def openapi() -> dict[str, Any]:
     """Return the OpenAPI document, without a database."""
-    return _document(create_app(Settings(mongodb_uri="mongodb://127.0.0.1")))
+    settings = Settings(mongodb_uri="mongodb://127.0.0.1")
+    return _document(create_app(settings), settings)
 
 
 def warn_of_unknown_variables() -> None:
@@ -157,10 +157,8 @@ def _routes() -> routing.Router:
     )
 
 
-def _document(app: Litestar) -> dict[str, Any]:
-    return document(
-        app.routes, title=TITLE, version=version("leads-api"), description=DESCRIPTION, tags=TAGS, examples=EXAMPLES
-    )
+def _document(app: Litestar, settings: Settings) -> dict[str, Any]:
+    return document(app.routes, version=version("leads-api"), defaults={"limit": settings.default_limit})
 
 
 def _admission(settings: Settings, authenticator: Authenticator, readiness: health.Readiness) -> Admit:

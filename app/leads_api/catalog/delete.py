@@ -18,6 +18,8 @@ Used = Callable[[int], Awaitable[bool]]
 Clear = Callable[[int, int], Awaitable[None]]
 """Removes all references to an id from leads; the second id is the user who deleted it. Safe to repeat."""
 
+SYSTEM_STATUS = "This lead status belongs to the system and cannot be deleted."
+DEFAULT_CATEGORY = "This category is a default and cannot be deleted."
 STATUS_IN_USE = "This lead status is in use and cannot be deleted. Give its leads another one first."
 CATEGORY_IN_USE = "This category is in use and cannot be deleted. Give its leads another one first."
 FIRST_MEMBER = "The first team member cannot be deleted."
@@ -55,7 +57,7 @@ class CatalogDeletion:
 
         async def refusal(status: Document) -> str | None:
             if status["is_system"]:
-                return "This lead status belongs to the system and cannot be deleted."
+                return SYSTEM_STATUS
             if await self._status_used(status_id):
                 return STATUS_IN_USE
             return None
@@ -67,7 +69,7 @@ class CatalogDeletion:
 
         async def refusal(category: Document) -> str | None:
             if category["is_default"]:
-                return "This category is a default and cannot be deleted."
+                return DEFAULT_CATEGORY
             if await self._category_used(category_id):
                 return CATEGORY_IN_USE
             return None

@@ -4,7 +4,15 @@ from litestar import Controller, Response, delete, get, patch, post
 from litestar.params import FromPath
 from msgspec.structs import asdict
 
-from leads_api.catalog.delete import CATEGORY_IN_USE, FIRST_MEMBER, FIRST_MEMBER_ACTIVE, STATUS_IN_USE, CatalogDeletion
+from leads_api.catalog.delete import (
+    CATEGORY_IN_USE,
+    DEFAULT_CATEGORY,
+    FIRST_MEMBER,
+    FIRST_MEMBER_ACTIVE,
+    STATUS_IN_USE,
+    SYSTEM_STATUS,
+    CatalogDeletion,
+)
 from leads_api.catalog.model import (
     ADMIN,
     CATEGORIES,
@@ -79,7 +87,7 @@ class StatusController(Controller):
         summary="Delete a lead status",
         description="A system status, or a status that a lead has, cannot be deleted: 409.",
         status_code=200,
-        responses=failures(RecordNotFound(STATUSES), Conflict(STATUS_IN_USE)),
+        responses=failures(RecordNotFound(STATUSES), Conflict(SYSTEM_STATUS), Conflict(STATUS_IN_USE)),
     )
     async def destroy(self, record_id: FromPath[int], deletion: Deletion) -> Answer[Deleted]:
         await deletion.status(record_id)
@@ -122,7 +130,7 @@ class CategoryController(Controller):
         summary="Delete a category",
         description="A default category, or a category that a lead or client has, cannot be deleted: 409.",
         status_code=200,
-        responses=failures(RecordNotFound(CATEGORIES), Conflict(CATEGORY_IN_USE)),
+        responses=failures(RecordNotFound(CATEGORIES), Conflict(DEFAULT_CATEGORY), Conflict(CATEGORY_IN_USE)),
     )
     async def destroy(self, record_id: FromPath[int], deletion: Deletion) -> Answer[Deleted]:
         await deletion.category(record_id)

@@ -12,7 +12,7 @@ from leads_api.validation.inputs import Consistent
 from leads_api.validation.paging import Paging
 from leads_api.validation.values import REQUIRED, TAKEN, pattern
 
-Position = Annotated[int, Meta(ge=0, le=1_000_000_000, description="Place in the default order. Default: last.")]
+Position = Annotated[int, Meta(ge=0, le=1_000_000_000, description="Place in the default order; null is the last one.")]
 _NAME = r"[a-z][a-z0-9_]{0,63}"
 FieldName = Annotated[
     str,

@@ -57,9 +57,9 @@ class ChecklistMeta(PageMeta, frozen=True, gc=False):
 class ChecklistPage(Struct, frozen=True, gc=False):
     """Items of a checklist."""
 
-    data: Sequence[ChecklistItem]
-    meta: ChecklistMeta
-    message: str
+    data: Annotated[Sequence[ChecklistItem], Meta(description="The items of this page.")]
+    meta: Annotated[ChecklistMeta, Meta(description="Where in the list this page stands, and how much is done.")]
+    message: Annotated[str, Meta(description="What was done.")]
 
 
 class ChecklistQuery(Paging, frozen=True, kw_only=True):

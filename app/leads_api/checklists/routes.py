@@ -112,7 +112,7 @@ class ChecklistController(Controller):
         "/{item_id:int}/comments/{comment_id:int}",
         summary="Delete a checklist item's comment",
         status_code=200,
-        responses=failures(CommentNotFound()),
+        responses=failures(ChecklistNotFound(), CommentNotFound()),
     )
     async def delete_comment(
         self,

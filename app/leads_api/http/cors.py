@@ -11,7 +11,7 @@ _PREFLIGHT = {
     ),
     "Access-Control-Max-Age": "600",
 }
-_EXPOSED = "Link, Location, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, X-Request-ID"
+_EXPOSED = "Link, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-ID"
 
 
 class Cors:

@@ -7,13 +7,14 @@ import msgspec
 from litestar import Response
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import Meta, Struct
 
 from leads_api.errors import Failure
 from leads_api.validation.paging import CursorMeta, PageMeta
 
 T = TypeVar("T")
-
+Done = Annotated[str, Meta(description="What was done.")]
+Records = Annotated[Sequence[T], Meta(description="The records of this page, in the order of the list.")]
 
 # The reason phrases of RFC 9110. Python's differ between versions, but the OpenAPI document must not.
 PHRASES = {
@@ -37,32 +38,24 @@ PHRASES = {
 class Answer(Struct, Generic[T], frozen=True, gc=False):
     """One record, and what was done."""
 
-    data: T
-    message: str
+    data: Annotated[T, Meta(description="The record as it is now, or what is left of it.")]
+    message: Done
 
 
 class Page(Struct, Generic[T], frozen=True, gc=False):
     """Some records of a list."""
 
-    data: Sequence[T]
-    meta: PageMeta
-    message: str
+    data: Records[T]
+    meta: Annotated[PageMeta, Meta(description="Where in the list this page stands.")]
+    message: Done
 
 
 class CursorPage(Struct, Generic[T], frozen=True, gc=False):
     """Some records of a list that is walked by cursors."""
 
-    data: Sequence[T]
-    meta: CursorMeta
-    message: str
-
-
-class Listing(Struct, Generic[T], frozen=True, gc=False, kw_only=True):
-    """All records of a list, or a page of them if the caller asked for one."""
-
-    data: Sequence[T]
-    meta: PageMeta | UnsetType = UNSET
-    message: str
+    data: Records[T]
+    meta: Annotated[CursorMeta, Meta(description="How to get the next page.")]
+    message: Done
 
 
 class Deleted(Struct, frozen=True, gc=False):
@@ -74,7 +67,7 @@ class Deleted(Struct, frozen=True, gc=False):
 class ErrorBody(Struct, frozen=True, gc=False):
     """What every error says."""
 
-    message: str
+    message: Annotated[str, Meta(description="What is wrong, and what you can do about it.")]
 
 
 class InvalidBody(ErrorBody, frozen=True, gc=False):
@@ -94,11 +87,27 @@ def created(data: T, message: str, location: str) -> Response[Answer[T]]:
 def failures(*failures: Failure) -> Mapping[int, ResponseSpec]:
     """Return the OpenAPI responses of failures that only this route has; for a handler's `responses`."""
     return {
-        failure.status: ResponseSpec(
-            data_container=ErrorBody, description=PHRASES[failure.status], examples=[Example(value=body_of(failure))]
+        status: ResponseSpec(
+            data_container=_kind(next(failure for failure in failures if failure.status == status)),
+            description=PHRASES[status],
+            examples=[Example(value=body_of(failure)) for failure in failures if failure.status == status],
         )
-        for failure in failures
+        for status in dict.fromkeys(failure.status for failure in failures)
     }
+
+
+def _kind(failure: Failure) -> type[Struct]:
+    """Return the struct of a failure's body."""
+    members = [(name, type(value)) for name, value in failure.members.items()]
+    if not members:
+        return ErrorBody
+    return msgspec.defstruct(
+        f"{type(failure).__name__}Body",
+        members,
+        bases=(ErrorBody,),
+        namespace={"__doc__": type(failure).__doc__},
+        frozen=True,
+    )
 
 
 def body_of(failure: Failure) -> dict[str, Any]:

@@ -76,7 +76,7 @@ class Lead(Struct, frozen=True, gc=False):
     active_state: ActiveState
     category: NameShown
     source: str | None
-    last_contacted: Annotated[str | None, Meta(extra_json_schema={"format": "date"})]
+    last_contacted: Annotated[str, Meta(extra_json_schema={"format": "date"})] | None
     description: str | None
     contact: Contact
     address: Address

@@ -6,10 +6,10 @@ from msgspec import UNSET
 from msgspec.structs import asdict
 
 from leads_api.clients.model import Client
-from leads_api.comments.model import Comment, CommentInput, CommentQuery
+from leads_api.comments.model import Comment, CommentInput, CommentQuery, LeadCommentList
 from leads_api.comments.store import CommentNotFound, CommentStore
 from leads_api.http.endpoint import Body, Part, Query, User
-from leads_api.http.envelope import Answer, CursorPage, Deleted, Listing, Page, created, failures
+from leads_api.http.envelope import Answer, CursorPage, Deleted, Page, created, failures
 from leads_api.leads.clone import CloneLead
 from leads_api.leads.convert import AlreadyConverted, ConvertLead
 from leads_api.leads.delete import DeleteLead
@@ -210,13 +210,13 @@ class LeadController(Controller):
         params: Query[CommentQuery],
         lead_comments: Comments,
         default_limit: Part[int],
-    ) -> Listing[Comment]:
+    ) -> LeadCommentList:
         paging = None
         if params.page is not None or params.limit is not None:
             paging = Paging(page=params.page or 1, limit=params.limit or default_limit)
         found, total = await lead_comments.page(lead_id, paging)
         meta = paging.meta(total) if paging else UNSET
-        return Listing(data=found, meta=meta, message="Lead comments retrieved successfully.")
+        return LeadCommentList(data=found, meta=meta, message="Lead comments retrieved successfully.")
 
     @post("/{lead_id:int}/comments", summary="Comment on a lead", responses=failures(LeadNotFound()))
     async def add_comment(
@@ -233,7 +233,7 @@ class LeadController(Controller):
         "/{lead_id:int}/comments/{comment_id:int}",
         summary="Delete a comment",
         status_code=200,
-        responses=failures(CommentNotFound()),
+        responses=failures(LeadNotFound(), CommentNotFound()),
     )
     async def delete_comment(
         self, lead_id: FromPath[int], comment_id: FromPath[int], lead_comments: Comments, user: User

@@ -57,7 +57,7 @@ class LeadQuery(Consistent, frozen=True, kw_only=True):
     status: Ids | None = None
     category_id: Id | None = None
     source: Annotated[Line | None, Meta(description="The whole value, in any case.")] = None
-    active_state: Annotated[ActiveState | None, Meta(description="Default: both.")] = None
+    active_state: Annotated[ActiveState | None, Meta(description="Only leads in this state. Default: both.")] = None
     assigned_user_id: Id | None = None
     email: Annotated[Email | None, Meta(description="The whole value, in any case.")] = None
     tag: Annotated[Name | None, Meta(description="The whole tag, in any case.")] = None

@@ -1,7 +1,5 @@
 """The words of the OpenAPI document that belong to no single route."""
 
-from typing import Any
-
 TITLE = "Leads API"
 
 DESCRIPTION = """\
@@ -24,6 +22,10 @@ field. The key of an array item is like `assigned.0`. Checks are made in this or
 413/415/400, 422, 404 of the record, 409, and last whether an e-mail is taken (422). After a 503, you can repeat the
 request in `Retry-After` seconds.
 
+**Headers.** Every response has an `X-Request-ID`: the one that you send, or a new one. If the service has a rate limit,
+responses have `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers), and a 429 has `Retry-After`. A
+405 has `Allow`.
+
 **Lists.** The first `page` is 1. A `limit` above 100 is reduced to 100. A page past the end is empty and has the true
 `meta`. HEAD works wherever GET does, and OPTIONS returns the correct `Allow`.
 """
@@ -38,49 +40,3 @@ TAGS = {
     "Custom fields": "Additional fields of leads.",
     "Service": "Name, version and health of the service. No key is required.",
 }
-
-EXAMPLES: dict[str, Any] = {
-    "LeadInput": {
-        "lead_title": "Acme - new website",
-        "lead_status": 1,
-        "lead_categoryid": 3,
-        "lead_firstname": "Jane",
-        "lead_lastname": "Doe",
-        "lead_email": "jane@acme.example",
-        "lead_company_name": "Acme Inc",
-        "lead_value": "2500.00",
-        "lead_source": "Website",
-    },
-    "StatusChoice": {"status": 3},
-    "Assignees": {"assigned": [1]},
-    "Tags": {"tags": ["priority"]},
-    "ConvertInput": {
-        "first_name": "Jane",
-        "last_name": "Doe",
-        "email": "jane@acme.example",
-        "client_billing_invoice_due_days": 7,
-        "send_welcome_email": "yes",
-    },
-    "CloneInput": {"lead_title": "Acme - second website", "lead_status": 1, "copy_checklist": "on"},
-    "CommentInput": {"comment": "Called, will send the proposal on Monday."},
-    "StatusInput": {"title": "Negotiation", "color": "info"},
-    "CategoryInput": {"name": "Partners", "type": "lead"},
-    "CategoryChanges": {"name": "Resellers"},
-    "MemberInput": {"first_name": "Sam", "last_name": "Lee", "email": "sam@crm.example"},
-    "CustomFieldInput": {
-        "name": "lead_custom_field_1",
-        "title": "Favourite colour",
-        "datatype": "dropdown",
-        "options": ["blue", "green"],
-    },
-    "CustomFieldChanges": {"options": ["blue", "green", "red"]},
-    "ItemInput": {
-        "checklistresource_type": "lead",
-        "checklistresource_id": 59,
-        "checklist_text": "Send the proposal",
-    },
-    "ItemChanges": {"checklist_text": "Send the proposal by Monday"},
-    "ItemStatusInput": {"status": "completed"},
-    "Positions": {"checklist_ids": [3, 1, 2]},
-}
-"""Bodies, by the name of their struct."""

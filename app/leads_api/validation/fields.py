@@ -18,13 +18,7 @@ from leads_api.validation.values import (
     search_words,
 )
 
-_MOMENT_SCHEMA = {
-    "type": "string",
-    "pattern": (
-        r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"
-        r"(T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}:?[0-9]{2}))?$"
-    ),
-}
+_MOMENT_SCHEMA = {"anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}]}
 
 
 def _kind(convert: Convert, schema: dict[str, Any], description: str | None = None) -> Meta:
@@ -37,7 +31,12 @@ Money = Annotated[
     int,
     _kind(
         cents(0, MAX_CENTS),
-        {"type": ["number", "string"], "minimum": 0, "maximum": 99999999.99, "pattern": r"^[0-9]+(\.[0-9]+)?$"},
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0, "maximum": 99999999.99},
+                {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?$"},
+            ]
+        },
         "Rounded half up to cents.",
     ),
 ]

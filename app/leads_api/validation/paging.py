@@ -8,15 +8,16 @@ from msgspec import Meta, Struct
 from leads_api.validation.fields import Limit, Page
 
 T = TypeVar("T")
+PerPage = Annotated[int, Meta(ge=1, le=100, description="The largest number of records on a page.")]
 
 
 class PageMeta(Struct, frozen=True, gc=False):
     """Where in a list a page stands."""
 
     current_page: Annotated[int, Meta(ge=1, description="The requested page, even past the end.")]
-    per_page: Annotated[int, Meta(ge=1, le=100)]
-    total: Annotated[int, Meta(ge=0)]
-    last_page: Annotated[int, Meta(ge=1)]
+    per_page: PerPage
+    total: Annotated[int, Meta(ge=0, description="Records of the whole list.")]
+    last_page: Annotated[int, Meta(ge=1, description="Number of pages, at least 1.")]
 
     def next_page(self) -> dict[str, str] | None:
         """Return the query parameters that select the next page; None if there is none."""
@@ -26,7 +27,7 @@ class PageMeta(Struct, frozen=True, gc=False):
 class CursorMeta(Struct, frozen=True, gc=False):
     """How to get the next page."""
 
-    per_page: Annotated[int, Meta(ge=1, le=100)]
+    per_page: PerPage
     next_cursor: Annotated[
         str | None,
         Meta(description="Pass it as `cursor`, with the same filters and sort, for the next page; null at the end."),

@@ -1,0 +1,56 @@
+"""The parameters and request bodies of the OpenAPI document."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from leads_api.openapi.examples import BODIES
+from leads_api.openapi.fields import DESCRIPTIONS
+from leads_api.openapi.schemas import Payload, Schema, reference
+from leads_api.validation.bodies import JSON
+from leads_api.validation.values import INT64_MAX
+
+
+def path_parameters(path: str) -> list[Schema]:
+    """Return the parameters of a path, which are ids."""
+    return [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "description": DESCRIPTIONS[name],
+            "schema": {"type": "integer", "minimum": 1, "maximum": INT64_MAX},
+        }
+        for name in re.findall(r"\{(\w+)\}", path)
+    ]
+
+
+def query_parameters(struct: Schema, defaults: Mapping[str, Any]) -> list[Schema]:
+    """Return the parameters of a query; `defaults` replace those of its struct, by name.
+
+    A query has strings only. A blank one stands for null.
+    """
+    parameters = []
+    for name, schema in struct["properties"].items():
+        inner = {key: value for key, value in schema.items() if key not in {"anyOf", "default", "description"}}
+        some = [variant for variant in schema.get("anyOf", []) if variant != {"type": "null"}]
+        inner |= some[0] if len(some) == 1 else {"anyOf": some} if some else {}
+        if (default := schema.get("default")) is not None:
+            inner["default"] = defaults.get(name, default)
+        required = name in struct["required"]
+        parameter = {"name": name, "in": "query", "required": required, "description": schema["description"]}
+        parameters.append(parameter | ({} if required else {"allowEmptyValue": True}) | {"schema": inner})
+    return parameters
+
+
+def request_body(payload: Payload, component: Schema) -> Schema:
+    """Return the request body of an operation.
+
+    It is described as JSON only, and forms in words: a second media type would make generated clients fail, or send no
+    Content-Type.
+    """
+    shown = {"example": BODIES[payload.name]} if payload.name in BODIES else {}
+    return {
+        "required": payload.partial or bool(component["required"]),
+        "content": {JSON: {"schema": reference(payload.name)} | shown},
+    }

@@ -1,0 +1,151 @@
+"""The responses of the OpenAPI document: successes, and every error in the envelope, each with an example."""
+
+import re
+from collections.abc import Iterable, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from litestar.handlers import HTTPRouteHandler
+
+from leads_api.errors import (
+    BadRequest,
+    Failure,
+    Faults,
+    Invalid,
+    PayloadTooLarge,
+    RequestTimeout,
+    TooManyRequests,
+    Unauthorized,
+    Unavailable,
+    UnsupportedMediaType,
+)
+from leads_api.http.endpoint import asked_for
+from leads_api.http.envelope import PHRASES, ErrorBody, InvalidBody, body_of
+from leads_api.openapi.examples import ANSWERS
+from leads_api.openapi.schemas import Schema, Schemas, answers_of, payload_of
+from leads_api.validation.bodies import JSON
+from leads_api.validation.inputs import Nothing, Shape
+
+_FAILURES: dict[int, Failure] = {
+    400: BadRequest("The request body is not valid JSON in UTF-8."),
+    401: Unauthorized(),
+    408: RequestTimeout(),
+    413: PayloadTooLarge(1_048_576),
+    415: UnsupportedMediaType(),
+    429: TooManyRequests(headers={"Retry-After": "30"}),
+    500: Failure(),
+    503: Unavailable(),
+}
+"""Failures that routes do not declare, by status."""
+
+HEADERS: dict[str, Schema] = {
+    "X-Request-ID": {
+        "description": "The id of the request: the one that it carries, or a new one.",
+        "schema": {"type": "string"},
+        "example": "f2b8e1f0c3d94a5e8b7a6c5d4e3f2a1b",
+    },
+    "RateLimit-Policy": {
+        "description": "The rate limit of the API key, if there is one: `q` requests in `w` seconds.",
+        "schema": {"type": "string"},
+        "example": '"default";q=100;w=60',
+    },
+    "RateLimit": {
+        "description": "What is left of the rate limit: `r` requests for the next `t` seconds.",
+        "schema": {"type": "string"},
+        "example": '"default";r=50;t=30',
+    },
+    "Retry-After": {
+        "description": "Seconds after which you can repeat the request.",
+        "schema": {"type": "integer", "minimum": 1},
+        "example": 30,
+    },
+    "Link": {
+        "description": 'The next page (`rel="next"`), relative to this address. Absent from the last page.',
+        "schema": {"type": "string"},
+        "example": '</api/leads?page=2>; rel="next"',
+    },
+    "Location": {
+        "description": "Path of the new record. For a comment: path of the list that has it.",
+        "schema": {"type": "string"},
+        "example": "/api/leads/59",
+    },
+    "WWW-Authenticate": {
+        "description": "The scheme of the API key.",
+        "schema": {"type": "string"},
+        "example": "Bearer",
+    },
+}
+"""The components for headers."""
+
+_LIMITED = ("RateLimit-Policy", "RateLimit")
+
+
+def responses_of(handler: HTTPRouteHandler, operation_id: str, schemas: Schemas, *, secured: bool) -> Schema:
+    """Return the responses of an operation by status. `secured`: it needs an API key."""
+    declared = handler.responses or {}
+    statuses = set(declared)
+    if secured:
+        statuses |= {401, 422, 429, 500, 503}
+        if handler.http_methods != {"GET"}:
+            statuses |= {408, 413}
+        if payload_of(handler):
+            statuses |= {400, 415}
+    found = {handler.status_code: _success(handler, operation_id, schemas)}
+    for status in sorted(statuses):
+        usual = _FAILURES.get(status)
+        kind: Any = ErrorBody
+        bodies: list[Any] = [body_of(usual)] if usual else []
+        if status in declared:
+            kind, bodies = declared[status].data_container, [each.value for each in declared[status].examples or ()]
+        elif status == HTTPStatus.UNPROCESSABLE_ENTITY:
+            kind, bodies = InvalidBody, [body_of(Invalid(_faults(handler)))]
+        headers = [name for name in usual.headers if name in HEADERS] if usual else []
+        found[status] = _response(status, schemas.of([kind]), bodies, headers)
+    for status, response in found.items():
+        if secured and status != HTTPStatus.UNAUTHORIZED:
+            response["headers"] |= _headers(_LIMITED)
+    return {str(status): response for status, response in found.items()}
+
+
+def _success(handler: HTTPRouteHandler, operation_id: str, schemas: Schemas) -> Schema:
+    answers = answers_of(handler)
+    headers = []
+    if any("meta" in getattr(answer, "__origin__", answer).__struct_fields__ for answer in answers):
+        headers.append("Link")
+    if handler.status_code == HTTPStatus.CREATED:
+        headers.append("Location")
+    bodies = [ANSWERS[operation_id]] if operation_id in ANSWERS else []
+    return _response(handler.status_code, schemas.of(answers), bodies, headers)
+
+
+def _faults(handler: HTTPRouteHandler) -> Faults:
+    """Return the faults of a request without query and body; if it has none, those of an unknown parameter."""
+    faults: Faults = {}
+    asked = Shape(asked_for(handler).query or Nothing, {}, partial=False)
+    asked.check({}, {}, faults)
+    if payload := payload_of(handler):
+        Shape(payload.struct, {}, partial=payload.partial).check({}, {}, faults)
+    if not faults:
+        asked.check({"foo": ""}, {}, faults)
+    return faults
+
+
+def _response(status: int, schema: Schema, bodies: Sequence[Schema], headers: Iterable[str]) -> Schema:
+    shown: Schema = {}
+    if len(bodies) == 1:
+        shown = {"example": bodies[0]}
+    elif bodies:
+        shown = {"examples": {_slug(body["message"]): {"value": body} for body in bodies}}
+    return {
+        "description": PHRASES[status],
+        "headers": _headers(["X-Request-ID", *headers]),
+        "content": {JSON: {"schema": schema} | shown},
+    }
+
+
+def _headers(names: Iterable[str]) -> Schema:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _slug(text: str) -> str:
+    return "_".join(re.findall(r"[a-z]+", text.lower()))
