@@ -94,7 +94,14 @@ class Services:
         )
         self.clients = ClientStore(database, catalog, concurrency)
         self.checklists = ChecklistStore(database, ids, transact, concurrency, self.leads.hold)
-        self.files = FileStore(database, lambda: gridfs(database), ids, transact)
+        self.files = FileStore(
+            database,
+            lambda: gridfs(database),
+            ids,
+            transact,
+            hold_lead=self.leads.hold,
+            lead_not_found=LeadNotFound,
+        )
         self.lead_comments = CommentStore(
             self.leads.collection,
             ids,

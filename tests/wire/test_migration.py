@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from leads_api.clock import now
-from leads_api.files.store import FileStore
-from leads_api.mongo.client import Client, Database, Document, gridfs
+from leads_api.mongo.client import Client, Database, Document
 from leads_api.mongo.ids import Ids
 from leads_api.mongo.migration_runs import BATCH
-from leads_api.mongo.transaction import Transactions
+from leads_api.services import Services
+from leads_api.settings import Settings
 from leads_api.setup import STEPS
 from tests.client import Json
 from tests.data.old_database import answers, restore
@@ -75,7 +75,7 @@ async def assert_answers_as_before(service: Service, database: Database) -> None
     for key in ANSWERS["keys"]:
         answer = await service.http.get("/api/leads?limit=1", headers={"Authorization": f"Bearer {key['text']}"})
         assert answer.status_code == key["status"], key
-    files = FileStore(database, lambda: gridfs(database), Ids(database), Transactions(database, seconds=SECONDS))
+    files = Services(Settings(mongodb_database=database.name), database.client).files
     for file in ANSWERS["files"]:
         content = await files.read(file["id"])
         assert (len(content), hashlib.sha256(content).hexdigest()) == (file["size"], file["sha256"]), file

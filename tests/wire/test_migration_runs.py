@@ -2,16 +2,17 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
-from datetime import timedelta
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 
 from leads_api.clock import now
 from leads_api.mongo import migration_runs
 from leads_api.mongo.client import Client, Database, Document
-from leads_api.mongo.migration_runs import BATCH, MigrationRuns
+from leads_api.mongo.migration_runs import BATCH, MigrationRuns, _record
 from leads_api.mongo.migrations import Step, bring_up_to_date
 from leads_api.setup import STEPS, set_up
 
@@ -26,6 +27,15 @@ async def database(wire_client: Client) -> AsyncIterator[Database]:
     await wire_client.drop_database(name)
     yield wire_client[name]
     await wire_client.drop_database(name)
+
+
+def server_clock(ahead: timedelta) -> Callable[[Database], Awaitable[datetime]]:
+    """Return a clock of the server that is ahead."""
+
+    async def time(_database: Database) -> datetime:
+        return now() + ahead
+
+    return time
 
 
 async def old_things(database: Database, count: int, first: int = 1) -> None:
@@ -81,12 +91,12 @@ async def test_what_an_old_process_writes_behind_a_walk_is_found_an_hour_and_a_d
         await old_things(database, 1, first=walks)
         await runs.run_due()
         assert await current(database) == walks - (later > timedelta())  # not yet
-        monkeypatch.setattr(migration_runs, "now", lambda later=later: now() + 2 * later)
+        monkeypatch.setattr(migration_runs, "server_time", server_clock(2 * later))
         await runs.run_due()
         assert (await current(database), (await record(database))["walks"]) == (walks, walks)
 
     await old_things(database, 1, first=4)
-    monkeypatch.setattr(migration_runs, "now", lambda: now() + timedelta(days=100))
+    monkeypatch.setattr(migration_runs, "server_time", server_clock(timedelta(days=100)))
     await runs.run_due()
     assert await current(database) == 3
 
@@ -154,6 +164,36 @@ async def test_a_lease_is_respected_until_it_ends(database: Database) -> None:
         assert await runs.run_due()
 
     assert await current(database) == 1
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=2), timedelta(days=-2)])
+async def test_a_process_with_a_wrong_clock_neither_takes_a_lease_nor_keeps_it_for_longer(
+    database: Database, jump: timedelta
+) -> None:
+    await old_things(database, 1)
+    async with MigrationRuns(database, THINGS)._leased("things") as held:
+        with time_machine.travel(now() + jump, tick=True):
+            assert held
+            assert not await MigrationRuns(database, THINGS).run_due()
+
+    with time_machine.travel(now() + jump, tick=True):
+        async with MigrationRuns(database, THINGS)._leased("things"):
+            until = (await record(database))["lease"]["until"]
+
+    assert abs(until - now()) < timedelta(minutes=10)
+
+
+async def test_a_lease_or_an_end_that_a_wrong_clock_put_far_ahead_holds_nothing_up(database: Database) -> None:
+    await old_things(database, 1)
+    far = now() + timedelta(days=2)
+    await database["migrations"].insert_one(
+        _record("things", 2) | {"finished": far, "walks": 1, "lease": {"owner": "gone", "until": far}}
+    )
+
+    assert await MigrationRuns(database, THINGS).run_due()
+
+    assert await current(database) == 1
+    assert (await record(database))["finished"] < far
 
 
 async def test_whoever_has_lost_the_lease_stops(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

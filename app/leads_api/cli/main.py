@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from leads_api.cli import database, keys, openapi, serve
+from leads_api.cli import database, keys, mails, openapi, serve
 from leads_api.cli.connection import Refused
 from leads_api.mongo.client import NotSetUp, Standalone, UnusableUri
 from leads_api.mongo.faults import DatabaseError
@@ -45,6 +45,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.set_defaults(help=parser.print_help)
     commands = parser.add_subparsers(metavar="COMMAND")
-    for group in (serve, keys, database, openapi):
+    for group in (serve, keys, mails, database, openapi):
         group.add_to(commands)
     return parser

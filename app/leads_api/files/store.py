@@ -55,10 +55,23 @@ class StoredFile(Struct, frozen=True):
     size: int
 
 
+HoldLead = Callable[[int, Session], Awaitable[bool]]
+"""Prevents the deletion of a lead until the transaction ends; returns whether the lead exists."""
+
+
 class FileStore:
     """Stores, reads, copies and deletes the files of leads."""
 
-    def __init__(self, database: Database, open_bucket: Callable[[], Bucket], ids: Ids, transact: Transact) -> None:
+    def __init__(
+        self,
+        database: Database,
+        open_bucket: Callable[[], Bucket],
+        ids: Ids,
+        transact: Transact,
+        *,
+        hold_lead: HoldLead,
+        lead_not_found: Callable[[], NotFound],
+    ) -> None:
         """`open_bucket` is called on first use of contents: mongomock has no GridFS unless a test enables it."""
         self._files = database["files"]
         self._blobs = database["blobs.files"]
@@ -66,21 +79,31 @@ class FileStore:
         self._open_bucket = open_bucket
         self._ids = ids
         self._transact = transact
+        self._hold_lead = hold_lead
+        self._lead_not_found = lead_not_found
 
     async def put(self, lead_id: int, name: str, content: bytes) -> StoredFile:
-        """Store a file of a lead."""
+        """Store a file of a lead. Raises the NotFound of leads if there is no such lead, or if it is deleted meanwhile.
+
+        The content of a file that could not be stored is marked, so the sweep removes it.
+        """
         file_id = await self._ids.take("files")
         digest = hashlib.sha256(content).hexdigest()
         document = {"_id": file_id, "lead": lead_id, "name": name, "size": len(content), "created": now()}
         document["schema_version"] = SCHEMA_VERSION
 
+        async def committed(session: Session) -> bool | None:
+            return True if await self._files.find_one({"_id": file_id}, {"_id": 1}, session=session) else None
+
         async def work(session: Session) -> bool:
+            if not await self._hold_lead(lead_id, session):
+                raise self._lead_not_found()
             return await self._refer([document], session)
 
         while True:
             known = await self._blobs.find_one({"metadata.sha256": digest, **_KEPT}, {"_id": 1})
             document["blob"] = known["_id"] if known else await self._upload(digest, content)
-            if await self._transact(work):  # else a sweep has removed the content meanwhile
+            if await self._transact(work, committed=committed):  # else a sweep has removed the content meanwhile
                 return _shown(document)
 
     async def read(self, file_id: int) -> bytes:

@@ -10,24 +10,25 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import formatdate
 from ipaddress import ip_address
+from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 
+from leads_api.mail import refusals
 from leads_api.mail.addresses import address, sender
-from leads_api.mail.store import Mail, MailQueue
+from leads_api.mail.store import Mail, MailQueue, Verdict
 from leads_api.mongo.client import deadline
 from leads_api.mongo.faults import DatabaseError
 from leads_api.tasks import end
+
+T = TypeVar("T")
 
 POLL_SECONDS = 2.0
 _DATABASE_SECONDS = 5.0
 _QUIT_SECONDS = 2.0
 _LAST_SECONDS = 5.0
 """How long a delivery in progress may continue at shutdown, until its result is recorded."""
-
-_UNAUTHENTICATED = {530, 534, 535, 538}
-"""Replies that concern this service's settings and not the mail (RFC 4954, section 6)."""
 
 _log = logging.getLogger("leads.mail")
 
@@ -79,7 +80,7 @@ class MailSender:
                     await self._woken.wait()
 
     async def _send_next(self) -> bool:
-        """Send one mail; return whether one was due. At shutdown, a delivery has _LAST_SECONDS to finish."""
+        """Send one mail; return whether to go on with the next. At shutdown, a delivery has _LAST_SECONDS to finish."""
         sending = asyncio.create_task(self._take_and_send())
         try:
             return await asyncio.shield(sending)
@@ -94,61 +95,72 @@ class MailSender:
             mail = await self._queue.take()
         if mail is None:
             return False
-        error, for_good = await self._deliver(mail, until)
-        if error is None:
+        failure = await self._deliver(mail, until)
+        if failure is None:
             await self._record(mail, lambda: self._queue.sent(mail))
+            return True
+        error, verdict = failure
+        if await self._record(mail, lambda: self._queue.failed(mail, error, verdict)):
+            _log.error("mail %s has failed for good (attempt %s): %s", mail.id, mail.attempts, error)
         else:
-            _log.warning("mail %s was not sent (attempt %s): %s", mail.id, mail.attempts, error)
-            await self._record(mail, lambda: self._queue.failed(mail, error, for_good=for_good))
-        return True
+            _log.warning("mail %s was not sent and will be retried (attempt %s): %s", mail.id, mail.attempts, error)
+        # The next mail would most likely fail in the same way, so it waits for the next poll.
+        return verdict is not Verdict.NOT_ABOUT_MAIL
 
-    async def _record(self, mail: Mail, write: Callable[[], Awaitable[None]]) -> None:
-        """Record the result of a delivery; retry until it succeeds.
+    async def _record(self, mail: Mail, write: Callable[[], Awaitable[T]]) -> T:
+        """Record the result of a delivery with `write`, and return what it returns; retry until it succeeds.
 
         While the database fails, no other mail could be taken either.
         """
         while True:
             try:
                 with deadline(_DATABASE_SECONDS):
-                    await write()
+                    return await write()
             except DatabaseError as error:
                 _log.warning("the result of mail %s cannot be recorded yet: %s", mail.id, type(error).__name__)
                 await asyncio.sleep(self._poll_seconds)
-            else:
-                return
 
-    async def _deliver(self, mail: Mail, until: float) -> tuple[str | None, bool]:
-        """Deliver a mail; return the error, if any, and whether it is permanent."""
+    async def _deliver(self, mail: Mail, until: float) -> tuple[str, Verdict] | None:
+        """Deliver a mail; if that fails, return the reason and what it says about the mail."""
         try:
             message = welcome(mail, self._sender, self._portal_url)
-        except Exception as error:  # noqa: BLE001 - one malformed address must not stop the other mails
-            return f"the message cannot be created: {type(error).__name__}", True
+        except UnusableAddress:
+            return "no mail can be addressed to the recipient", Verdict.REFUSED_FOR_GOOD
+        except Exception as error:  # noqa: BLE001 - it concerns the settings, not this mail: retry
+            return f"the message cannot be created: {type(error).__name__}", Verdict.NOT_ABOUT_MAIL
         client = aiosmtplib.SMTP(**self._server)  # type: ignore[arg-type]  # a dict has one type for all values
         try:
             try:
                 async with asyncio.timeout_at(until):
                     await client.connect()
             except Exception as error:  # noqa: BLE001 - it concerns the server, not this mail: retry
-                return _reason(error), False
+                return refusals.reason(error), Verdict.NOT_ABOUT_MAIL
             try:
                 async with asyncio.timeout_at(until):
                     await client.send_message(message)
             except Exception as error:  # noqa: BLE001 - with any error, this attempt has failed
-                return _reason(error), _is_final(error)
+                return refusals.reason(error), refusals.verdict(error)
             # The server has accepted the mail, so an error of QUIT must not cause a retry.
             with suppress(aiosmtplib.SMTPException, OSError):
                 await client.quit(timeout=_QUIT_SECONDS)
         finally:
             client.close()
-        return None, False
+        return None
+
+
+class UnusableAddress(ValueError):  # noqa: N818 - named as the failures are
+    """The recipient's address cannot be written in a header. Earlier versions accepted such addresses."""
 
 
 def welcome(mail: Mail, sender: Address, portal_url: str) -> EmailMessage:
-    """Return the welcome mail for a client's first user. Raises ValueError if the address cannot be used."""
+    """Return the welcome mail for a client's first user. Raises UnusableAddress."""
     message = EmailMessage()
     message["From"] = sender
-    # Without the name, which is user input and must not get into a header.
-    message["To"] = address(mail.recipient)
+    try:
+        # Without the name, which is user input and must not get into a header.
+        message["To"] = address(mail.recipient)
+    except (ValueError, MessageError) as error:
+        raise UnusableAddress from error
     message["Subject"] = "Welcome"
     message["Date"] = formatdate(usegmt=True)
     # The same for every attempt, so that a recipient can recognize a mail that was delivered but not recorded as sent.
@@ -156,28 +168,6 @@ def welcome(mail: Mail, sender: Address, portal_url: str) -> EmailMessage:
     name = " ".join(mail.name.split())
     message.set_content(f"Hello {name},\n\nwelcome! Your account is ready. You can reach it here:\n\n{portal_url}\n")
     return message
-
-
-def _reason(error: Exception) -> str:
-    """Return the description of an error, without its text, in which a server may repeat the content of the mail."""
-    codes = ", ".join(map(str, _codes(error)))
-    return f"{type(error).__name__} {codes}".strip()
-
-
-def _is_final(error: Exception) -> bool:
-    """Return whether an error is permanent, so that a retry is useless."""
-    if codes := _codes(error):
-        return all(code >= 500 and code not in _UNAUTHENTICATED for code in codes)  # noqa: PLR2004 - RFC 5321, 4.2.1
-    if isinstance(error, aiosmtplib.SMTPNotSupported):  # a non-ASCII address, and no SMTPUTF8
-        return True
-    # An address or a header that cannot be written. A TLS error is a ValueError as well, but may be temporary.
-    return isinstance(error, ValueError | MessageError) and not isinstance(error, OSError)
-
-
-def _codes(error: Exception) -> list[int]:
-    if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
-        return [recipient.code for recipient in error.recipients]
-    return [error.code] if isinstance(error, aiosmtplib.SMTPResponseException) else []
 
 
 def _is_loopback(host: str | None) -> bool:

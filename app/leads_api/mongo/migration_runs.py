@@ -9,22 +9,22 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from time import monotonic
 
 from bson import ObjectId
 from pymongo import ReturnDocument
 from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 
-from leads_api.clock import now
 from leads_api.mongo.client import Database, Document, deadline
 from leads_api.mongo.migrations import Outcome, Step, Steps, bring_up_to_date, projection
+from leads_api.mongo.server_time import server_time
 
 RECORDS = "migrations"
 BATCH = 500
 BATCH_SECONDS = 30.0
 LEASE = timedelta(seconds=60)
-"""Longer than a batch may take; renewed with each batch."""
+"""Longer than a batch may take; renewed with each batch. Leases use the time of the database server."""
 AGAIN = (timedelta(hours=1), timedelta(days=1))
 """How long after its end a run is repeated, for documents that processes of earlier versions wrote meanwhile."""
 REPORT_SECONDS = 5.0
@@ -56,7 +56,7 @@ class MigrationRuns:
         for name in self._steps:
             if await self._database[name].find_one({}, {"_id": 1}) is not None:
                 return
-        moment, often = now(), len(AGAIN) + 1
+        moment, often = await server_time(self._database), len(AGAIN) + 1
         new = [
             _record(name, steps[-1].version) | {"started": moment, "finished": moment, "walks": often}
             for name, steps in self._steps.items()
@@ -81,14 +81,15 @@ class MigrationRuns:
         """Run the migrations that are due. Return whether all are finished; another process may be running one."""
         with deadline(BATCH_SECONDS):
             records = {record["_id"]: record async for record in self._records.find()}
+            moment = await server_time(self._database)
         self._warn_if_later(records)
         finished = True
         for name, steps in self._steps.items():
             record = records.get(name)
-            if record is not None and not _due(record, steps):
+            if record is not None and not _due(record, steps, moment):
                 continue
             async with self._leased(name) as leased:
-                if leased is None or (_due(leased, steps) and await self._migrate(name, leased) is None):
+                if leased is None or (_due(leased, steps, moment) and await self._migrate(name, leased) is None):
                     finished = False
         return finished
 
@@ -122,15 +123,22 @@ class MigrationRuns:
     @asynccontextmanager
     async def _leased(self, name: str) -> AsyncIterator[Document | None]:
         """Take the lease of a collection and yield its record; yield None if another process holds the lease."""
-        moment = now()
         with deadline(BATCH_SECONDS):
+            moment = await server_time(self._database)
             with suppress(DuplicateKeyError):
                 await self._records.update_one(
                     {"_id": name}, {"$setOnInsert": _record(name, self._steps[name][-1].version)}, upsert=True
                 )
             record: Document | None = await self._records.find_one_and_update(
-                {"_id": name, "$or": [{"lease": None}, {"lease.until": {"$lt": moment}}]},
-                {"$set": {"lease": self._lease()}},
+                {
+                    "_id": name,
+                    "$or": [
+                        {"lease": None},
+                        {"lease.until": {"$lt": moment}},
+                        {"lease.until": {"$gt": moment + 2 * LEASE}},  # no lease is that long: the clock was wrong
+                    ],
+                },
+                {"$set": {"lease": self._lease(moment)}},
                 return_document=ReturnDocument.AFTER,
             )
         try:
@@ -150,8 +158,9 @@ class MigrationRuns:
             if record["started"] is None or record["finished"] is not None or record["version"] < version:
                 walks = record["walks"] if record["version"] == version else 0
                 last, seen = None, 0
+                moment = await server_time(self._database)
                 await self._note(
-                    name, _record(name, version) | {"walks": walks, "started": now(), "lease": self._lease()}
+                    name, _record(name, version) | {"walks": walks, "started": moment, "lease": self._lease(moment)}
                 )
             elif last is not None:
                 _log.info("%s: resuming after %s", name, last)
@@ -164,7 +173,8 @@ class MigrationRuns:
                     if len(documents) < BATCH:
                         break
                     last = documents[-1]["_id"]
-                    await self._note(name, {"last": last, "seen": seen, "lease": self._lease()}, outcome.changed)
+                    lease = self._lease(await server_time(self._database))
+                    await self._note(name, {"last": last, "seen": seen, "lease": lease}, outcome.changed)
                     if monotonic() - told >= REPORT_SECONDS:
                         told = monotonic()
                         about = await self._database[name].estimated_document_count()
@@ -175,7 +185,7 @@ class MigrationRuns:
                 # As long as the batch took, so that the migration uses at most half of the time.
                 await asyncio.sleep(min(max(monotonic() - batch_began, _SHORTEST_PAUSE), _LONGEST_PAUSE))
             with deadline(BATCH_SECONDS):
-                done = {"last": None, "seen": seen, "finished": now()}
+                done = {"last": None, "seen": seen, "finished": await server_time(self._database)}
                 await self._note(name, done, outcome.changed, walks=1)
         except LostLease:
             return None
@@ -197,8 +207,8 @@ class MigrationRuns:
         if result.matched_count == 0:
             raise LostLease
 
-    def _lease(self) -> Document:
-        return {"owner": self._owner, "until": now() + LEASE}
+    def _lease(self, moment: datetime) -> Document:
+        return {"owner": self._owner, "until": moment + LEASE}
 
     def _warn_if_later(self, records: dict[str, Document]) -> None:
         later = [
@@ -221,10 +231,11 @@ def _record(name: str, version: int) -> Document:
     }  # fmt: skip
 
 
-def _due(record: Document, steps: Sequence[Step]) -> bool:
+def _due(record: Document, steps: Sequence[Step], moment: datetime) -> bool:
     version, walks = record["version"], record["walks"]
     if version > steps[-1].version:
         return False
     if version < steps[-1].version or record["finished"] is None:
         return True
-    return bool(walks <= len(AGAIN) and now() - record["finished"] >= AGAIN[walks - 1])
+    # A run that seems to have finished in the future was recorded with a wrong clock.
+    return bool(walks <= len(AGAIN) and abs(moment - record["finished"]) >= AGAIN[walks - 1])

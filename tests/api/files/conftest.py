@@ -7,15 +7,15 @@ import pytest
 from mongomock_motor import enabled_gridfs_integration
 
 from leads_api.files.store import FileStore
-from leads_api.mongo.client import Database, gridfs
-from leads_api.mongo.ids import Ids
-from leads_api.mongo.transaction import SerialWork, Transactions
+from leads_api.mongo.client import Database
+from leads_api.services import Services
+from leads_api.settings import Settings
+from tests.conftest import PATIENCE
 
 
 @pytest.fixture
 def files(database: Database, store: str) -> Iterator[FileStore]:
     """The store of files on the test's database."""
-    transact = SerialWork() if store == "mock" else Transactions(database, seconds=5.0)
     # Only on mongomock: while it is enabled, GridFS does not take a real server's collections.
     with enabled_gridfs_integration() if store == "mock" else nullcontext():
-        yield FileStore(database, lambda: gridfs(database), Ids(database), transact)
+        yield Services(Settings(mongodb_database=database.name, request_timeout=PATIENCE), database.client).files

@@ -3,9 +3,10 @@
 import pytest
 
 from leads_api.files.store import FileStore
-from leads_api.mongo.client import Client, Database, gridfs
-from leads_api.mongo.ids import Ids
-from leads_api.mongo.transaction import Transactions
+from leads_api.mongo.client import Client, Database
+from leads_api.services import Services
+from leads_api.settings import Settings
+from tests.conftest import PATIENCE
 
 
 @pytest.fixture
@@ -17,5 +18,4 @@ def store_client(wire_client: Client) -> Client:
 @pytest.fixture
 def files(database: Database) -> FileStore:
     """The store of files on the test's database."""
-    transact = Transactions(database, seconds=5.0)
-    return FileStore(database, lambda: gridfs(database), Ids(database), transact)
+    return Services(Settings(mongodb_database=database.name, request_timeout=PATIENCE), database.client).files

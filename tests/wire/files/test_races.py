@@ -4,8 +4,10 @@ import asyncio
 from datetime import timedelta
 
 import httpx
+import pytest
 
-from leads_api.files.store import FileStore
+from leads_api.files.store import FileStore, StoredFile
+from leads_api.leads.store import LeadNotFound
 from leads_api.mongo.client import Database
 from tests.client import Api, Json
 
@@ -101,4 +103,32 @@ async def test_files_of_one_content_that_are_stored_at_the_same_moment_are_all_r
     assert len({file.id for file in stored}) == 10
     assert [content for _, content in await _contents(files, lead["id"])] == [b"same"] * 10
     await api.delete(f"/api/leads/{lead['id']}")
+    await _nothing_is_left(files, database)
+
+
+async def test_a_file_that_is_stored_at_the_moment_of_its_leads_deletion_is_no_orphan(
+    api: Api, files: FileStore, database: Database
+) -> None:
+    for salt in range(20):
+        lead = await api.lead()
+        # Stored before as well, or new: then the content is uploaded first.
+        content = b"same" if salt % 2 else b"new %d" % salt
+
+        stored, deleted = await asyncio.gather(
+            files.put(lead["id"], "a", content), api.delete(f"/api/leads/{lead['id']}"), return_exceptions=True
+        )
+
+        assert isinstance(deleted, httpx.Response)
+        assert deleted.status_code == 200
+        assert isinstance(stored, StoredFile | LeadNotFound), stored
+        assert await files.of_lead(lead["id"]) == []
+    await _nothing_is_left(files, database)
+
+
+async def test_a_file_of_a_lead_that_is_not_there_is_refused_and_leaves_nothing(
+    api: Api, files: FileStore, database: Database
+) -> None:
+    with pytest.raises(LeadNotFound):
+        await files.put(999, "a", b"one")
+
     await _nothing_is_left(files, database)

@@ -53,6 +53,14 @@ class Outbox:
         (mail,) = await self.all()
         return mail
 
+    async def until_one_was_tried(self) -> None:
+        """Wait until some mail has the error of an attempt."""
+
+        async def so() -> bool:
+            return any(mail["error"] for mail in await self.all())
+
+        await until(so, "an attempt")
+
 
 async def convert(api: Api, email: str | None = None, **fields: Any) -> int:
     """Convert a new lead, with a welcome for its owner; return the lead's id."""

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from leads_api.mail.store import FIRST_PAUSE_SECONDS, MailQueue
+from leads_api.mail.store import FIRST_PAUSE_SECONDS, MailQueue, Verdict
 from leads_api.mongo.client import Database
 from tests.client import Api
 from tests.simulators.smtp import SmtpServer
@@ -27,7 +27,7 @@ async def test_each_mail_has_a_message_id_of_its_own(
 
 @pytest.mark.parametrize(
     ("attempts", "seconds"),
-    [(1, FIRST_PAUSE_SECONDS), (2, 2 * FIRST_PAUSE_SECONDS), (4, 8 * FIRST_PAUSE_SECONDS), (11, 3600)],
+    [(1, FIRST_PAUSE_SECONDS), (2, 2 * FIRST_PAUSE_SECONDS), (4, 8 * FIRST_PAUSE_SECONDS), (11, 3600), (5000, 3600)],
 )
 async def test_pauses_double_up_to_an_hour(
     api: Api, database: Database, mails: Outbox, attempts: int, seconds: float
@@ -39,7 +39,7 @@ async def test_pauses_double_up_to_an_hour(
     assert mail is not None
     before = datetime.now(UTC)
 
-    await queue.failed(mail, "451", for_good=False)
+    assert not await queue.failed(mail, "451", Verdict.REFUSED)
 
     (failed,) = await mails.all()
     pause = failed["due"] - before

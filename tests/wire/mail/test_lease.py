@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from leads_api.mail.store import Mail, MailQueue
+from leads_api.mail.store import Mail, MailQueue, Verdict
 from leads_api.mongo.client import Database
 from tests.client import Api
 from tests.conftest import Serve
@@ -62,7 +62,7 @@ async def test_whose_lease_has_passed_on_notes_nothing_any_more(api: Api, databa
     present = await taken(quick)
 
     await slow.sent(late)
-    await slow.failed(late, "554", for_good=True)
+    await slow.failed(late, "554", Verdict.REFUSED_FOR_GOOD)
     after_the_late_one = await mails.all()
     await quick.sent(present)
 
