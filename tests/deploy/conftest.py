@@ -74,10 +74,14 @@ def open_gateway(tmp_path_factory: pytest.TempPathFactory) -> OpenGateway:
     nginx = program("nginx")
 
     @contextmanager
-    def opened(upstream: int, **changes: str) -> Iterator[int]:
+    def opened(*upstreams: int, **changes: str) -> Iterator[int]:
         folder = tmp_path_factory.mktemp("gateway")
         port = free_port()
-        places = {"GATEWAY_PORT": f"127.0.0.1:{port}", "GATEWAY_UPSTREAM": f"127.0.0.1:{upstream}"}
+        places = {
+            "GATEWAY_PORT": f"127.0.0.1:{port}",
+            "GATEWAY_ONCE_PORT": str(free_port()),
+            "GATEWAY_UPSTREAM": " max_fails=0; server ".join(f"127.0.0.1:{upstream}" for upstream in upstreams),
+        }
         variables = gateway_variables() | {"GATEWAY_RESOLVER": "127.0.0.1"} | places | changes
         shutil.copy(DEPLOY / "gateway" / "nginx.conf", folder)
         (folder / "conf.d").mkdir()
@@ -96,7 +100,12 @@ def open_gateway(tmp_path_factory: pytest.TempPathFactory) -> OpenGateway:
 async def service(server_uri: str, wire_client: Client, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[int]:
     """The port of the service, started as the image starts it."""
     port, folder, database = free_port(), tmp_path_factory.mktemp("service"), f"test_{os.getpid()}_deploy"
-    settings = {"LEADS_MONGODB_URI": server_uri, "LEADS_MONGODB_DATABASE": database, "LEADS_API_KEY": KEY}
+    settings = {
+        "LEADS_MONGODB_URI": server_uri,
+        "LEADS_MONGODB_DATABASE": database,
+        "LEADS_API_KEY": KEY,
+        "LEADS_DRAIN_SECONDS": "0",
+    }
     others = {name: value for name, value in os.environ.items() if not name.startswith("LEADS_")}
     command = [str(Path(sys.executable).with_name("leads")), "serve", "--host", "127.0.0.1", "--port", str(port)]
     with running(command, port, folder / "log", others | settings):

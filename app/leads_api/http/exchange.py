@@ -8,6 +8,7 @@ from litestar.types import HTTPScope, Receive, Send
 
 from leads_api.errors import BadRequest, Failure, PayloadTooLarge
 from leads_api.http.envelope import failure_body
+from leads_api.server.drain import process_drain
 from leads_api.validation.bodies import JSON
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._~:/+=@-]{1,128}")
@@ -96,6 +97,8 @@ class Exchange:
         fields = [*_encoded(headers), *self._fields]
         if body:
             fields.append((b"content-length", str(len(body)).encode()))
+        if process_drain.begun:  # the gateway must not use the connection again
+            fields.append((b"connection", b"close"))
         await self._send({"type": "http.response.start", "status": status, "headers": fields})
         sent = b"" if self.method == "HEAD" else body
         await self._send({"type": "http.response.body", "body": sent, "more_body": False})
