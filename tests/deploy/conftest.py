@@ -88,12 +88,19 @@ def open_gateway(tmp_path_factory: pytest.TempPathFactory) -> OpenGateway:
         for template in (DEPLOY / "gateway" / "templates").glob("*.template"):
             text = re.sub(r"\$\{(GATEWAY_[A-Z_]+)\}", lambda match: variables[match[1]], template.read_text())
             (folder / "conf.d" / template.stem).write_text(text)
-        user = "user root; " if os.geteuid() == 0 else ""  # else the workers could not write into the test's folder
-        options = ["-e", "stderr", "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", f"{user}daemon off;"]
-        with running([nginx, *options], port, folder / "log", dict(os.environ)):
+        with running_nginx(nginx, folder, port):
             yield port
 
     return opened
+
+
+@contextmanager
+def running_nginx(nginx: str, folder: Path, port: int) -> Iterator[None]:
+    """Run nginx with the nginx.conf of a folder, which listens on the port."""
+    user = "user root; " if os.geteuid() == 0 else ""  # else the workers could not write into the test's folder
+    options = ["-e", "stderr", "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", f"{user}daemon off;"]
+    with running([nginx, *options], port, folder / "log", dict(os.environ)):
+        yield
 
 
 @pytest.fixture(scope="session")
