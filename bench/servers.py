@@ -111,7 +111,7 @@ def peers(names: list[str], uri: str, database_name: str, key: str) -> Iterator[
     """Start the service (`leads`) and its peers, and end them."""
     running: dict[str, Server] = {}
     environment = {"PEER_MONGODB_URI": uri, "PEER_MONGODB_DATABASE": database_name}
-    environment |= {"LEADS_MONGODB_URI": uri, "LEADS_MONGODB_DATABASE": database_name}
+    environment |= {"LEADS_MONGODB_URI": uri, "LEADS_MONGODB_DATABASE": database_name, "LEADS_DRAIN_SECONDS": "0"}
     try:
         for name in names:
             port = free_port()

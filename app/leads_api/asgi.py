@@ -177,6 +177,6 @@ def _end_with(parent: int) -> None:
 
     def watch() -> None:
         wait([parent])
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGINT)  # without a drain: a new parent may want the port
 
     Thread(target=watch, daemon=True).start()

@@ -39,6 +39,7 @@ class Lifespan:
     async def __call__(self) -> AsyncIterator[None]:
         """Run until the block ends. Raises Standalone. If the database is unreachable, retry in the background."""
         tasks = [await Setup(self.database, self.readiness).begin(), asyncio.create_task(self._keep_sweeping())]
+        tasks.append(asyncio.create_task(self.readiness.watch()))
         if self.sender is None:
             _log.warning("LEADS_SMTP_URL is not set: mails stay queued")
         else:
@@ -46,7 +47,7 @@ class Lifespan:
         try:
             yield
         finally:
-            self.readiness.draining = True
+            self.readiness.ended = True
             try:
                 async with asyncio.timeout(END_SECONDS):
                     await end(*tasks)

@@ -70,6 +70,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     request_timeout: Annotated[
         float, Meta(gt=0, le=60, description="Seconds within which a request ends, whatever it waits for.")
     ] = 5.0
+    drain_seconds: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=300,
+            description="Seconds for which the service goes on listening after SIGTERM, not ready, for the gateway.",
+        ),
+    ] = 5.0
     cache_seconds: Annotated[
         float,
         Meta(
@@ -187,7 +195,7 @@ def _prepared(name: str, raw: str) -> object:
             if not (match := re.fullmatch(r"([1-9][0-9]{0,8})/([1-9][0-9]{0,5})s", raw)):
                 raise ValueError("expected a value like 100/60s")
             return {"requests": int(match[1]), "seconds": int(match[2])}
-        case "request_timeout" | "cache_seconds":
+        case "request_timeout" | "cache_seconds" | "drain_seconds":
             return float(Decimal(raw))
         case "data_dir":
             return Path(raw).expanduser()

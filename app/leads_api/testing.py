@@ -105,7 +105,13 @@ def _as_a_process(variables: Mapping[str, str]) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="leads-", ignore_cleanup_errors=True) as folder:
         process = subprocess.Popen(
             [sys.executable, "-m", "leads_api", "serve", "--port", "0"],
-            env={**others, f"{PREFIX}DATA_DIR": folder, f"{PREFIX}LOG_LEVEL": "warning", **variables},
+            env={
+                **others,
+                f"{PREFIX}DATA_DIR": folder,
+                f"{PREFIX}LOG_LEVEL": "warning",
+                f"{PREFIX}DRAIN_SECONDS": "0",
+                **variables,
+            },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             text=True,

@@ -74,29 +74,45 @@ def open_gateway(tmp_path_factory: pytest.TempPathFactory) -> OpenGateway:
     nginx = program("nginx")
 
     @contextmanager
-    def opened(upstream: int, **changes: str) -> Iterator[int]:
+    def opened(*upstreams: int, **changes: str) -> Iterator[int]:
         folder = tmp_path_factory.mktemp("gateway")
         port = free_port()
-        places = {"GATEWAY_PORT": f"127.0.0.1:{port}", "GATEWAY_UPSTREAM": f"127.0.0.1:{upstream}"}
+        places = {
+            "GATEWAY_PORT": f"127.0.0.1:{port}",
+            "GATEWAY_ONCE_PORT": str(free_port()),
+            "GATEWAY_UPSTREAM": " max_fails=0; server ".join(f"127.0.0.1:{upstream}" for upstream in upstreams),
+        }
         variables = gateway_variables() | {"GATEWAY_RESOLVER": "127.0.0.1"} | places | changes
         shutil.copy(DEPLOY / "gateway" / "nginx.conf", folder)
         (folder / "conf.d").mkdir()
         for template in (DEPLOY / "gateway" / "templates").glob("*.template"):
             text = re.sub(r"\$\{(GATEWAY_[A-Z_]+)\}", lambda match: variables[match[1]], template.read_text())
             (folder / "conf.d" / template.stem).write_text(text)
-        user = "user root; " if os.geteuid() == 0 else ""  # else the workers could not write into the test's folder
-        options = ["-e", "stderr", "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", f"{user}daemon off;"]
-        with running([nginx, *options], port, folder / "log", dict(os.environ)):
+        with running_nginx(nginx, folder, port):
             yield port
 
     return opened
+
+
+@contextmanager
+def running_nginx(nginx: str, folder: Path, port: int) -> Iterator[None]:
+    """Run nginx with the nginx.conf of a folder, which listens on the port."""
+    user = "user root; " if os.geteuid() == 0 else ""  # else the workers could not write into the test's folder
+    options = ["-e", "stderr", "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", f"{user}daemon off;"]
+    with running([nginx, *options], port, folder / "log", dict(os.environ)):
+        yield
 
 
 @pytest.fixture(scope="session")
 async def service(server_uri: str, wire_client: Client, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[int]:
     """The port of the service, started as the image starts it."""
     port, folder, database = free_port(), tmp_path_factory.mktemp("service"), f"test_{os.getpid()}_deploy"
-    settings = {"LEADS_MONGODB_URI": server_uri, "LEADS_MONGODB_DATABASE": database, "LEADS_API_KEY": KEY}
+    settings = {
+        "LEADS_MONGODB_URI": server_uri,
+        "LEADS_MONGODB_DATABASE": database,
+        "LEADS_API_KEY": KEY,
+        "LEADS_DRAIN_SECONDS": "0",
+    }
     others = {name: value for name, value in os.environ.items() if not name.startswith("LEADS_")}
     command = [str(Path(sys.executable).with_name("leads")), "serve", "--host", "127.0.0.1", "--port", str(port)]
     with running(command, port, folder / "log", others | settings):

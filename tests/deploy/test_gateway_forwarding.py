@@ -5,11 +5,24 @@ import json
 import pytest
 
 from tests.client import KEY
-from tests.deploy.conftest import OK, OpenGateway, always_ok, calling, standing_in
+from tests.deploy.conftest import OK, Answer, OpenGateway, always_ok, calling, free_port, standing_in
 
 
-async def first_ok_then_gone(number: int, _head: bytes) -> bytes | None:
-    return OK if number == 1 else None
+def one_lost() -> Answer:
+    """Break the connection of the first request that is no warm-up, when it has arrived."""
+    lost: list[bytes] = []
+
+    async def answer(_number: int, head: bytes) -> bytes | None:
+        if b" /warm-up " in head or lost:
+            return OK
+        lost.append(head)
+        return None
+
+    return answer
+
+
+async def never_an_answer(_number: int, _head: bytes) -> bytes | None:
+    return None
 
 
 async def test_key_trace_and_path_reach_the_service_unchanged(open_gateway: OpenGateway) -> None:
@@ -68,18 +81,79 @@ async def test_many_requests_share_few_connections_to_the_service(open_gateway: 
     assert stand_in.connections == 1
 
 
-@pytest.mark.parametrize(("method", "status", "arrived"), [("GET", 200, 2), ("POST", 502, 1), ("PATCH", 502, 1)])
-async def test_only_what_may_be_repeated_is_sent_again_when_the_service_goes_away(
-    open_gateway: OpenGateway, method: str, status: int, arrived: int
+METHODS = {
+    "GET": (200, 2),
+    "HEAD": (200, 2),
+    "POST": (502, 1),
+    "PATCH": (502, 1),
+    "PUT": (502, 1),
+    "DELETE": (502, 1),
+}
+"""The status, and how often a request arrives whose connection breaks after the work."""
+
+
+@pytest.mark.parametrize("body", [b"", b"{}"], ids=["without body", "with body"])
+@pytest.mark.parametrize(("method", "status", "arrived"), [(name, *values) for name, values in METHODS.items()])
+async def test_only_what_may_be_repeated_is_sent_again_when_a_kept_connection_breaks(
+    open_gateway: OpenGateway, method: str, status: int, arrived: int, body: bytes
 ) -> None:
-    async with standing_in(first_ok_then_gone) as (stand_in, upstream):
+    async with standing_in(one_lost()) as (stand_in, upstream):
         with open_gateway(upstream) as port:
             async with calling(port) as http:
                 await http.get("/warm-up")  # leaves an open connection, on which the next request is lost
-                answer = await http.request(method, "/api/leads")
+                answer = await http.request(method, "/api/leads", content=body)
 
     assert answer.status_code == status
     assert sum(head.startswith(f"{method} /api/leads ".encode()) for head in stand_in.heads) == arrived
+
+
+@pytest.mark.parametrize(("method", "arrived"), [(name, arrived) for name, (_, arrived) in METHODS.items()])
+async def test_only_what_may_be_repeated_is_sent_to_another_instance_when_a_new_connection_breaks(
+    open_gateway: OpenGateway, method: str, arrived: int
+) -> None:
+    async with standing_in(never_an_answer) as (first, one), standing_in(never_an_answer) as (second, other):
+        with open_gateway(one, other) as port:
+            async with calling(port) as http:
+                answer = await http.request(method, "/api/leads")
+
+    assert answer.status_code == 502
+    assert len(first.heads) + len(second.heads) == arrived
+
+
+@pytest.mark.parametrize("method", list(METHODS))
+async def test_every_request_goes_to_the_next_instance_if_the_connection_is_refused(
+    open_gateway: OpenGateway, method: str
+) -> None:
+    async with standing_in(always_ok) as (stand_in, upstream):
+        with open_gateway(free_port(), upstream) as port:
+            async with calling(port) as http:
+                answers = [await http.request(method, "/api/leads", json={"number": n}) for n in range(20)]
+
+    assert [answer.status_code for answer in answers] == [200] * 20
+    assert len(stand_in.heads) == 20
+
+
+@pytest.mark.parametrize("method", list(METHODS))
+async def test_method_key_address_and_body_reach_the_service_whatever_the_method(
+    open_gateway: OpenGateway, method: str
+) -> None:
+    sent = {"Authorization": f"Bearer {KEY}", "X-Request-ID": "mine-7", "X-Request-Method": "DELETE"}
+    async with standing_in(always_ok) as (stand_in, upstream):
+        with open_gateway(upstream) as port:
+            async with calling(port) as http:
+                answer = await http.request(method, "/api/leads/%31/?a=b%2Fc", headers=sent, content=b"x" * 100_000)
+
+    (head,) = stand_in.heads
+    assert answer.status_code == 200
+    assert answer.headers["etag"] == '"v7.3"'
+    assert head.startswith(f"{method} /api/leads/%31/?a=b%2Fc HTTP/1.1\r\n".encode())
+    assert fields(head, "authorization") == [f"Bearer {KEY}"]
+    assert fields(head, "x-request-id") == ["mine-7"]
+    assert fields(head, "x-forwarded-for") == ["127.0.0.1"]
+    assert fields(head, "x-forwarded-proto") == ["http"]
+    assert fields(head, "content-length") == ["100000"]
+    assert fields(head, "host") == ["127.0.0.1"]
+    assert set(fields(head, "x-request-method")) <= {method}
 
 
 def fields(head: bytes, name: str) -> list[str]:

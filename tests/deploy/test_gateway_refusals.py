@@ -68,19 +68,25 @@ async def test_without_the_service_callers_are_told_to_try_again(open_gateway: O
         async with calling(port) as http:
             answer = await http.get("/api/leads", headers={"X-Request-ID": "mine-1"})
             head = await http.head("/api/leads")
+            deletion = await http.delete("/api/leads/1")
 
     assert_envelope(answer, 502, UNAVAILABLE)
+    assert_envelope(deletion, 502, UNAVAILABLE)
+    assert deletion.headers["retry-after"] == "1"
     assert answer.headers["retry-after"] == head.headers["retry-after"] == "1"
     assert answer.headers["x-request-id"] == "mine-1"
     assert head.status_code == 502
     assert head.content == b""
 
 
-async def test_a_service_that_does_not_answer_is_waited_for_no_longer_than_set(open_gateway: OpenGateway) -> None:
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+async def test_a_service_that_does_not_answer_is_waited_for_no_longer_than_set(
+    open_gateway: OpenGateway, method: str
+) -> None:
     async with standing_in(never) as (_, upstream):
         with open_gateway(upstream, GATEWAY_UPSTREAM_TIMEOUT="1s") as port:
             async with calling(port) as http:
-                answer = await http.post("/api/leads", json={})
+                answer = await http.request(method, "/api/leads", json={})
 
     assert_envelope(answer, 504, "The service did not answer in time. Please try again.")
     assert answer.headers["retry-after"] == "1"

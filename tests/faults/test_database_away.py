@@ -163,6 +163,7 @@ async def test_it_lives_is_not_ready_and_recovers_without_a_restart(
     with away(database):
         pending = [asyncio.create_task(service.api.get(f"/api/leads/{lead['id']}")) for _ in range(20)]
         live, seconds = await timed(service, "GET", "/health/live")
+        await service.until(503)
         ready = await service.http.get("/health/ready")
         await asyncio.gather(*pending)
 
@@ -196,12 +197,27 @@ async def test_the_default_timeout_is_five_seconds(tmp_path: Path, database: Dat
             answers = await asyncio.gather(
                 timed(service, "GET", "/api/leads"),
                 timed(service, "POST", "/api/leads", {"lead_title": "Acme", "lead_status": 1, "lead_categoryid": 3}),
-                timed(service, "GET", "/health/ready"),
             )
 
     for answer, seconds in answers:
         assert_unavailable(answer)
         assert 2 < seconds < 5 + MORE
+
+
+async def test_readiness_is_told_at_once_while_the_database_hangs(tmp_path: Path, database: Database) -> None:
+    database.start()
+    async with running(tmp_path, LEADS_MONGODB_URI=database.uri, LEADS_REQUEST_TIMEOUT="30") as service:
+        with database.hanging():
+            await service.until(503)
+            answers = await asyncio.gather(*(timed(service, "GET", "/health/ready") for _ in range(20)))
+
+        await service.until(200)
+
+    for answer, seconds in answers:
+        assert_unavailable(answer)
+        assert answer.json() == {"message": "The database does not respond."}
+        assert seconds < 30 / 3
+    assert len([line for line in service.lines if line["message"].startswith("not ready: ")]) == 1
 
 
 async def test_a_service_started_before_its_database_becomes_ready_when_that_appears(

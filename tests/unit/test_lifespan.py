@@ -42,5 +42,5 @@ async def test_what_never_ends_does_not_hold_the_end_and_is_told(
                 assert life.readiness.set_up
 
     assert drained.is_set()
-    assert life.readiness.draining
+    assert life.readiness.ended
     assert "is abandoned" in caplog.text

@@ -32,7 +32,8 @@ def environment(settings: dict[str, str]) -> dict[str, str]:
     """Return an environment with these settings and the driver under test, and no others of who runs the tests."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("LEADS_")}
     driver = {"LEADS_MONGODB_DRIVER": os.environ["LEADS_TEST_MONGODB_DRIVER"]}
-    return kept | {"PYTHONPATH": str(Path(leads_api.__path__[0]).parent)} | driver | settings
+    at_once = {"LEADS_DRAIN_SECONDS": "0"}  # no gateway has to notice an end
+    return kept | {"PYTHONPATH": str(Path(leads_api.__path__[0]).parent)} | driver | at_once | settings
 
 
 async def leads(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:

@@ -87,6 +87,7 @@ def _run(settings: Settings, listener: socket.socket, workers: int) -> None:
         "leads_api.asgi:application",
         listener,
         workers=workers,
+        drain_seconds=settings.drain_seconds,
         grace_seconds=round(settings.request_timeout) + 1,
     )
 

@@ -9,6 +9,7 @@ from litestar.types import HTTPScope, Receive, Send
 
 from leads_api.errors import BadRequest, Failure, PayloadTooLarge
 from leads_api.http.envelope import failure_body
+from leads_api.server.drain import process_drain
 from leads_api.validation.bodies import JSON
 
 _LARGE_BYTES = 64 * 1024
@@ -102,6 +103,8 @@ class Exchange:
         fields = [*_encoded(headers), *self._fields]
         if body:
             fields.append((b"content-length", str(len(body)).encode()))
+        if process_drain.begun:  # the gateway must not use the connection again
+            fields.append((b"connection", b"close"))
         await self._send({"type": "http.response.start", "status": status, "headers": fields})
         sent = b"" if self.method == "HEAD" else body
         is_large = len(sent) > _LARGE_BYTES

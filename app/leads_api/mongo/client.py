@@ -46,7 +46,7 @@ CLOSE_SECONDS = 1.0
 """Limit of the client's last call to the server. Without it, a server that hangs delays shutdown by ten seconds."""
 
 REACH_SECONDS = 2.0
-"""How long startup waits for the database before it continues without it."""
+"""How long startup waits for the database before it continues without it, and readiness for each ping."""
 
 
 class Standalone(Exception):  # noqa: N818 - named as the failures are
@@ -180,8 +180,9 @@ async def update_each(collection: Collection, updates: Sequence[tuple[Document, 
 
 
 async def ping(database: Database) -> None:
-    """Raise PyMongoError if the database does not respond. A find, because mongomock supports no commands."""
-    await database["counters"].find_one({"_id": "leads"})
+    """Raise PyMongoError if the database does not respond within REACH_SECONDS."""
+    with deadline(REACH_SECONDS):  # a find, because mongomock supports no commands
+        await database["counters"].find_one({"_id": "leads"})
 
 
 def gridfs(database: Database) -> Bucket:

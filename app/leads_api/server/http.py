@@ -12,8 +12,8 @@ from threading import Event, Thread
 from typing import Any
 
 import uvicorn
-from uvicorn.supervisors import Multiprocess
 
+from leads_api.server.processes import Config, DrainingServer, Workers
 from leads_api.server.protocol import Protocol
 
 KEEP_ALIVE_SECONDS = 75
@@ -109,26 +109,35 @@ class Server(uvicorn.Server):
         self.answering.set()
 
 
-def run(application: str, listener: socket.socket, *, workers: int, grace_seconds: int) -> None:
+def run(application: str, listener: socket.socket, *, workers: int, drain_seconds: float, grace_seconds: int) -> None:
     """Serve the application of a factory, given as `package.module:function`, until the server is stopped.
 
+    After SIGTERM it goes on for `drain_seconds`, and then waits at most `grace_seconds` for requests that have begun.
     Exits with status 1 if the server cannot start.
     """
-    config = _config(application, factory=True, loop="uvloop", workers=workers, timeout_graceful_shutdown=grace_seconds)
+    config = _config(
+        application,
+        drain_seconds=drain_seconds,
+        factory=True,
+        loop="uvloop",
+        workers=workers,
+        timeout_graceful_shutdown=grace_seconds,
+    )
     if workers > 1:
         logging.getLogger("uvicorn.error").addFilter(_name_deaths)
-        Multiprocess(config, sockets=[listener]).run()
+        Workers(config, sockets=[listener]).run()
         return
-    server = uvicorn.Server(config)
+    server = DrainingServer(config)
     with suppress(KeyboardInterrupt):  # uvicorn raises it again after an orderly shutdown
         server.run(sockets=[listener])
     if not server.started:
         sys.exit(1)
 
 
-def _config(application: Any, **options: Any) -> uvicorn.Config:
-    return uvicorn.Config(
+def _config(application: Any, *, drain_seconds: float = 0, **options: Any) -> Config:
+    return Config(
         application,
+        drain_seconds=drain_seconds,
         backlog=_BACKLOG,
         http=Protocol,
         ws="none",

@@ -19,6 +19,8 @@ HEAD_SECONDS = 10.0
 """Time limit for the arrival of a head."""
 STALL_SECONDS = 30.0
 """Time after which a connection is aborted whose caller receives nothing of a response."""
+FIRST_SECONDS = 1.0
+"""How long a new connection may wait for its first request while the server shuts down."""
 LINGER_SECONDS = 2.0
 """How long input is read and dropped before the connection closes, so that the caller receives the response."""
 MAX_UNSENT = 64 * 1024 * 1024
@@ -39,6 +41,8 @@ class Protocol(HttpToolsProtocol):
         self._refusal: Refused | None = None
         self._ignores_input = False
         self._half_closed = False
+        self._is_new = True
+        """Whether no request has begun yet."""
         self._open = 0
         """The number of requests that have begun and have no response yet."""
         self._head_timer: asyncio.TimerHandle | None = None
@@ -76,6 +80,7 @@ class Protocol(HttpToolsProtocol):
         """Start a request, with the method that was sent."""
         super().on_headers_complete()  # raises if it cannot read the target; nothing has been started then
         self._open += 1
+        self._is_new = False
         self.scope["method"] = self._framing.method
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
@@ -112,6 +117,17 @@ class Protocol(HttpToolsProtocol):
         """Keep a half-closed connection open while complete requests have no response yet."""
         self._half_closed = True
         return self._open > 0 and not self._framing.in_body
+
+    def shutdown(self) -> None:
+        """Close the connection if it is idle; else after the response to the request that is arriving or under way."""
+        self.timeout_keep_alive = 0
+        if self._framing.in_head:
+            return
+        if self._is_new:  # it was opened a moment ago, for a request
+            self._unset_keepalive_if_required()
+            self.timeout_keep_alive_task = self.loop.call_later(FIRST_SECONDS, self.timeout_keep_alive_handler)
+            return
+        super().shutdown()
 
     def pause_writing(self) -> None:
         """Start the stall timer: the caller does not receive the response."""

@@ -10,6 +10,17 @@ from leads_api.testing import LeadsService
 
 SECONDS = 20.0
 
+OFFERS = {
+    "h2c as curl": ["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA"],
+    "websocket": ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: x", "Sec-WebSocket-Version: 13"],
+    "anything": ["Connection: Upgrade", "Upgrade: anything"],
+    "tls": ["connection: keep-alive, UPGRADE", "upgrade: TLS/1.0, h2c"],
+    "several": ["Connection: upgrade", "Connection: keep-alive", "Upgrade: h2c", "Upgrade: websocket"],
+    "without connection": ["Upgrade: h2c"],
+    "without upgrade": ["Connection: Upgrade"],
+}
+"""Header fields that offer another protocol."""
+
 
 class Answer(NamedTuple):
     """One answer."""
@@ -94,6 +105,12 @@ def request(
     if last:
         lines.append("Connection: close")
     return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def chunked(body: bytes, size: int = 7, trailer: bytes = b"") -> bytes:
+    """Return a body in chunks."""
+    parts = [body[start : start + size] for start in range(0, len(body), size)]
+    return b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n" + trailer + b"\r\n"
 
 
 async def until(true: Callable[[], bool], what: str) -> None:

@@ -7,15 +7,10 @@ import pytest
 
 from leads_api.server import protocol
 from leads_api.testing import LeadsService
-from tests.wire.server.raw import Answer, connect, request, talk, until
+from tests.wire.server.raw import OFFERS, Answer, chunked, connect, request, talk, until
 
 LEAD = json.dumps({"lead_title": "Acme", "lead_status": 1, "lead_categoryid": 3}).encode()
 HIDDEN = b"DELETE /api/leads/999999 HTTP/1.1\r\nHost: leads.test\r\n\r\n"
-
-
-def chunked(body: bytes, size: int = 7, trailer: bytes = b"") -> bytes:
-    parts = [body[start : start + size] for start in range(0, len(body), size)]
-    return b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n" + trailer + b"\r\n"
 
 
 def total(service: LeadsService) -> int:
@@ -31,17 +26,6 @@ def enveloped(answer: Answer, status: int) -> None:
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["x-request-id"]
     assert answer.headers["connection"] == "close"
-
-
-OFFERS = {
-    "h2c as curl": ["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA"],
-    "websocket": ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: x", "Sec-WebSocket-Version: 13"],
-    "anything": ["Connection: Upgrade", "Upgrade: anything"],
-    "tls": ["connection: keep-alive, UPGRADE", "upgrade: TLS/1.0, h2c"],
-    "several": ["Connection: upgrade", "Connection: keep-alive", "Upgrade: h2c", "Upgrade: websocket"],
-    "without connection": ["Upgrade: h2c"],
-    "without upgrade": ["Connection: Upgrade"],
-}
 
 
 @pytest.mark.parametrize("fields", OFFERS.values(), ids=OFFERS)

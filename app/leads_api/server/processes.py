@@ -1,0 +1,107 @@
+"""The processes of `leads serve`: how a server ends, alone or as one of several workers (decision 14)."""
+
+import asyncio
+import os
+import signal
+import socket
+from multiprocessing import parent_process
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess, multiprocess
+
+from leads_api.server.drain import drop_handshakes, process_drain
+
+_ACCEPT_SECONDS = 0.1
+"""Longer than a handshake that has begun may take to complete."""
+_JOIN_SECONDS = 0.1
+
+
+class Config(uvicorn.Config):
+    """Uvicorn's configuration, with the seconds of the drain."""
+
+    def __init__(self, application: Any, *, drain_seconds: float, **options: Any) -> None:
+        super().__init__(application, **options)
+        self.drain_seconds = drain_seconds
+
+
+class DrainingServer(uvicorn.Server):
+    """A server that goes on listening for a time after SIGTERM, and loses no connection when it stops.
+
+    Uvicorn stops listening first, so a gateway would notice by failures only. A second signal ends the drain.
+    """
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self._drain_seconds = config.drain_seconds
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin the drain at the first SIGTERM; end at any other signal."""
+        if self.should_exit and parent_process() is not None:
+            return  # a worker gets Ctrl-C from the terminal and from its parent; that does not make it more urgent
+        first = not process_drain.begun and not self.should_exit
+        super().handle_exit(sig, frame)
+        if first:
+            seconds = self._drain_seconds if sig == signal.SIGTERM else 0.0
+            process_drain.begin(seconds)
+            self.should_exit = seconds == 0
+
+    async def on_tick(self, counter: int) -> bool:
+        """Return whether to shut down: also when the drain is over."""
+        if process_drain.is_over:
+            self.should_exit = True
+        return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept the connections that callers have opened already; then stop."""
+        for listener in sockets or []:
+            drop_handshakes(listener)
+        await asyncio.sleep(_ACCEPT_SECONDS)
+        await super().shutdown(sockets)
+
+
+class Worker(multiprocess.Process):
+    """A worker process with a DrainingServer."""
+
+    config: Config
+
+    @property
+    def server(self) -> uvicorn.Server:
+        """Return the server of the process; created there."""
+        if self._server is None:
+            self._server = DrainingServer(self.config)
+        return self._server
+
+
+class Workers(Multiprocess):
+    """Several workers behind one socket. Each signal is passed on to them, so that they end as a single server does."""
+
+    def __init__(self, config: Config, sockets: list[socket.socket]) -> None:
+        super().__init__(config, sockets)
+        vars(multiprocess)["Process"] = Worker  # Multiprocess has no other way to name the class of its workers
+        self._signal = signal.SIGTERM
+
+    def handle_int(self) -> None:
+        """End without a drain."""
+        super().handle_int()
+        self._signal = signal.SIGINT
+
+    def terminate_all(self) -> None:
+        """End the workers. Stop listening: connections that no worker accepts any more must be refused."""
+        for listener in self.sockets:
+            listener.close()
+        self._tell(self._signal)
+
+    def join_all(self) -> None:
+        """Wait for the workers; pass further signals on."""
+        for worker in self.processes:
+            while worker.process.is_alive():
+                worker.process.join(_JOIN_SECONDS)
+                while self.signal_queue:
+                    self._tell(self.signal_queue.pop(0))
+
+    def _tell(self, number: int) -> None:
+        for worker in self.processes:
+            if worker.pid is not None and worker.process.is_alive():
+                os.kill(worker.pid, number)
