@@ -49,6 +49,7 @@ def _environment_help() -> str:
     for variable, default, description in described():
         lines.append(f"  {variable}" + (f" (default: {default})" if default else ""))
         lines.append(f"      {description}")
+    lines.append("  Beside each of them, NAME_FILE names a file that has the value, for example LEADS_API_KEY_FILE.")
     return "\n".join(lines)
 
 

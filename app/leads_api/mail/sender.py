@@ -9,14 +9,13 @@ from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import formatdate
-from ipaddress import ip_address
 from typing import TypeVar
-from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 
 from leads_api.mail import refusals
 from leads_api.mail.addresses import address, sender
+from leads_api.mail.smtp import smtp_server
 from leads_api.mail.store import Mail, MailQueue, Verdict
 from leads_api.mongo.client import deadline
 from leads_api.mongo.faults import DatabaseError
@@ -39,19 +38,18 @@ class MailSender:
     def __init__(
         self, queue: MailQueue, *, smtp_url: str, mail_from: str, portal_url: str, poll_seconds: float = POLL_SECONDS
     ) -> None:
-        """Raises ValueError if `mail_from` is not valid."""
-        url = urlsplit(smtp_url)
+        """Raises ValueError if `smtp_url` or `mail_from` is not valid."""
+        server = smtp_server(smtp_url)
         # The rest of the lease is for recording the result, and for differences between clocks.
         self._delivery_seconds = queue.lease_seconds / 3
         self._queue = queue
         self._server = {
-            "hostname": url.hostname,
-            "port": url.port or (465 if url.scheme == "smtps" else 25),
-            "username": unquote(url.username) if url.username else None,
-            "password": unquote(url.password) if url.password else None,
-            "use_tls": url.scheme == "smtps",
-            # A password is never sent unencrypted, even if an attacker removes the server's offer of STARTTLS.
-            "start_tls": True if url.scheme == "smtp" and url.password and not _is_loopback(url.hostname) else None,
+            "hostname": server.host,
+            "port": server.port,
+            "username": server.user,
+            "password": server.password,
+            "use_tls": server.tls,
+            "start_tls": server.start_tls,
             "tls_context": ssl.create_default_context(),
             "timeout": self._delivery_seconds / 2,
         }
@@ -168,12 +166,3 @@ def welcome(mail: Mail, sender: Address, portal_url: str) -> EmailMessage:
     name = " ".join(mail.name.split())
     message.set_content(f"Hello {name},\n\nwelcome! Your account is ready. You can reach it here:\n\n{portal_url}\n")
     return message
-
-
-def _is_loopback(host: str | None) -> bool:
-    if host is None or host == "localhost":
-        return host is not None
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:  # a host name
-        return False

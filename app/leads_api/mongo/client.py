@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import re
+import warnings
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from inspect import isawaitable
@@ -56,8 +58,8 @@ class Standalone(Exception):  # noqa: N818 - named as the failures are
 class UnusableUri(Exception):  # noqa: N818 - named as the failures are
     """LEADS_MONGODB_URI is not valid. The message does not repeat it, because it may contain a password."""
 
-    def __init__(self) -> None:
-        super().__init__("LEADS_MONGODB_URI is not valid. Example: mongodb://user:password@host:27017/?replicaSet=rs0.")
+    def __init__(self, reason: str = "is not valid") -> None:
+        super().__init__(f"LEADS_MONGODB_URI {reason}. Example: mongodb://user:password@host:27017/?replicaSet=rs0.")
 
 
 def without_secrets(uri: str) -> str:
@@ -66,30 +68,52 @@ def without_secrets(uri: str) -> str:
     return f"{scheme}://{rest.rpartition('@')[2].partition('/')[0]}"
 
 
+def check_uri(uri: str) -> None:
+    """Raise UnusableUri for an address with which no client can be made, or of which the driver would ignore a part."""
+    if not uri.startswith(("mongodb://", "mongodb+srv://")):
+        raise UnusableUri("must begin with mongodb:// or mongodb+srv://")
+    if not uri.isprintable():
+        raise UnusableUri
+    try:
+        with warnings.catch_warnings():
+            # The driver only warns of an option that it does not know or understand: `tls=ture` would be without TLS.
+            warnings.simplefilter("error")
+            AsyncMongoClient(uri, **_options(1000))  # it does not connect
+    except OSError as error:
+        raise UnusableUri(f"names a file that cannot be read ({error.strerror})") from None
+    except (ValueError, TypeError, PyMongoError, Warning) as error:
+        names = re.findall(r"(?:^|[&;])([A-Za-z]+)=", uri.rpartition("?")[2]) if "?" in uri else []
+        named = next((name for name in names if name.lower() in str(error).lower()), None)
+        raise UnusableUri(f"has an option that cannot be used: {named}" if named else "is not valid") from None
+
+
+def _options(wait: int) -> dict[str, Any]:
+    """Return the options of every client. `wait` limits each of its waits (ms)."""
+    return {
+        "appname": "leads",
+        "tz_aware": True,
+        "w": "majority",
+        "maxPoolSize": POOL_SIZE,
+        "maxIdleTimeMS": IDLE_SECONDS * 1000,
+        # These override the URI: with other values, a read may miss a write that was acknowledged before.
+        "readPreference": "primary",
+        "readConcernLevel": "local",
+        "serverSelectionTimeoutMS": wait,
+        "connectTimeoutMS": wait,
+        "waitQueueTimeoutMS": wait,
+    }
+
+
 def connect(uri: str, *, driver: Driver = "motor", request_timeout: float) -> Client:
     """Return a client, which connects on first use. Each of its waits takes at most 60% of `request_timeout` (seconds).
 
     Raises UnusableUri.
     """
-    wait = round(request_timeout * 600)
     # The functions below handle all differences between the drivers, so one type stands for both.
     make: Any = {"motor": AsyncIOMotorClient, "pymongo": AsyncMongoClient}[driver]
     try:
-        client: Client = make(
-            uri,
-            appname="leads",
-            tz_aware=True,
-            w="majority",
-            maxPoolSize=POOL_SIZE,
-            maxIdleTimeMS=IDLE_SECONDS * 1000,
-            # These override the URI: with other values, a read may miss a write that was acknowledged before.
-            readPreference="primary",
-            readConcernLevel="local",
-            serverSelectionTimeoutMS=wait,
-            connectTimeoutMS=wait,
-            waitQueueTimeoutMS=wait,
-        )
-    except (ValueError, TypeError, PyMongoError):
+        client: Client = make(uri, **_options(round(request_timeout * 600)))
+    except (ValueError, TypeError, OSError, PyMongoError):
         raise UnusableUri from None
     return client
 

@@ -10,9 +10,15 @@ ORIGIN, OTHER = "https://crm.example", "https://evil.example"
 ALLOW = "Access-Control-Allow-Origin"
 
 
-async def preflight(api: Api, origin: str, path: str = "/api/leads") -> httpx.Response:
+async def preflight(api: Api, origin: str, path: str = "/api/leads", asked: str | None = None) -> httpx.Response:
     headers = {"Origin": origin, "Access-Control-Request-Method": "POST", "X-Request-ID": "mine"}
-    return await api.http.options(path, headers=headers)
+    if asked is not None:
+        headers["Access-Control-Request-Headers"] = asked
+    return await api.http.options(path, headers=httpx.Headers(headers, encoding="latin-1"))
+
+
+def allowed_headers(answer: httpx.Response) -> set[str]:
+    return {name.strip().lower() for name in answer.headers["Access-Control-Allow-Headers"].split(",")}
 
 
 async def test_by_default_no_origin_is_allowed(api: Api) -> None:
@@ -31,11 +37,42 @@ async def test_a_preflight_of_an_allowed_origin_needs_no_key(serve: Serve) -> No
     assert answer.headers[ALLOW] == ORIGIN
     assert "origin" in answer.headers["Vary"].lower()
     assert {"POST", "PUT", "PATCH", "DELETE"} <= set(answer.headers["Access-Control-Allow-Methods"].split(", "))
-    allowed = {name.strip().lower() for name in answer.headers["Access-Control-Allow-Headers"].split(",")}
-    assert allowed == {
-        "authorization", "content-type", "x-request-id", "x-requested-with", "traceparent", "tracestate", "baggage",
-        "sentry-trace",
-    }  # fmt: skip
+    assert allowed_headers(answer) == {"authorization", "content-type", "x-request-id"}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "authorization,content-type,x-requested-with",
+        "authorization, traceparent, tracestate",
+        "authorization,baggage,sentry-trace",
+        "Authorization, X-Datadog-Trace-Id, X-B3-TraceId, newrelic, elastic-apm-traceparent",
+        "if-match, idempotency-key",
+        ",".join(f"x-{n}" for n in range(64)),
+    ],
+)
+@pytest.mark.parametrize("origins", [(ORIGIN,), ("*",)])
+async def test_a_preflight_allows_the_headers_that_it_asks_for(
+    serve: Serve, asked: str, origins: tuple[str, ...]
+) -> None:
+    async with serve(cors_origins=origins) as api:
+        answer = await preflight(api, ORIGIN, asked=asked)
+
+    assert answer.status_code == 204
+    assert allowed_headers(answer) == {name.strip().lower() for name in asked.split(",")}
+    assert "access-control-request-headers" in answer.headers["Vary"].lower()
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["", "a b", "x-a;y", "x-\xe4", "x-a,,x-b", "x" * 101, ",".join(f"x-{n}" for n in range(65))],
+)
+async def test_what_is_no_short_list_of_header_names_is_not_repeated(serve: Serve, asked: str) -> None:
+    async with serve(cors_origins=(ORIGIN,)) as api:
+        answer = await preflight(api, ORIGIN, asked=asked)
+
+    assert answer.status_code == 204
+    assert allowed_headers(answer) == {"authorization", "content-type", "x-request-id"}
 
 
 async def test_a_preflight_carries_a_request_id_like_every_answer(serve: Serve) -> None:
