@@ -17,6 +17,7 @@ import pytest
 from leads_api.clock import now
 from leads_api.files.store import FileStore
 from leads_api.mongo.client import Client, Database, Document, gridfs
+from leads_api.mongo.concurrency import ConcurrencyLimits
 from leads_api.mongo.ids import Ids
 from leads_api.mongo.migration_runs import BATCH
 from leads_api.mongo.transaction import Transactions
@@ -75,7 +76,7 @@ async def assert_answers_as_before(service: Service, database: Database) -> None
     for key in ANSWERS["keys"]:
         answer = await service.http.get("/api/leads?limit=1", headers={"Authorization": f"Bearer {key['text']}"})
         assert answer.status_code == key["status"], key
-    files = FileStore(database, lambda: gridfs(database), Ids(database), Transactions(database, seconds=SECONDS))
+    files = FileStore(database, lambda: gridfs(database), Ids(database), Transactions(database, ConcurrencyLimits()))
     for file in ANSWERS["files"]:
         content = await files.read(file["id"])
         assert (len(content), hashlib.sha256(content).hexdigest()) == (file["size"], file["sha256"]), file

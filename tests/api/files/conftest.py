@@ -8,6 +8,7 @@ from mongomock_motor import enabled_gridfs_integration
 
 from leads_api.files.store import FileStore
 from leads_api.mongo.client import Database, gridfs
+from leads_api.mongo.concurrency import ConcurrencyLimits
 from leads_api.mongo.ids import Ids
 from leads_api.mongo.transaction import SerialWork, Transactions
 
@@ -15,7 +16,7 @@ from leads_api.mongo.transaction import SerialWork, Transactions
 @pytest.fixture
 def files(database: Database, store: str) -> Iterator[FileStore]:
     """The store of files on the test's database."""
-    transact = SerialWork() if store == "mock" else Transactions(database, seconds=5.0)
+    transact = SerialWork() if store == "mock" else Transactions(database, ConcurrencyLimits())
     # Only on mongomock: while it is enabled, GridFS does not take a real server's collections.
     with enabled_gridfs_integration() if store == "mock" else nullcontext():
         yield FileStore(database, lambda: gridfs(database), Ids(database), transact)

@@ -4,6 +4,7 @@ import pytest
 
 from leads_api.files.store import FileStore
 from leads_api.mongo.client import Client, Database, gridfs
+from leads_api.mongo.concurrency import ConcurrencyLimits
 from leads_api.mongo.ids import Ids
 from leads_api.mongo.transaction import Transactions
 
@@ -17,5 +18,5 @@ def store_client(wire_client: Client) -> Client:
 @pytest.fixture
 def files(database: Database) -> FileStore:
     """The store of files on the test's database."""
-    transact = Transactions(database, seconds=5.0)
+    transact = Transactions(database, ConcurrencyLimits())
     return FileStore(database, lambda: gridfs(database), Ids(database), transact)
