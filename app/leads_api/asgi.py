@@ -94,6 +94,7 @@ def create_app(settings: Settings, mongo: Client | None = None) -> Litestar:
                 services.lead_pages.drain,
                 services.leads.drain,
                 services.transact.drain,
+                services.users.drain,
                 services.ids.drain,
                 services.keys.drain,
             ),

@@ -67,10 +67,9 @@ class Services:
     def __init__(self, settings: Settings, client: Client, memory: Memory) -> None:
         """`memory` limits what lists take."""
         database = client[settings.mongodb_database]
-        seconds = database_seconds(settings)
         concurrency = ConcurrencyLimits()
-        ids = Ids(database, seconds=seconds)
-        transact = SerialWork() if is_mongomock(client) else Transactions(database, seconds=seconds)
+        ids = Ids(database)
+        transact = SerialWork() if is_mongomock(client) else Transactions(database, concurrency)
         catalog = Catalog(database, seconds=settings.cache_seconds)
         limits = CommentLimits(count=settings.max_comments, size=settings.max_comment_bytes)
 
@@ -83,14 +82,9 @@ class Services:
         self.categories: CatalogStore[Category] = CatalogStore(CATEGORIES, database, ids, transact, catalog)
         self.team: CatalogStore[TeamMember] = CatalogStore(TEAM, database, ids, transact, catalog)
         self.custom_fields: CatalogStore[CustomField] = CatalogStore(CUSTOM_FIELDS, database, ids, transact, catalog)
-        self.leads = LeadStore(database, ids, catalog, concurrency, seconds=seconds)
+        self.leads = LeadStore(database, ids, catalog, concurrency)
         self.lead_pages = LeadPages(
-            self.leads.collection,
-            catalog,
-            concurrency,
-            memory,
-            max_bytes=settings.max_page_bytes,
-            seconds=seconds,
+            self.leads.collection, catalog, concurrency, memory, max_bytes=settings.max_page_bytes
         )
         self.clients = ClientStore(database, catalog, concurrency)
         self.checklists = ChecklistStore(database, ids, transact, concurrency, self.leads.hold)
@@ -122,6 +116,7 @@ class Services:
             parent_not_found=ChecklistNotFound,
             touch=checklists_store.touch,
         )
+        self.users = UserStore(database)
         self.mails = MailQueue(database)
         self.sender = _sender(settings, self.mails)
         self.delete_lead = DeleteLead(self.leads, self.checklists, self.files, transact)
@@ -129,7 +124,7 @@ class Services:
         self.convert_lead = ConvertLead(
             leads=self.leads,
             clients=self.clients,
-            users=UserStore(database),
+            users=self.users,
             mails=self.mails,
             delete_lead=self.delete_lead,
             ids=ids,
@@ -146,7 +141,7 @@ class Services:
             clear_assignments=self.leads.clear_assignments,
             clear_values=self.leads.clear_values,
         )
-        self.keys = KeyStore(database, ids, seconds=seconds)
+        self.keys = KeyStore(database, ids)
         self.authenticator = Authenticator(
             self.keys,
             fixed_key=settings.api_key,

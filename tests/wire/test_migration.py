@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from leads_api.clock import now
+from leads_api.memory import Memory
 from leads_api.mongo.client import Client, Database, Document
 from leads_api.mongo.ids import Ids
 from leads_api.mongo.migration_runs import BATCH
@@ -75,7 +76,7 @@ async def assert_answers_as_before(service: Service, database: Database) -> None
     for key in ANSWERS["keys"]:
         answer = await service.http.get("/api/leads?limit=1", headers={"Authorization": f"Bearer {key['text']}"})
         assert answer.status_code == key["status"], key
-    files = Services(Settings(mongodb_database=database.name), database.client).files
+    files = Services(Settings(mongodb_database=database.name), database.client, Memory()).files
     for file in ANSWERS["files"]:
         content = await files.read(file["id"])
         assert (len(content), hashlib.sha256(content).hexdigest()) == (file["size"], file["sha256"]), file

@@ -28,7 +28,6 @@ INDEXES = {COLLECTION: [Index("user", (("user", 1),))]}
 STEPS = {COLLECTION: [Step(2)]}
 
 _KEY = re.compile(r"lk_([1-9][0-9]{0,17})_[A-Za-z0-9_-]{43}", re.ASCII)
-_SECONDS = 5.0
 _NOBODY = 0
 """No user has this id, so a key without a user is refused."""
 
@@ -47,11 +46,11 @@ class ApiKey(Struct, frozen=True, kw_only=True):
 class KeyStore:
     """Creates, finds, lists and revokes keys."""
 
-    def __init__(self, database: Database, ids: Ids, *, seconds: float = _SECONDS) -> None:
-        """Limit each batch of reads to `seconds`. Reads are batched, so guessed keys use one connection at most."""
+    def __init__(self, database: Database, ids: Ids) -> None:
+        """Reads are batched, so guessed keys use two connections at most."""
         self._keys = database[COLLECTION]
         self._ids = ids
-        self._reads = Batcher(self._find_all, seconds=seconds)
+        self._reads = Batcher(self._find_all)
 
     async def create(self, name: str, *, user: int, expires: datetime | None = None) -> tuple[ApiKey, str]:
         """Create a key; return it and its text, which cannot be retrieved again."""

@@ -8,6 +8,7 @@ from leads_api.catalog.model import Kind
 from leads_api.clock import now
 from leads_api.errors import Conflict, Invalid, NotFound
 from leads_api.mongo.client import Database, Document, Session
+from leads_api.mongo.concurrency import Record
 from leads_api.mongo.faults import Duplicate
 from leads_api.mongo.ids import Ids
 from leads_api.mongo.indexes import Index
@@ -88,7 +89,7 @@ class CatalogStore(Generic[T]):
             await self._revise(session)
             return document
 
-        return await self._write(work, committed)
+        return await self._write(record_id, work, committed)
 
     async def change(self, record_id: int, fields: dict[str, Any]) -> T:
         """Change some fields of a setting. Raises RecordNotFound, or Invalid if its unique field is taken."""
@@ -104,7 +105,7 @@ class CatalogStore(Generic[T]):
             await self._revise(session)
             return changed
 
-        return await self._write(work)
+        return await self._write(record_id, work)
 
     async def soft_delete(
         self, record_id: int, refusal: Refusal | None = None, *, cleanup_by: int | None = None
@@ -131,7 +132,7 @@ class CatalogStore(Generic[T]):
             await self._revise(session)
             return True
 
-        await self._transact(work, committed=committed)
+        await self._transact(work, records=self._touched(record_id), committed=committed)
         self._catalog.drop()
 
     async def pending_cleanup(self) -> list[tuple[int, int]]:
@@ -145,13 +146,20 @@ class CatalogStore(Generic[T]):
         await self._revise(None)
         self._catalog.drop()
 
+    def _touched(self, record_id: int) -> list[Record]:
+        """Return what every change of a setting writes: the setting, and the revision of all settings."""
+        return [(self.kind.collection, record_id), ("catalog", "catalog")]
+
     async def _write(
         self,
+        record_id: int,
         work: Callable[[Session], Awaitable[Document]],
         committed: Callable[[Session], Awaitable[Document | None]] | None = None,
     ) -> T:
         try:
-            shown: T = self.kind.shown(await self._transact(work, committed=committed))
+            shown: T = self.kind.shown(
+                await self._transact(work, records=self._touched(record_id), committed=committed)
+            )
         except Duplicate:
             name = self.kind.unique
             raise Invalid({name: [TAKEN.replace("{}", name)]}) from None

@@ -116,7 +116,7 @@ class ChecklistStore:
             await self._items.insert_one(document, session=session)
             return document
 
-        return item_of(await self._transact(work, committed=committed))
+        return item_of(await self._transact(work, records=[("leads", lead_id)], committed=committed))
 
     async def change(self, item_id: int, values: dict[str, Any]) -> ChecklistItem:
         """Set fields of an item. Raises ChecklistNotFound."""
@@ -140,10 +140,12 @@ class ChecklistStore:
 
     async def reorder(self, item_ids: list[int]) -> None:
         """Reorder a lead's items. Raises Invalid unless the ids are exactly those of one lead's items."""
+        first = await self._items.find_one({"_id": item_ids[0]}, {"lead": 1})
+        if first is None:
+            raise _Refused("checklist_ids")
 
         async def work(session: Session) -> None:
-            first = await self._items.find_one({"_id": item_ids[0]}, {"lead": 1}, session=session)
-            if first is None or not await self._hold_lead(first["lead"], session):
+            if not await self._hold_lead(first["lead"], session):
                 raise _Refused("checklist_ids")
             found = self._items.find({"lead": first["lead"]}, {"position": 1}, session=session)
             items = {item["_id"]: item async for item in found}
@@ -157,7 +159,7 @@ class ChecklistStore:
             ]
             await update_each(self._items, moved, session)
 
-        await self._transact(work)
+        await self._transact(work, records=[("leads", first["lead"])])
 
     async def copy(self, source_id: int, target_id: int, by: int, session: Session) -> None:
         """Copy the items of one lead to another, as pending and without comments, in the transaction."""

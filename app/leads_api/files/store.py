@@ -103,7 +103,8 @@ class FileStore:
         while True:
             known = await self._blobs.find_one({"metadata.sha256": digest, **_KEPT}, {"_id": 1})
             document["blob"] = known["_id"] if known else await self._upload(digest, content)
-            if await self._transact(work, committed=committed):  # else a sweep has removed the content meanwhile
+            records = [("leads", lead_id), ("blobs.files", document["blob"])]
+            if await self._transact(work, records=records, committed=committed):  # else a sweep has removed the content
                 return _shown(document)
 
     async def read(self, file_id: int) -> bytes:
@@ -144,7 +145,7 @@ class FileStore:
         """Remove contents that were marked longer than `grace` ago and that nothing refers to."""
         marked = {"metadata.unreferenced_since": {"$lt": now() - grace}, **_KEPT}
         async for blob in self._blobs.find(marked, {"_id": 1}):
-            await self._transact(self._begin_removal(blob["_id"]))
+            await self._transact(self._begin_removal(blob["_id"]), records=[("blobs.files", blob["_id"])])
         async for blob in self._blobs.find({"metadata.doomed": True}, {"_id": 1}):
             # Not through the bucket, which deletes the chunks last: a crash in between would orphan them.
             await self._chunks.delete_many({"files_id": blob["_id"]})

@@ -12,7 +12,7 @@ from leads_api.clock import now
 from leads_api.files.store import FileStore
 from leads_api.leads.model import FIELDS, Lead, assignments, new_document
 from leads_api.leads.schemas import CloneInput
-from leads_api.leads.store import LeadStore, change_of
+from leads_api.leads.store import COLLECTION, LeadStore, change_of
 from leads_api.mongo.client import Document, Session
 from leads_api.mongo.ids import Ids
 from leads_api.mongo.transaction import Transact
@@ -35,6 +35,7 @@ class CloneLead:
         """Return the new lead. Raises LeadNotFound."""
         await self.leads.find(lead_id)
         clone_id = await self.ids.take("leads")
+        records = [(COLLECTION, lead_id), (COLLECTION, clone_id)]
 
         async def committed(session: Session) -> Document | None:
             return await self.leads.find_if_there(clone_id, session)
@@ -49,7 +50,7 @@ class CloneLead:
                 await self.files.copy(lead_id, clone_id, session)
             return clone
 
-        return await self.leads.shown(await self.transact(work, committed=committed))
+        return await self.leads.shown(await self.transact(work, records=records, committed=committed))
 
 
 def _values(source: Document, request: CloneInput) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The use case "convert a lead to a client" (contract, "Convert")."""
 
+from asyncio import gather
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from leads_api.clock import now
 from leads_api.errors import Conflict
 from leads_api.leads.delete import DeleteLead
 from leads_api.leads.schemas import ConvertInput
-from leads_api.leads.store import LeadStore
+from leads_api.leads.store import COLLECTION, LeadStore
 from leads_api.mail.store import MailQueue
 from leads_api.mongo.client import Document, Session
 from leads_api.mongo.faults import Duplicate
@@ -40,15 +41,20 @@ class ConvertLead:
 
     async def __call__(self, lead_id: int, request: ConvertInput, by: int) -> Client:
         """Return the client. Raises LeadNotFound, AlreadyConverted or EmailTaken; nothing is written then."""
-        client_id, user_id = await self.ids.take("clients"), await self.ids.take("users")
+        if await self.users.has(request.email):
+            raise await self._refusal(lead_id)
+        client_id = user_id = 0
         name = f"{request.first_name} {request.last_name}"
 
         async def committed(session: Session) -> Document | None:
             return await self.clients.find(client_id, session)
 
         async def work(session: Session) -> Document:
+            nonlocal client_id, user_id
             lead = await self.leads.find(lead_id, session)
             _refuse_converted(lead)
+            if not client_id:  # as late as possible, so that a refused conversion uses up none
+                client_id, user_id = await gather(self.ids.take("clients"), self.ids.take("users"))
             moment = now()
             await self.users.insert_owner(  # raises Duplicate if the e-mail is taken
                 user_id=user_id,
@@ -77,15 +83,20 @@ class ConvertLead:
             return client
 
         try:
-            client = await self.transact(work, committed=committed)
-        except Duplicate as duplicate:
-            # The duplicate key has aborted the transaction, so this read is outside. Another call may have converted
-            # the lead meanwhile, possibly with the same e-mail; then AlreadyConverted is the right error.
-            _refuse_converted(await self.leads.find(lead_id))
-            raise EmailTaken from duplicate
+            client = await self.transact(work, records=[(COLLECTION, lead_id)], committed=committed)
+        except Duplicate as duplicate:  # it has aborted the transaction
+            raise await self._refusal(lead_id) from duplicate
         if request.send_welcome_email == "yes":
             self.mail_queued()
         return await self.clients.shown(client)
+
+    async def _refusal(self, lead_id: int) -> EmailTaken:
+        """Return the error of a taken e-mail, if the lead could be converted at all.
+
+        Another call may have converted it, possibly with the same e-mail. Raises LeadNotFound or AlreadyConverted.
+        """
+        _refuse_converted(await self.leads.find(lead_id))
+        return EmailTaken()
 
 
 def _refuse_converted(lead: Document) -> None:

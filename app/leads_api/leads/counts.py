@@ -5,8 +5,8 @@ from contextvars import Context
 from time import monotonic
 from typing import Any
 
-from leads_api.mongo.client import Collection, deadline
-from leads_api.mongo.concurrency import ConcurrencyLimits
+from leads_api.mongo.client import Collection, deadline_at, until
+from leads_api.mongo.concurrency import ConcurrencyLimits, Turns
 from leads_api.tasks import end
 
 EXACT_UP_TO = 10_000
@@ -26,23 +26,22 @@ class Counts:
     """Bounded counts: exact up to EXACT_UP_TO; above, at most COUNT_SECONDS old, and at most FULL_AT_ONCE at a time.
 
     All requests within COUNT_SECONDS share the result of a full count, even if it has failed: a count that takes longer
-    than the deadline of requests must not be repeated all the time.
+    than the deadline of requests must not be repeated all the time. A full count that waits for its turn is given up
+    when nobody waits for it any more.
     """
 
-    def __init__(self, leads: Collection, concurrency: ConcurrencyLimits, *, seconds: float) -> None:
-        """Limit each full count to `seconds`."""
+    def __init__(self, leads: Collection, concurrency: ConcurrencyLimits) -> None:
         self._leads = leads
         self._concurrency = concurrency
-        self._seconds = seconds
         self._full: dict[str, _FullCount] = {}
-        self._full_limit = asyncio.Semaphore(FULL_AT_ONCE)
+        self._turns = Turns(FULL_AT_ONCE, "full counts")
 
     async def of(self, query: dict[str, Any]) -> int:
         """Return how many leads match a filter."""
         key = repr(query)
         query = query or _ALL
         if (known := self._full.get(key)) is not None and not known.is_old:
-            total = await asyncio.shield(known.task)
+            total = await self._result(key, known)
             if total > FAR_ABOVE:
                 return total
         # A cached total must not hide that deletions have made the total exact again.
@@ -52,7 +51,7 @@ class Counts:
             return some
         if (known := self._full.get(key)) is None or known.is_old:
             known = self._begin(key, query)
-        return await asyncio.shield(known.task)
+        return await self._result(key, known)
 
     def doubt(self, query: dict[str, Any], exact: int | None = None) -> None:
         """Drop the cached total of a filter if it is older than DOUBTED_SECONDS and is not `exact`."""
@@ -75,10 +74,22 @@ class Counts:
         count.task.add_done_callback(_retrieve)
         return count
 
+    async def _result(self, key: str, count: "_FullCount") -> int:
+        count.until = max(count.until, until())
+        count.waiting += 1
+        try:
+            return await asyncio.shield(count.task)
+        finally:
+            count.waiting -= 1
+            if count.began is None and count.waiting == 0:
+                count.task.cancel()
+                if self._full.get(key) is count:
+                    del self._full[key]
+
     async def _count(self, count: "_FullCount", query: dict[str, Any]) -> int:
-        async with self._full_limit:
+        async with self._turns.turn(lambda: count.until):
             count.began = monotonic()
-            with deadline(self._seconds):
+            with deadline_at(count.until):
                 return await self._leads.count_documents(query)
 
 
@@ -88,6 +99,10 @@ class _FullCount:
     def __init__(self) -> None:
         self.task: asyncio.Task[int]
         self.began: float | None = None
+        self.waiting = 0
+        """How many requests wait for the result."""
+        self.until = 0.0
+        """The latest deadline of these requests."""
 
     @property
     def age(self) -> float:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from leads_api.checklists.store import ChecklistStore
 from leads_api.files.store import FileStore
-from leads_api.leads.store import LeadNotFound, LeadStore
+from leads_api.leads.store import COLLECTION, LeadNotFound, LeadStore
 from leads_api.mongo.client import Session
 from leads_api.mongo.transaction import Transact
 
@@ -28,7 +28,7 @@ class DeleteLead:
             await self.with_belongings(lead_id, session)
             return True
 
-        await self.transact(work, committed=committed)
+        await self.transact(work, records=[(COLLECTION, lead_id)], committed=committed)
 
     async def with_belongings(self, lead_id: int, session: Session) -> None:
         """Delete the lead as part of a transaction. Raises LeadNotFound."""

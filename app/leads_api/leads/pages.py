@@ -38,10 +38,9 @@ class LeadPages:
     """Reads pages of the list of leads."""
 
     def __init__(
-        self, leads: Collection, catalog: Catalog, concurrency: ConcurrencyLimits, memory: Memory, *, max_bytes: int,
-        seconds: float,
-    ) -> None:  # fmt: skip
-        """Limit the leads of a page to about `max_bytes`, and each page and full count to `seconds`.
+        self, leads: Collection, catalog: Catalog, concurrency: ConcurrencyLimits, memory: Memory, *, max_bytes: int
+    ) -> None:
+        """Limit the leads of a page to about `max_bytes`.
 
         `concurrency` limits lists, `memory` what they take until they have been sent.
         """
@@ -50,8 +49,8 @@ class LeadPages:
         self._concurrency = concurrency
         self._memory = memory
         self._max_bytes = max_bytes
-        self._counts = counts.Counts(leads, concurrency, seconds=seconds)
-        self._pages = SingleFlight(self._page, seconds=seconds)
+        self._counts = counts.Counts(leads, concurrency)
+        self._pages = SingleFlight(self._page)
 
     async def drain(self) -> None:
         """Cancel counts, and wait until no page is being read."""

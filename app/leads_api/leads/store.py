@@ -56,16 +56,14 @@ def touch(event: str, moment: datetime, by: int) -> Document:
 class LeadStore:
     """Reads and writes leads. Every write is one update that increments the version; its filter has its conditions."""
 
-    def __init__(
-        self, database: Database, ids: Ids, catalog: Catalog, concurrency: ConcurrencyLimits, *, seconds: float
-    ) -> None:
-        """Limit each batch of reads or creates to `seconds`. `concurrency` limits changes."""
+    def __init__(self, database: Database, ids: Ids, catalog: Catalog, concurrency: ConcurrencyLimits) -> None:
+        """`concurrency` limits changes."""
         self.collection = self._leads = database[COLLECTION]
         self._ids = ids
         self._catalog = catalog
         self._concurrency = concurrency
-        self._reads = Batcher(self._find_all, seconds=seconds, gathers=True)
-        self._creates = Batcher(partial(insert_each, self._leads), seconds=seconds)
+        self._reads = Batcher(self._find_all, gathers=True)
+        self._creates = Batcher(partial(insert_each, self._leads), writes=True)
 
     async def get(self, lead_id: int) -> Lead:
         """Return a lead. Raises LeadNotFound."""

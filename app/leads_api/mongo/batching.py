@@ -3,24 +3,40 @@
 A driver call costs several times as much as the rest of a request, so fewer calls means more requests per second. A
 single request is sent at once. Requests that arrive while a batch is in progress form the next batch, so batches grow
 with the load. One batch is in progress at a time: with two, a GET under load used 20% more CPU, and the slowest GET
-took three times as long.
+took three times as long. Only if a batch of reads takes so long that those behind it would be late, the next one begins
+beside it.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextvars import Context
+from time import monotonic
 from typing import Generic, TypeVar
 
 from bson.errors import InvalidDocument
-from pymongo.errors import BulkWriteError, DocumentTooLarge, DuplicateKeyError, PyMongoError, WriteError
+from pymongo.errors import (
+    BulkWriteError,
+    DocumentTooLarge,
+    DuplicateKeyError,
+    OperationFailure,
+    PyMongoError,
+    WriteError,
+)
 
 from leads_api.errors import Unavailable
-from leads_api.mongo.client import Collection, Document, deadline
+from leads_api.mongo.client import (
+    LEAST_SECONDS,
+    Collection,
+    DeadlinePassed,
+    Document,
+    deadline_at,
+    until,
+)
 
 K = TypeVar("K")
 R = TypeVar("R")
 _Waiting = tuple[K, float, asyncio.Future[R]]
-"""A request, the time of its arrival, and the future of its result."""
+"""A request, its deadline, and the future of its result."""
 
 MAX_BATCH = 500
 WORTHWHILE = 32
@@ -31,67 +47,122 @@ IDLE_ITERATIONS = 6
 Two of them are needed to send the responses of the previous batch.
 """
 MAX_WAITING = 10_000
+AT_ONCE = 2
+"""Batches in progress if the first one takes long."""
+CHECK_SECONDS = 0.05
+"""How often it is checked whether a batch takes long."""
 DUPLICATE_KEY = 11000
+BSON_OBJECT_TOO_LARGE = 10334
+_MARGIN = 1.25
+"""Batches may take this much longer than on average, or than the one in progress has taken until now."""
+_WEIGHT = 0.2
+"""The weight of the last batch in the average duration of batches."""
 _REMEMBERED = 1000
 
 
 class Batcher(Generic[K, R]):
-    """Batches concurrent requests of one kind.
+    """Batches concurrent requests of one kind. Each request keeps the deadline of its caller.
 
     `perform` takes a list of requests and returns a result or an error for each, in the same order.
     """
 
     def __init__(
-        self, perform: Callable[[list[K]], Awaitable[list[R | Exception]]], *, seconds: float, gathers: bool = False
+        self,
+        perform: Callable[[list[K]], Awaitable[list[R | Exception]]],
+        *,
+        gathers: bool = False,
+        writes: bool = False,
     ) -> None:
-        """Limit each batch to `seconds`. With `gathers`, wait some iterations of the event loop before a small batch.
+        """With `gathers`, wait some iterations of the event loop before a small batch.
 
         Callers who have received their response tend to send the next request at once. A batch that is sent before
         these requests are read is half as large as it could be, every time. Reads gain 20% at 32 connections; creates,
         which are two calls in a row, gain nothing.
+
+        With `writes`, nothing is written for a caller who was answered that it was not, except where the database's
+        answer is lost. So a batch ends at the earliest deadline of its requests; those with much more time are sent in
+        the next batch. If a batch is not answered in time, those who wait are refused. A batch of reads ends at the
+        latest deadline, and the next one may begin beside it.
         """
         self._perform = perform
-        self._seconds = seconds
         self._gathers = gathers
+        self._writes = writes
         self._waiting: list[_Waiting[K, R]] = []
-        self._in_progress: asyncio.Task[None] | None = None
+        self._runs: set[asyncio.Task[None]] = set()
+        self._newest: asyncio.Task[None] | None = None
+        """The run that sends the next batch. An older one only waits for its batch."""
+        self._began = 0.0
+        """When the newest batch began."""
+        self._seconds = 0.0
+        """The average duration of the last batches."""
+        self._checking = False
 
     async def __call__(self, request: K) -> R:
-        """Return the result of a request. Raises its error, or Unavailable if too many requests are waiting.
+        """Return the result of a request. Raises its error, or Unavailable if it cannot be sent before its deadline.
 
         A batch that was sent accepts no more requests. So a read that begins after a write was acknowledged sees the
         write.
         """
-        if len(self._waiting) >= MAX_WAITING:
-            raise Unavailable(reason="too many calls wait for a batch")
+        late, waiting = until(), len(self._waiting)
+        if waiting >= MAX_BATCH and self._is_full(waiting, late):
+            raise Unavailable(reason=f"too many wait for a batch: {waiting}")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[R] = loop.create_future()
-        self._waiting.append((request, loop.time(), answer))
-        if self._in_progress is None:
-            # In a new context: the deadline of the caller that starts the task must not apply to the other callers.
-            self._in_progress = loop.create_task(self._run(), context=Context())
+        self._waiting.append((request, late, answer))
+        if self._newest is None:
+            self._begin(loop)
         return await answer
 
     @property
     def idle(self) -> bool:
         """Return whether no request is waiting or in progress."""
-        return self._in_progress is None
+        return not self._runs
 
     async def drain(self) -> None:
         """Wait until no batch is in progress."""
-        while self._in_progress is not None:
-            await asyncio.wait([self._in_progress])
+        while self._runs:
+            await asyncio.wait(self._runs)
+
+    def _is_full(self, waiting: int, late: float) -> bool:
+        """Return whether the batches before a new request will probably end after its deadline."""
+        return waiting >= MAX_WAITING or monotonic() + self._seconds * (waiting // MAX_BATCH) > late - LEAST_SECONDS
+
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
+        # In a new context: the deadline of the caller that starts the task must not apply to the other callers.
+        self._newest = loop.create_task(self._run(), context=Context())
+        self._runs.add(self._newest)
+        if not self._checking and not self._writes:
+            self._checking = True
+            loop.call_later(CHECK_SECONDS, self._check, loop)
+
+    def _check(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin the next batch beside the one in progress if those who wait for it would be late otherwise."""
+        if not self._runs:
+            self._checking = False
+            return
+        if len(self._runs) < AT_ONCE:
+            moment = monotonic()
+            oldest = next((late for _, late, answer in self._waiting if not answer.done()), None)
+            if oldest is not None and oldest - moment <= _MARGIN * max(self._seconds, moment - self._began):
+                self._begin(loop)
+        loop.call_later(CHECK_SECONDS, self._check, loop)
 
     async def _run(self) -> None:
+        me = asyncio.current_task()
+        assert me is not None
         try:
             while self._waiting:
-                batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
-                if wanted := [waiting for waiting in batch if not waiting[2].done()]:  # the others were cancelled
-                    await self._answer(wanted)
+                self._began = monotonic()
+                if batch := self._next():
+                    await self._answer(batch, self._began)
+                if me is not self._newest:  # this batch took long
+                    return
                 if self._gathers:
                     await self._gather()
         finally:
-            self._in_progress = None
+            self._runs.discard(me)
+            if me is self._newest:
+                self._newest = None
 
     async def _gather(self) -> None:
         idle = 0
@@ -99,30 +170,52 @@ class Batcher(Generic[K, R]):
             await asyncio.sleep(0)
             idle = idle + 1 if len(self._waiting) == before else 0
 
-    async def _answer(self, wanted: list[_Waiting[K, R]]) -> None:
-        # The request that arrived last has the latest deadline. After that, no caller is waiting for a result.
-        left = self._seconds - (asyncio.get_running_loop().time() - wanted[-1][1])
+    def _next(self) -> list[_Waiting[K, R]]:
+        """Take the requests of the next batch: without callers who are gone, or have no time left."""
+        first, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+        least = self._began + LEAST_SECONDS
+        batch = [waiting for waiting in first if waiting[1] >= least and not waiting[2].done()]
+        if len(batch) < len(first):
+            for _, late, answer in first:
+                if late < least and not answer.done():
+                    answer.set_exception(DeadlinePassed("a batch"))
+        if self._writes and batch:
+            # Up to twice the time of the first: so nobody loses more than half of it to others.
+            last = 2 * min(late for _, late, _ in batch) - self._began
+            later = [waiting for waiting in batch if waiting[1] > last]
+            if later:
+                batch = [waiting for waiting in batch if waiting[1] <= last]
+                self._waiting = later + self._waiting
+        return batch
+
+    async def _answer(self, batch: list[_Waiting[K, R]], began: float) -> None:
+        lates = [late for _, late, _ in batch]
         try:
-            if left <= 0:
-                raise Unavailable(reason="the deadline passed before the batch was sent")
-            with deadline(left):
-                outcomes = await self._perform([request for request, _, _ in wanted])
+            with deadline_at(min(lates) if self._writes else max(lates)):
+                outcomes = await self._perform([request for request, _, _ in batch])
         except Exception as error:  # noqa: BLE001 - any error is raised in every caller
-            outcomes = [error] * len(wanted)
+            outcomes = [error] * len(batch)
+            if self._writes and isinstance(error, PyMongoError) and error.timeout:
+                self._refuse_waiting("the batch before this request was not answered in time")
         except BaseException:
-            # The task was cancelled and sends no further batch, so requests that are still waiting must fail as well.
-            waiting, self._waiting = [*wanted, *self._waiting], []
-            for _, _, answer in waiting:
-                if not answer.done():
-                    answer.set_exception(Unavailable(reason="the batch was cut off"))
+            # The task was cancelled and sends no further batch.
+            self._waiting = [*batch, *self._waiting]
+            self._refuse_waiting("the batch was cut off")
             raise
-        for (_, _, answer), outcome in zip(wanted, outcomes, strict=True):
+        self._seconds += _WEIGHT * (monotonic() - began - self._seconds)
+        for (_, _, answer), outcome in zip(batch, outcomes, strict=True):
             if answer.done():
                 continue
             if isinstance(outcome, Exception):
                 answer.set_exception(outcome)
             else:
                 answer.set_result(outcome)
+
+    def _refuse_waiting(self, reason: str) -> None:
+        waiting, self._waiting = self._waiting, []
+        for _, _, answer in waiting:
+            if not answer.done():
+                answer.set_exception(Unavailable(reason=reason))
 
 
 class SingleFlight(Generic[K, R]):
@@ -132,10 +225,8 @@ class SingleFlight(Generic[K, R]):
     write. Different requests do not wait for each other.
     """
 
-    def __init__(self, perform: Callable[[K], Awaitable[R]], *, seconds: float) -> None:
-        """Limit each call to `seconds`."""
+    def __init__(self, perform: Callable[[K], Awaitable[R]]) -> None:
         self._perform = perform
-        self._seconds = seconds
         self._asked: dict[bytes, Batcher[K, R]] = {}
 
     async def __call__(self, question: bytes, request: K) -> R:
@@ -143,7 +234,7 @@ class SingleFlight(Generic[K, R]):
         if (batcher := self._asked.get(question)) is None:
             if len(self._asked) >= _REMEMBERED:
                 self._asked = {asked: batcher for asked, batcher in self._asked.items() if not batcher.idle}
-            batcher = self._asked[question] = Batcher(self._once, seconds=self._seconds)
+            batcher = self._asked[question] = Batcher(self._once)
         return await batcher(request)
 
     async def drain(self) -> None:
@@ -168,6 +259,9 @@ async def insert_each(collection: Collection, documents: list[Document]) -> list
         except (DocumentTooLarge, InvalidDocument, OverflowError):
             # One document makes the driver refuse the batch, possibly after it has sent a part of it.
             pass
+        except OperationFailure as error:
+            if error.code != BSON_OBJECT_TOO_LARGE:  # one document makes the server refuse the batch
+                raise
         else:
             return list(documents)
     return [await _inserted(collection, document) for document in documents]
@@ -176,6 +270,9 @@ async def insert_each(collection: Collection, documents: list[Document]) -> list
 async def _inserted(collection: Collection, document: Document) -> Document | Exception:
     try:
         await collection.insert_one(document)
+    except DuplicateKeyError as error:
+        # The refused batch may have written it.
+        return document if await collection.find_one({"_id": document["_id"]}) == document else error
     except (PyMongoError, InvalidDocument, OverflowError) as error:
         return error
     return document

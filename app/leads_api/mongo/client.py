@@ -6,8 +6,12 @@ import re
 import warnings
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractContextManager, suppress
+from contextvars import ContextVar, Token
 from inspect import isawaitable
+from math import inf
 from threading import Thread
+from time import monotonic
+from types import TracebackType
 from typing import Any, Literal
 
 # Motor runs every call on a thread, and reads this variable at import. With its default of five threads per core, a
@@ -46,6 +50,15 @@ IDLE_SECONDS = 120
 
 CLOSE_SECONDS = 1.0
 """Limit of the client's last call to the server. Without it, a server that hangs delays shutdown by ten seconds."""
+
+LEAST_SECONDS = 0.05
+"""With less time than this left, nothing is sent to the database.
+
+Nearly every short call takes less. What is sent with less is likely to be written, while its caller is told 503.
+"""
+
+LONGEST_SECONDS = 60.0
+"""Limit of a batch or a transaction whose context has no earlier deadline, which is so outside of requests only."""
 
 REACH_SECONDS = 2.0
 """How long startup waits for the database before it continues without it, and readiness for each ping."""
@@ -134,13 +147,53 @@ async def start_session(client: Client) -> AsyncIOMotorClientSession:
     return session
 
 
-def deadline(seconds: float | None) -> AbstractContextManager[None]:
-    """Limit the driver's calls inside the block to `seconds` in total; None removes the limit of an outer block.
+_until: ContextVar[float] = ContextVar("until", default=inf)
+
+until = _until.get
+"""Returns the deadline of the current context, on the clock `monotonic`; infinity if there is none."""
+
+
+class deadline:  # noqa: N801 - called like a function
+    """Limit what waits for the database inside the block to `seconds` in total; None removes an outer block's limit.
+
+    The limit is one absolute time. It applies to the driver's calls, which tell it to the server, and to everything
+    that queues for them (`until`). An inner block can only shorten it.
 
     When a caller is cancelled, Motor keeps the thread and the connection busy. So the driver needs a deadline, too;
     asyncio's is not enough.
     """
-    return pymongo.timeout(seconds)
+
+    __slots__ = ("_driver", "_seconds", "_token")
+
+    def __init__(self, seconds: float | None) -> None:
+        self._seconds = seconds
+        self._driver: AbstractContextManager[None] = pymongo.timeout(seconds)
+        self._token: Token[float]
+
+    def __enter__(self) -> None:
+        """Begin the block."""
+        self._token = _until.set(inf if self._seconds is None else min(_until.get(), monotonic() + self._seconds))
+        self._driver.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the block."""
+        self._driver.__exit__(kind, error, trace)
+        _until.reset(self._token)
+
+
+def deadline_at(late: float) -> deadline:
+    """Limit the block to an absolute time, and to LONGEST_SECONDS."""
+    return deadline(min(late - monotonic(), LONGEST_SECONDS))
+
+
+class DeadlinePassed(Unavailable):
+    """So little of the deadline is left that the database is not asked."""
+
+    def __init__(self, waited_for: str) -> None:
+        """`waited_for` is what took the time, for the log."""
+        super().__init__(reason=f"the deadline passed while the request waited for {waited_for}")
 
 
 def is_mongomock(client: object) -> bool:

@@ -9,7 +9,6 @@ from leads_api.mongo.client import Database, NotSetUp
 from leads_api.mongo.faults import Duplicate
 from leads_api.mongo.migrations import Step
 
-_SECONDS = 5.0
 SCHEMA_VERSION = 2
 """The schema version of new counters."""
 STEPS = {"counters": [Step(2)]}
@@ -18,10 +17,8 @@ STEPS = {"counters": [Step(2)]}
 class Ids:
     """The counters, one document for each kind of record. Concurrent requests share one increment (batching)."""
 
-    def __init__(self, database: Database, *, seconds: float = _SECONDS) -> None:
-        """Limit each increment to `seconds`."""
+    def __init__(self, database: Database) -> None:
         self._counters = database["counters"]
-        self._seconds = seconds
         self._steps: dict[str, Batcher[int, int]] = {}
 
     async def take(self, kind: str, count: int = 1) -> int:
@@ -30,7 +27,7 @@ class Ids:
         Do not call it in a transaction: it would lock the counter, and all creates would wait for the transaction.
         """
         if (step := self._steps.get(kind)) is None:
-            step = self._steps[kind] = Batcher(partial(self._step, kind), seconds=self._seconds)
+            step = self._steps[kind] = Batcher(partial(self._step, kind))
         return await step(count)
 
     async def drain(self) -> None:

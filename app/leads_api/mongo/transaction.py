@@ -2,12 +2,13 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from contextvars import Context
 from functools import partial
 from inspect import isawaitable
-from typing import Any, Protocol, TypeVar
+from time import monotonic
+from typing import Any, Generic, Protocol, TypeVar
 
 from motor.motor_asyncio import AsyncIOMotorClientSession
 from pymongo.errors import PyMongoError
@@ -15,7 +16,16 @@ from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
-from leads_api.mongo.client import Database, Session, deadline, start_session
+from leads_api.mongo.client import (
+    LEAST_SECONDS,
+    LONGEST_SECONDS,
+    Database,
+    Session,
+    deadline,
+    start_session,
+    until,
+)
+from leads_api.mongo.concurrency import ConcurrencyLimits, Record
 
 T = TypeVar("T")
 
@@ -25,9 +35,8 @@ Committed = Callable[[Session], Awaitable[T | None]]
 
 MAX_TIME_MS_EXPIRED = 50
 ABORT_SECONDS = 2.0
-
-AT_ONCE = 16
-"""Concurrent transactions per process. More of them conflict, restart each other and are slower."""
+_TRANSIENT = "TransientTransactionError"
+"""The label of errors after which nothing is committed and nothing is locked."""
 
 
 class Transact(Protocol):
@@ -37,9 +46,13 @@ class Transact(Protocol):
         self,
         work: Work[T],
         *,
+        records: Sequence[Record],
         committed: Committed[T] | None = None,
     ) -> T:
         """Run `work(session)`, possibly several times. An exception aborts the transaction and is raised here.
+
+        `records` are the documents that the work is about, and all of sharded collections that it writes: changes of
+        them wait for each other.
 
         The response to a commit may be lost. Then the work is retried, although an earlier try may have been committed.
         Work that must not be done twice passes `committed`, which is called before the retry.
@@ -50,28 +63,34 @@ class Transact(Protocol):
 class Transactions:
     """Transactions on a replica set or sharded cluster: read concern snapshot, write concern majority."""
 
-    def __init__(self, database: Database, *, seconds: float) -> None:
-        """Limit each transaction, including its retries, to `seconds`."""
+    def __init__(self, database: Database, concurrency: ConcurrencyLimits) -> None:
         self._database = database
-        self._seconds = seconds
+        self._concurrency = concurrency
         self._running: set[asyncio.Task[object]] = set()
-        self._limit = asyncio.Semaphore(AT_ONCE)
 
     async def __call__(
         self,
         work: Work[T],
         *,
+        records: Sequence[Record],
         committed: Committed[T] | None = None,
     ) -> T:
-        """Run the work to its end even if the caller is cancelled, so that no transaction stays open on the server.
+        """Run the work. All tries, and the pauses between them, are within the deadline of the caller.
 
-        If the caller is cancelled while it waits for the concurrency limit, the work is not started.
+        If the caller is cancelled, a try in progress goes on to its end, so that no transaction stays open on the
+        server; no other try is begun.
         """
-        await self._limit.acquire()
-        task = asyncio.create_task(self._run(work, committed))
+        run = _Run(self._database, self._concurrency, work, records, committed)
+        task = asyncio.create_task(run())
         self._running.add(task)
         task.add_done_callback(self._forget)
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            run.abandoned = True
+            if not run.trying:
+                task.cancel()
+            raise
 
     async def drain(self) -> None:
         """Wait for transactions in progress, including those whose callers were cancelled."""
@@ -79,46 +98,90 @@ class Transactions:
 
     def _forget(self, task: asyncio.Task[object]) -> None:
         self._running.discard(task)
-        self._limit.release()
         if not task.cancelled():
             task.exception()  # marks it as retrieved: the caller may have been cancelled
 
-    async def _run(self, work: Work[T], committed: Committed[T] | None) -> T:
-        commit_sent = False
 
-        async def attempt(session: Session) -> T:
-            nonlocal commit_sent
-            result = await committed(session) if commit_sent and committed is not None else None
-            if result is None:
-                result = await work(session)
-            commit_sent = True
-            return result
+class _Run(Generic[T]):
+    """One run of some work: its tries, on one session."""
 
-        with deadline(self._seconds):
-            until = asyncio.get_running_loop().time() + self._seconds
-            async with await start_session(self._database.client) as session:
+    def __init__(
+        self,
+        database: Database,
+        concurrency: ConcurrencyLimits,
+        work: Work[T],
+        records: Sequence[Record],
+        committed: Committed[T] | None,
+    ) -> None:
+        self._database = database
+        self._concurrency = concurrency
+        self._work = work
+        self._records = records
+        self._committed = committed
+        self._commit_sent = False
+        self.trying = False
+        """Whether a transaction is open. Otherwise the run can be cancelled."""
+        self.abandoned = False
+        """Whether the caller is gone, so that no other try must begin."""
+
+    async def __call__(self) -> T:
+        """Hold the records, and try until the transaction is committed, fails for good or is too late."""
+        with deadline(LONGEST_SECONDS):
+            # First the records and then, for each try, a turn: who waits for a record or pauses delays nobody else.
+            async with (
+                self._concurrency.records(*self._records),
+                await start_session(self._database.client) as session,
+            ):
                 for tries in range(1_000_000):
-                    try:
-                        return await _attempt(session, attempt)
-                    except PyMongoError as error:
-                        pause = _pause(tries)
-                        late = asyncio.get_running_loop().time() + pause >= until
-                        if late or not error.has_error_label("TransientTransactionError"):
-                            await _shielded(partial(self._release_locks, session))
-                            raise
+                    async with self._concurrency.transactions:
+                        self.trying = True
+                        try:
+                            return await self._try(session)
+                        except PyMongoError as error:
+                            failed = error
+                        finally:
+                            self.trying = False
+                    pause = _pause(tries)
+                    late = monotonic() + pause > until() - LEAST_SECONDS
+                    if late or self.abandoned or not failed.has_error_label(_TRANSIENT):
+                        raise failed
                     await asyncio.sleep(pause)
         raise AssertionError("unreachable")
 
-    async def _release_locks(self, session: AsyncIOMotorClientSession) -> None:
-        """Start another transaction on the session, so that the server ends one that a lost commit has left open.
+    async def _try(self, session: AsyncIOMotorClientSession) -> T:
+        await begin(session)
+        try:
+            result = None
+            if self._commit_sent and self._committed is not None:
+                result = await self._committed(session)
+            if result is None:
+                result = await self._work(session)
+            self._commit_sent = True
+            await _commit(session)
+        except BaseException as error:
+            either: Any = session  # Motor's stub takes the property for a method
+            # The deadline may have passed. Without an abort, documents stay locked for a minute.
+            if either.in_transaction:
+                await _shielded(session.abort_transaction)
+            elif not isinstance(error, PyMongoError) or not error.has_error_label(_TRANSIENT):
+                await _shielded(partial(self._supersede, session))
+            raise
+        return result
 
-        After a commit was tried, the driver sends no abort, and the locks would last for a minute. A commit that the
-        server has executed is not affected.
+    async def _supersede(self, session: AsyncIOMotorClientSession) -> None:
+        """Start further transactions on the session, so that the server ends the one whose commit was lost.
+
+        After a commit was sent, the driver sends no abort, and the locks would last for a minute. A commit that the
+        server has executed is not affected. On a sharded cluster, each shard that the lost transaction has reached
+        must see a later one. These are the shards of the records, and the one of all collections that are not sharded.
         """
-        with suppress(PyMongoError):
-            await begin(session)
-            await self._database["counters"].find_one({"_id": "leads"}, session=session)
-            await session.abort_transaction()
+        for collection, record_id in (*self._records, ("counters", "leads")):
+            with suppress(PyMongoError):
+                await begin(session)
+                try:
+                    await self._database[collection].find_one({"_id": record_id}, {"_id": 1}, session=session)
+                finally:
+                    await session.abort_transaction()
 
 
 async def _shielded(work: Callable[[], Awaitable[None]]) -> None:
@@ -141,19 +204,6 @@ async def begin(session: AsyncIOMotorClientSession) -> None:
     )
     if isawaitable(starting):  # PyMongo's is a coroutine; Motor's call has started the transaction
         await starting
-
-
-async def _attempt(session: AsyncIOMotorClientSession, work: Work[T]) -> T:
-    await begin(session)
-    try:
-        result = await work(session)
-        await _commit(session)
-    except BaseException:
-        if session.in_transaction:  # type: ignore[truthy-function]  # a property; Motor's stub is wrong
-            # The deadline may have passed. Without an abort, documents stay locked for a minute.
-            await _shielded(session.abort_transaction)
-        raise
-    return result
 
 
 async def _commit(session: AsyncIOMotorClientSession) -> None:
@@ -183,6 +233,7 @@ class SerialWork:
         self,
         work: Work[T],
         *,
+        records: Sequence[Record],
         committed: Committed[T] | None = None,
     ) -> T:
         """Run `work(None)`."""

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from leads_api.errors import Invalid
+from leads_api.mongo.batching import Batcher
 from leads_api.mongo.client import Database, Document, Session
 from leads_api.mongo.indexes import Index
 from leads_api.mongo.migrations import Step
@@ -43,10 +44,24 @@ def full_name(user: Document) -> str:
 
 
 class UserStore:
-    """Writes users of type `client`; the catalog handles those of type `team`."""
+    """Looks up e-mails, and writes users of type `client`; the catalog handles those of type `team`."""
 
     def __init__(self, database: Database) -> None:
         self._users = database[COLLECTION]
+        self._taken = Batcher(self._are_taken)
+
+    async def has(self, email: str) -> bool:
+        """Return whether a user has this e-mail. A transaction may be about to add it."""
+        return await self._taken(folded_email(email))
+
+    async def drain(self) -> None:
+        """Wait until no batch of reads is in progress."""
+        await self._taken.drain()
+
+    async def _are_taken(self, emails: list[str]) -> list[bool | Exception]:
+        wanted = {"folded": {"$in": list(set(emails))}}
+        taken = {user["folded"] async for user in self._users.find(wanted, {"_id": 0, "folded": 1})}
+        return [email in taken for email in emails]
 
     async def insert_owner(
         self, *, user_id: int, client_id: int, first_name: str, last_name: str, email: str, now: datetime,

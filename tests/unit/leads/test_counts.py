@@ -61,7 +61,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 async def counting(leads: Any, clock: list[float]) -> AsyncIterator[Counts]:
-    counting = Counts(leads, ConcurrencyLimits(), seconds=60)
+    counting = Counts(leads, ConcurrencyLimits())
     yield counting
     await counting.end()
 
@@ -102,7 +102,7 @@ async def test_a_few_full_counts_are_under_way_at_a_time_and_the_others_come_lat
 async def test_however_many_wait_for_full_counts_lists_find_a_turn(leads: Leads) -> None:
     limits, many = ConcurrencyLimits(), range(1, LISTS_AT_ONCE + 2)
     collection: Any = leads
-    counting = Counts(collection, limits, seconds=60)
+    counting = Counts(collection, limits)
     asked = ask(counting, *many)
     await leads.begun(FULL_AT_ONCE)
 

@@ -3,13 +3,14 @@
 import asyncio
 from typing import Any
 
-import pymongo
 import pytest
-from pymongo.errors import BulkWriteError
+from pymongo.errors import BulkWriteError, DuplicateKeyError, NetworkTimeout, OperationFailure
 
 from leads_api.errors import Unavailable
 from leads_api.mongo import batching
-from leads_api.mongo.batching import MAX_BATCH, Batcher, SingleFlight, insert_each
+from leads_api.mongo.batching import CHECK_SECONDS, MAX_BATCH, Batcher, SingleFlight, insert_each
+from leads_api.mongo.client import LEAST_SECONDS, LONGEST_SECONDS, DeadlinePassed, deadline, until
+from leads_api.mongo.faults import as_failure
 
 
 class Desk:
@@ -56,7 +57,7 @@ def ask(batcher: Batcher[int, int], *requests: int) -> list[asyncio.Task[int]]:
 
 async def crowded(desk: Desk, *requests: int) -> tuple[Batcher[int, int], list[asyncio.Task[int]]]:
     """Let a request, 0, be under way, and others wait behind it."""
-    batcher = Batcher(desk.perform, seconds=60)
+    batcher = Batcher(desk.perform)
     first = ask(batcher, 0)
     await desk.came(1)
     waiting = ask(batcher, *requests)
@@ -66,7 +67,7 @@ async def crowded(desk: Desk, *requests: int) -> tuple[Batcher[int, int], list[a
 
 async def test_a_lone_request_waits_for_nobody() -> None:
     desk = Desk()
-    batcher = Batcher(desk.perform, seconds=60)
+    batcher = Batcher(desk.perform)
 
     (answer,) = ask(batcher, 7)
     await desk.came(1)
@@ -142,7 +143,7 @@ async def test_a_batch_that_fails_as_a_whole_is_every_callers_failure_and_the_ne
             raise ConnectionError
         return list(requests)
 
-    batcher = Batcher(perform, seconds=60)
+    batcher = Batcher(perform)
 
     outcomes = await asyncio.gather(*ask(batcher, 1, 2, 3), return_exceptions=True)
     fails = False
@@ -152,6 +153,7 @@ async def test_a_batch_that_fails_as_a_whole_is_every_callers_failure_and_the_ne
 
 
 async def test_too_many_who_wait_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batching, "MAX_BATCH", 3)
     monkeypatch.setattr(batching, "MAX_WAITING", 3)
     desk = Desk()
     batcher, answers = await crowded(desk, 1, 2, 3)
@@ -171,7 +173,7 @@ async def test_a_batch_that_is_cut_off_leaves_nobody_waiting() -> None:
             raise asyncio.CancelledError
         return list(requests)
 
-    batcher = Batcher(perform, seconds=60)
+    batcher = Batcher(perform)
 
     outcomes = await asyncio.wait_for(asyncio.gather(*ask(batcher, 1, 2), return_exceptions=True), 10)
 
@@ -179,39 +181,191 @@ async def test_a_batch_that_is_cut_off_leaves_nobody_waiting() -> None:
     assert await batcher(3) == 3
 
 
-async def test_what_has_waited_for_its_batch_has_so_much_less_time_in_it() -> None:
-    left: list[float] = []
+class Timed:
+    """Performs batches when it is told to, and remembers the deadline of each."""
 
-    async def perform(requests: list[int]) -> list[int | Exception]:
-        left.append(pymongo._csot.remaining() or 0.0)
-        await asyncio.sleep(0.2)
+    def __init__(self) -> None:
+        self.batches: list[tuple[list[int], float]] = []
+        self.going = asyncio.Event()
+
+    async def perform(self, requests: list[int]) -> list[int | Exception]:
+        self.batches.append((requests, until()))
+        await self.going.wait()
         return list(requests)
 
-    batcher = Batcher(perform, seconds=60)
-    first = ask(batcher, 1)
+    def __call__(self, *seconds: float, writes: bool) -> tuple[list[float], list[asyncio.Task[int]]]:
+        """Let one request be under way, and others wait behind it; return the deadlines of all."""
+        batcher = Batcher(self.perform, writes=writes)
+        lates: list[float] = []
+
+        async def asked(request: int) -> int:
+            with deadline(seconds[request]):
+                lates.append(until())
+                return await batcher(request)
+
+        return lates, [asyncio.create_task(asked(request)) for request in range(len(seconds))]
+
+
+@pytest.mark.usefixtures("clock")
+async def test_a_batch_of_reads_ends_at_the_latest_deadline_of_those_who_wait_for_it() -> None:
+    timed = Timed()
+    lates, answers = timed(50, 20, 40, writes=False)
     await asyncio.sleep(0)
-    await asyncio.gather(*first, *ask(batcher, 2))
+    timed.going.set()
+    await asyncio.gather(*answers)
 
-    assert left[0] - left[1] >= 0.2 - 0.01
+    assert [batch for batch, _ in timed.batches] == [[0, 1, 2]]
+    assert timed.batches[0][1] == pytest.approx(lates[0])
 
 
-async def test_what_has_waited_for_as_long_as_it_may_is_not_sent() -> None:
-    asked: list[int] = []
-
-    async def perform(requests: list[int]) -> list[int | Exception]:
-        asked.extend(requests)
-        await asyncio.sleep(0.2)
-        return list(requests)
-
-    batcher = Batcher(perform, seconds=0.1)
-    first = ask(batcher, 1)
+@pytest.mark.usefixtures("clock")
+async def test_a_batch_of_writes_ends_at_the_earliest_deadline_and_those_with_much_more_time_go_into_the_next() -> None:
+    timed = Timed()
+    lates, answers = timed(10, 11, 50, 15, 45, writes=True)
     await asyncio.sleep(0)
-    late = ask(batcher, 2)
+    timed.going.set()
+    await asyncio.gather(*answers)
 
-    assert await first[0] == 1
-    with pytest.raises(Unavailable):
+    assert [batch for batch, _ in timed.batches] == [[0, 1, 3], [2, 4]]
+    assert [late for _, late in timed.batches] == pytest.approx([lates[0], lates[4]])
+
+
+async def test_a_batch_outside_of_requests_has_a_deadline_too(clock: list[float]) -> None:
+    timed = Timed()
+    timed.going.set()
+
+    await Batcher(timed.perform)(1)
+
+    assert timed.batches[0][1] == clock[0] + LONGEST_SECONDS
+
+
+@pytest.mark.parametrize("writes", [True, False])
+async def test_who_has_next_to_no_time_left_is_not_sent(clock: list[float], writes: bool) -> None:
+    desk = Desk()
+    batcher = Batcher(desk.perform, writes=writes)
+    first = ask(batcher, 1)
+    await desk.came(1)
+    with deadline(1):
+        late = ask(batcher, 2)
+    waits = ask(batcher, 3)
+    await asyncio.sleep(0)
+    clock[0] += 1 - LEAST_SECONDS / 2
+    desk.finish_all()
+
+    assert await first[0] == 10
+    with pytest.raises(DeadlinePassed):
         await late[0]
-    assert asked == [1]
+    assert await waits[0] == 30
+    assert desk.batches == [[1], [3]]
+
+
+async def test_those_who_wait_behind_a_write_that_was_not_answered_in_time_are_refused_and_never_sent() -> None:
+    sent: list[list[int]] = []
+    under_way, lost = asyncio.Event(), asyncio.Event()
+
+    async def perform(requests: list[int]) -> list[int | Exception]:
+        sent.append(requests)
+        under_way.set()
+        await lost.wait()
+        raise NetworkTimeout
+
+    batcher = Batcher(perform, writes=True)
+    first = ask(batcher, 1)
+    await under_way.wait()
+    waiting = ask(batcher, 2, 3)
+    await asyncio.sleep(0)
+    lost.set()
+    outcomes = await asyncio.gather(*first, *waiting, return_exceptions=True)
+
+    assert [type(outcome) for outcome in outcomes] == [NetworkTimeout, Unavailable, Unavailable]
+    assert sent == [[1]]
+
+
+async def checked() -> None:
+    """Let the timer look several times whether a batch takes long."""
+    await asyncio.sleep(5 * CHECK_SECONDS)
+
+
+async def test_those_who_would_be_late_behind_a_batch_of_reads_are_sent_beside_it(clock: list[float]) -> None:
+    desk = Desk()
+    batcher = Batcher(desk.perform)
+    with deadline(5):
+        answers = ask(batcher, 1)
+        await desk.came(1)
+    clock[0] += 1
+    with deadline(5):
+        answers += ask(batcher, 2, 3)
+    await checked()
+    early = list(desk.batches)
+    clock[0] += 2  # the first has taken 3 s until now, as long as the others still have
+    await asyncio.wait_for(desk.came(2), 10)
+    desk.finish_all()
+
+    assert early == [[1]]
+    assert desk.batches == [[1], [2, 3]]
+    assert await asyncio.gather(*answers) == [10, 20, 30]
+
+
+async def test_the_next_batch_of_writes_waits_for_the_one_under_way(clock: list[float]) -> None:
+    desk = Desk()
+    batcher = Batcher(desk.perform, writes=True)
+    with deadline(5):
+        answers = ask(batcher, 1)
+        await desk.came(1)
+        answers += ask(batcher, 2)
+        await asyncio.sleep(0)
+    clock[0] += 4
+    await checked()
+    sent = list(desk.batches)
+    desk.finish_all()
+    await asyncio.gather(*answers)
+
+    assert sent == [[1]]
+
+
+async def test_no_more_than_two_batches_are_under_way_however_long_they_take(clock: list[float]) -> None:
+    desk = Desk()
+    batcher = Batcher(desk.perform)
+    with deadline(5):
+        answers = ask(batcher, 1)
+        await desk.came(1)
+        answers += ask(batcher, 2)
+        await asyncio.sleep(0)
+        clock[0] += 3
+        await asyncio.wait_for(desk.came(2), 10)
+        answers += ask(batcher, 3)
+        await asyncio.sleep(0)
+        clock[0] += 1.5
+        await checked()
+    sent = list(desk.batches)
+    desk.finish_all()
+    await asyncio.gather(*answers, return_exceptions=True)
+
+    assert sent == [[1], [2]]
+
+
+async def test_after_a_batch_that_was_overtaken_everything_goes_on_as_before(clock: list[float]) -> None:
+    desk = Desk()
+    batcher = Batcher(desk.perform)
+    slow = ask(batcher, 1)
+    await desk.came(1)
+    with deadline(5):
+        overtaking = ask(batcher, 2)
+        await asyncio.sleep(0)
+    clock[0] += 4
+    await asyncio.wait_for(desk.came(2), 10)
+    desk.finish(1)
+    await overtaking[0]
+
+    beside = ask(batcher, 3)
+    await desk.came(3)
+    desk.finish(2)
+    assert await beside[0] == 30
+    desk.finish(0)
+    assert await slow[0] == 10
+    assert batcher.idle
+    desk.finish_all()
+    assert await ask(batcher, 4)[0] == 40
 
 
 @pytest.mark.parametrize(("gathers", "second"), [(True, [1, 2]), (False, [2])])
@@ -219,7 +373,7 @@ async def test_who_asks_again_at_once_joins_those_who_wait_if_they_are_to_be_gat
     gathers: bool, second: list[int]
 ) -> None:
     desk = Desk()
-    batcher = Batcher(desk.perform, seconds=60, gathers=gathers)
+    batcher = Batcher(desk.perform, gathers=gathers)
 
     async def asks_again() -> None:
         await batcher(0)
@@ -243,7 +397,7 @@ async def test_who_asks_again_at_once_joins_those_who_wait_if_they_are_to_be_gat
 async def test_who_asks_again_is_not_waited_for_when_enough_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batching, "WORTHWHILE", 2)
     desk = Desk()
-    batcher = Batcher(desk.perform, seconds=60, gathers=True)
+    batcher = Batcher(desk.perform, gathers=True)
 
     async def asks_again() -> None:
         await batcher(0)
@@ -287,6 +441,40 @@ async def test_a_create_that_is_refused_is_refused_alone() -> None:
     assert written == {"_id": 2}
 
 
+class TooLarge:
+    """A collection of a server that refuses a batch because of one document."""
+
+    def __init__(self) -> None:
+        self.there: dict[int, Any] = {}
+
+    async def insert_many(self, documents: list[Any], *, ordered: bool) -> None:
+        self.there[documents[0]["_id"]] = documents[0]
+        raise OperationFailure("BSONObj size: 16777300 is invalid", 10334)
+
+    async def insert_one(self, document: Any) -> None:
+        if document["_id"] in self.there:
+            raise DuplicateKeyError("taken", 11000)
+        if document.get("large"):
+            raise OperationFailure("BSONObj size: 16777300 is invalid", 10334)
+        self.there[document["_id"]] = document
+
+    async def find_one(self, query: Any) -> Any:
+        return self.there.get(query["_id"])
+
+
+async def test_of_a_batch_that_the_server_refuses_for_its_size_one_document_is_refused() -> None:
+    collection: Any = TooLarge()
+    collection.there[4] = {"_id": 4, "text": "there before"}
+    documents = [{"_id": 1}, {"_id": 2, "large": True}, {"_id": 3}, {"_id": 4}]
+
+    outcomes = await insert_each(collection, documents)
+
+    assert [type(outcome) for outcome in outcomes] == [dict, OperationFailure, dict, DuplicateKeyError]
+    assert isinstance(outcomes[1], OperationFailure)
+    assert as_failure(outcomes[1]).status == 422
+    assert set(collection.there) == {1, 3, 4}
+
+
 async def test_more_than_a_batch_may_hold_are_split_and_everyone_gets_their_own_answer() -> None:
     desk = Desk()
     many = range(1, 2 * MAX_BATCH + 2)
@@ -325,7 +513,7 @@ async def test_those_who_ask_the_same_share_an_answer_and_others_do_not_wait_for
         await gates[question].wait()
         return question.upper()
 
-    shared = SingleFlight(perform, seconds=60)
+    shared = SingleFlight(perform)
 
     async def ask_for(question: str) -> str:
         return await shared(question.encode(), question)

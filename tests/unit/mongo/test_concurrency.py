@@ -2,10 +2,20 @@
 
 import asyncio
 import gc
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 import pytest
 
-from leads_api.mongo.concurrency import CHANGES_AT_ONCE, LISTS_AT_ONCE, ConcurrencyLimits
+from leads_api.errors import Unavailable
+from leads_api.mongo import concurrency
+from leads_api.mongo.client import LEAST_SECONDS, DeadlinePassed, deadline
+from leads_api.mongo.concurrency import (
+    CHANGES_AT_ONCE,
+    LISTS_AT_ONCE,
+    TRANSACTIONS_AT_ONCE,
+    ConcurrencyLimits,
+    Turns,
+)
 
 
 class Crowd:
@@ -23,6 +33,18 @@ class Crowd:
                 await self.ending.wait()
 
         self.tasks.append(asyncio.create_task(changing()))
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+    async def hold(self, *turns: AbstractAsyncContextManager[None]) -> None:
+        async def holding() -> None:
+            async with AsyncExitStack() as stack:
+                for turn in turns:
+                    await stack.enter_async_context(turn)
+                self.within.append(0)
+                await self.ending.wait()
+
+        self.tasks.append(asyncio.create_task(holding()))
         for _ in range(10):
             await asyncio.sleep(0)
 
@@ -90,12 +112,113 @@ async def test_nothing_is_kept_of_records_that_nobody_changes_any_more() -> None
             pass
     gc.collect()
 
-    assert len(limits._changing) == 0
+    assert len(limits._records) == 0
 
 
 async def test_so_many_lists_are_read_at_once() -> None:
-    limits = ConcurrencyLimits()
-    for _ in range(LISTS_AT_ONCE):
-        await limits.lists.acquire()
+    limits, crowd = ConcurrencyLimits(), Crowd()
+    for _ in range(LISTS_AT_ONCE + 1):
+        await crowd.hold(limits.lists)
+    at_once = len(crowd.within)
+    await crowd.end()
 
-    assert limits.lists.locked()
+    assert at_once == LISTS_AT_ONCE
+    assert len(crowd.within) == LISTS_AT_ONCE + 1
+
+
+async def test_who_holds_several_records_gets_them_in_the_same_order_as_everybody() -> None:
+    limits, crowd = ConcurrencyLimits(), Crowd()
+    one, other = ("leads", 1), ("leads", 2)
+    await crowd.hold(limits.records(one, other, one))
+    await crowd.hold(limits.records(other, one))
+    at_once = len(crowd.within)
+    await asyncio.wait_for(crowd.end(), 10)
+
+    assert at_once == 1
+    assert len(crowd.within) == 2
+
+
+async def test_who_waits_for_a_record_keeps_no_turn_from_the_others() -> None:
+    limits, crowd = ConcurrencyLimits(), Crowd()
+    for _ in range(2 * TRANSACTIONS_AT_ONCE):
+        await crowd.hold(limits.records(("leads", 1)), limits.transactions)
+    await crowd.hold(limits.records(("leads", 2)), limits.transactions)
+    at_once = len(crowd.within)
+    await crowd.end()
+
+    assert at_once == 2
+
+
+async def test_who_gets_a_turn_after_their_deadline_does_not_take_it(clock: list[float]) -> None:
+    turns, crowd = Turns(1, "things"), Crowd()
+    await crowd.hold(turns.turn())
+    with deadline(5):
+        late = asyncio.create_task(held(turns))
+    in_time = asyncio.create_task(held(turns))
+    await asyncio.sleep(0)
+    clock[0] += 5 - LEAST_SECONDS / 2
+    await crowd.end()
+
+    with pytest.raises(DeadlinePassed) as refused:
+        await late
+    await in_time
+    assert "things" in refused.value.reason
+
+
+async def test_who_has_no_time_left_gets_no_turn_even_if_one_is_free() -> None:
+    with deadline(LEAST_SECONDS / 2), pytest.raises(DeadlinePassed):
+        await held(Turns(1, "things"))
+
+
+async def test_who_would_wait_for_too_long_is_refused_at_once_and_others_are_not(clock: list[float]) -> None:
+    turns, crowd = Turns(1, "things"), Crowd()
+    for _ in range(30):
+        async with turns.turn():
+            clock[0] += 2  # what a turn takes
+    for _ in range(2):
+        await crowd.hold(turns.turn())
+
+    with deadline(5), pytest.raises(Unavailable) as refused:
+        await held(turns)
+    with deadline(7):
+        waits = asyncio.create_task(held(turns))
+    await asyncio.sleep(0)
+    await crowd.end()
+
+    assert refused.value.headers["Retry-After"] == "1"
+    assert refused.value.reason == "too many wait for things: 1, for about 4.0 s"
+    await waits
+
+
+async def test_who_has_waited_does_not_begin_what_would_be_cut_off(clock: list[float]) -> None:
+    turns, crowd = Turns(1, "things"), Crowd()
+    for _ in range(30):
+        async with turns.turn():
+            clock[0] += 2
+    await crowd.hold(turns.turn())
+    with deadline(5):
+        late = asyncio.create_task(held(turns))
+    await asyncio.sleep(0)
+    clock[0] += 3.5
+    await crowd.end()
+
+    with pytest.raises(DeadlinePassed):
+        await late
+    with deadline(1):  # nobody is before them
+        await held(turns)
+
+
+async def test_too_many_who_wait_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(concurrency, "MAX_WAITING", 2)
+    turns, crowd = Turns(1, "things"), Crowd()
+    for _ in range(3):
+        await crowd.hold(turns.turn())
+
+    with pytest.raises(Unavailable):
+        await held(turns)
+    await crowd.end()
+
+
+async def held(turns: Turns) -> None:
+    async with turns.turn():
+        pass

@@ -3,6 +3,7 @@
 import pytest
 
 from leads_api.files.store import FileStore
+from leads_api.memory import Memory
 from leads_api.mongo.client import Client, Database
 from leads_api.services import Services
 from leads_api.settings import Settings
@@ -18,4 +19,4 @@ def store_client(wire_client: Client) -> Client:
 @pytest.fixture
 def files(database: Database) -> FileStore:
     """The store of files on the test's database."""
-    return Services(Settings(mongodb_database=database.name, request_timeout=PATIENCE), database.client).files
+    return Services(Settings(mongodb_database=database.name, request_timeout=PATIENCE), database.client, Memory()).files
