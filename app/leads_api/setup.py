@@ -19,6 +19,7 @@ from leads_api.mongo.ids import Ids
 from leads_api.mongo.indexes import Indexes, ensure
 from leads_api.mongo.migration_runs import MigrationRuns
 from leads_api.mongo.migrations import Steps
+from leads_api.mongo.sharding import ShardKeys, check_shard_keys
 from leads_api.users import store as users
 
 INDEXES: Indexes = {
@@ -31,6 +32,7 @@ INDEXES: Indexes = {
     **mails.INDEXES,
     **keys.INDEXES,
 }
+SHARD_KEYS: ShardKeys = {**leads.SHARD_KEYS, **files.SHARD_KEYS}
 STEPS: Steps = {
     **leads.STEPS,
     **checklists.STEPS,
@@ -111,6 +113,7 @@ class Setup:
         self._readiness.set_up = True
         self._done.set()
         if not is_mongomock(self._database.client):
+            await check_shard_keys(self._database, SHARD_KEYS)
             await MigrationRuns(self._database, STEPS).keep()
 
     async def _reach(self) -> None:

@@ -35,6 +35,7 @@ INDEXES = {
     ],
     "blobs.chunks": [Index("files_id_1_n_1", (("files_id", 1), ("n", 1)), unique=True)],
 }
+SHARD_KEYS = {"blobs.chunks": {"files_id": 1}}
 STEPS = {"files": [Step(2)], "blobs.files": [Step(2, path="metadata.schema_version")]}
 _KEPT = {"metadata.doomed": {"$ne": True}}
 """Contents that are not being removed. Not `False`: a content of an earlier version may not have the field."""

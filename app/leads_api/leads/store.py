@@ -28,6 +28,9 @@ INDEXES = {
     ]
 }
 
+SHARD_KEYS = {COLLECTION: {"_id": "hashed"}}
+"""Hashed: new ids go up, and would all be written to one shard."""
+
 STEPS = {
     # 2: removes the case-folded company, which was never read.
     COLLECTION: [Step(2, {"$unset": {"folded.company": ""}}, stale=("folded.company",))]
