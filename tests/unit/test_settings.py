@@ -394,6 +394,7 @@ def test_a_file_beside_any_variable_has_its_value(variable: str, tmp_path: Path)
         "LEADS_PORTAL_URL": "https://portal.example", "LEADS_LOG_LEVEL": "error", "LEADS_ACCESS_LOG": "yes",
         "LEADS_CORS_ORIGINS": "https://a.example", "LEADS_REQUEST_TIMEOUT": "3", "LEADS_CACHE_SECONDS": "1",
         "LEADS_MAX_COMMENTS": "10", "LEADS_MAX_COMMENT_BYTES": "2048", "LEADS_ROOT_PATH": "/crm",
+        "LEADS_MAX_PAGE_BYTES": "100000", "LEADS_DRAIN_SECONDS": "1",
     }  # fmt: skip
     file = tmp_path / "secret"
     file.write_text(f"{values[variable]}\n", "utf-8")
