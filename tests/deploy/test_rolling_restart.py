@@ -23,14 +23,14 @@ from tests.wire.process import Service, free_port, running
 
 REQUESTS, RESTARTS = (int(number) for number in os.environ.get("LEADS_TEST_ROLLING", "300/1").split("/"))
 CALLERS = 12
-DRAIN = {"LEADS_DRAIN_SECONDS": "5"}
-"""The default."""
+SETTINGS = {"LEADS_DRAIN_SECONDS": "5", "LEADS_REQUEST_TIMEOUT": "30"}
+"""The default drain, and patience: that the machine is busy is no fault."""
 
 
 @pytest.fixture
 async def given(server_uri: str, wire_client: Client) -> AsyncIterator[dict[str, str]]:
     name = f"rolling_{uuid4().hex[:20]}"
-    yield {"LEADS_MONGODB_URI": server_uri, "LEADS_MONGODB_DATABASE": name, **DRAIN}
+    yield {"LEADS_MONGODB_URI": server_uri, "LEADS_MONGODB_DATABASE": name, **SETTINGS}
     await wire_client.drop_database(name)
 
 
@@ -92,31 +92,32 @@ class Load:
         return answer.json()["data"] if done else None
 
 
-async def restart(service: Service, folder: Path, given: dict[str, str]) -> Service:
+async def restart(service: Service, folder: Path, workers: str, given: dict[str, str]) -> Service:
     """Restart an instance on its port, as an orchestrator does: the next one waits until this one is ready."""
     await service.end(signal.SIGTERM)
-    again = Service(folder, port=service.port, given=given)
+    again = Service(folder, "--workers", workers, port=service.port, given=given)
     await service.http.aclose()
     await again.until(200)
     return again
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
 async def test_no_request_fails_over_a_rolling_restart_and_each_is_done_once(
-    open_gateway: OpenGateway, given: dict[str, str], tmp_path: Path
+    open_gateway: OpenGateway, given: dict[str, str], tmp_path: Path, workers: str
 ) -> None:
     ports = [free_port(), free_port()]
     async with (
-        running(tmp_path, port=ports[0], given=given) as first,
-        running(tmp_path, port=ports[1], given=given) as second,
+        running(tmp_path, "--workers", workers, port=ports[0], given=given) as first,
+        running(tmp_path, "--workers", workers, port=ports[1], given=given) as second,
     ):
         services = [first, second]
-        with open_gateway(*ports) as gateway:
+        with open_gateway(*ports, GATEWAY_UPSTREAM_TIMEOUT="60s") as gateway:
             load = Load(gateway)
             running_load = asyncio.create_task(load.run())
             try:
                 for _ in range(RESTARTS):
                     for number in (0, 1):
-                        services[number] = await restart(services[number], tmp_path, given)
+                        services[number] = await restart(services[number], tmp_path, workers, given)
                 load.end()
                 await running_load
                 async with calling(gateway) as http:
