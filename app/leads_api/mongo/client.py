@@ -81,7 +81,9 @@ def connect(uri: str, *, driver: Driver = "motor", request_timeout: float) -> Cl
             w="majority",
             maxPoolSize=POOL_SIZE,
             maxIdleTimeMS=IDLE_SECONDS * 1000,
-            # These override the URI: with other values, a read may miss a write that was acknowledged before.
+            # These override the URI: with other values, reads may always miss writes that were acknowledged before. With
+            # these, only during a partition: a primary that has lost its majority answers until it notices (10 s). It
+            # then misses writes to the new primary, and shows writes that will be rolled back.
             readPreference="primary",
             readConcernLevel="local",
             serverSelectionTimeoutMS=wait,
