@@ -81,9 +81,9 @@ def connect(uri: str, *, driver: Driver = "motor", request_timeout: float) -> Cl
             w="majority",
             maxPoolSize=POOL_SIZE,
             maxIdleTimeMS=IDLE_SECONDS * 1000,
-            # These override the URI: with other values, reads may always miss writes that were acknowledged before. With
-            # these, only during a partition: a primary that has lost its majority answers until it notices (10 s). It
-            # then misses writes to the new primary, and shows writes that will be rolled back.
+            # These override the URI: with other values, reads may miss writes that were acknowledged before. With
+            # these, they may do so only during a partition: a primary that has lost its majority answers until it
+            # notices that (10 s). It misses writes to the new primary, and may show writes that will be rolled back.
             readPreference="primary",
             readConcernLevel="local",
             serverSelectionTimeoutMS=wait,
