@@ -1,7 +1,8 @@
 """The cache of settings: it expires after some seconds, and changes in this process drop it at once."""
 
 import asyncio
-from collections.abc import Collection
+import secrets
+from collections.abc import Callable, Collection
 from time import monotonic
 
 from msgspec import Struct
@@ -11,6 +12,19 @@ from leads_api.mongo.client import Database, Document, NotSetUp
 from leads_api.users.store import full_name
 
 Titles = dict[int, Document]
+
+LOOKUPS_PER_SECOND = 20
+"""How often a process looks for newer settings because a request would be refused by the cached ones. Beyond that, such
+requests are answered from the cache, so they cost the database nothing."""
+
+
+def next_revision() -> Document:
+    """Return the update of the catalog's revision, which every change makes in its transaction.
+
+    The step is random. So if an election rolls a change back, no other change reaches the revision that caches may have
+    seen, and no cache takes the settings that were rolled back for current ones.
+    """
+    return {"$inc": {"revision": 1 + secrets.randbelow(2**31)}}
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
@@ -35,6 +49,8 @@ class Catalog:
         self._until = 0.0
         self._epoch = 0
         self._refreshing = asyncio.Lock()
+        self._lookups = 0
+        self._lookups_since = -1.0
 
     def drop(self) -> None:
         """Drop the cache after a change in this process."""
@@ -51,50 +67,65 @@ class Catalog:
         """Return the current settings. Concurrent callers share one refresh (single-flight)."""
         asked = monotonic()
         async with self._refreshing:
-            # A refresh by another caller is current enough if it began after this call and no change dropped it.
-            if self._snapshot is not None and self._until - self._seconds > asked:
+            return self._newer_than(asked) or await self._refresh()
+
+    async def looked_up(self) -> Snapshot:
+        """Return the current settings, for a request that would be refused by those in the cache.
+
+        Callers may make up such requests, so there are at most LOOKUPS_PER_SECOND refreshes for them.
+        """
+        asked = monotonic()
+        async with self._refreshing:
+            if snapshot := self._newer_than(asked):
+                return snapshot
+            if monotonic() - self._lookups_since >= 1:
+                self._lookups, self._lookups_since = 0, monotonic()
+            self._lookups += 1
+            if self._snapshot is not None and monotonic() < self._until and self._lookups > LOOKUPS_PER_SECOND:
                 return self._snapshot
-            while True:
-                epoch, began = self._epoch, monotonic()
-                revision = await self._revision()
-                if self._snapshot is None or self._snapshot.revision != revision:
-                    loaded = await self._load(revision)
-                    if await self._revision() != revision:
-                        continue
-                    self._snapshot = loaded
-                if epoch == self._epoch:
-                    self._until = began + self._seconds
-                return self._snapshot
+            return await self._refresh()
+
+    def _newer_than(self, asked: float) -> Snapshot | None:
+        """Return the snapshot if its refresh began after a call and no change has dropped it since."""
+        return self._snapshot if self._until - self._seconds > asked else None
+
+    async def _refresh(self) -> Snapshot:
+        while True:
+            epoch, began = self._epoch, monotonic()
+            revision = await self._revision()
+            if self._snapshot is None or self._snapshot.revision != revision:
+                loaded = await self._load(revision)
+                if await self._revision() != revision:
+                    continue
+                self._snapshot = loaded
+            if epoch == self._epoch:
+                self._until = began + self._seconds
+            return self._snapshot
 
     async def statuses(self, ids: Collection[int]) -> Collection[int]:
         """Return the subset of statuses that a lead may get."""
-        return await self._alive("statuses", ids)
+        return await self._usable("statuses", ids, lambda status: not status["deleted"])
 
     async def lead_categories(self, ids: Collection[int]) -> Collection[int]:
         """Return the subset of categories that are for leads."""
-        known = await self._alive("categories", ids)
-        categories = (await self.snapshot()).categories
-        return {category for category in known if categories[category]["type"] == "lead"}
+        return await self._usable(
+            "categories", ids, lambda category: not category["deleted"] and category["type"] == "lead"
+        )
 
     async def assignable(self, ids: Collection[int]) -> Collection[int]:
         """Return the subset of active team users."""
-        known = await self._alive("people", ids)
-        people = (await self.snapshot()).people
-        return {person for person in known if _is_active(people[person])}
+        return await self._usable("people", ids, lambda person: not person["deleted"] and person["status"] == "active")
 
     async def is_active(self, person: int) -> bool:
         """Return whether a team user is active; the API keys of all others are refused with 401."""
-        record = (await self.snapshot()).people.get(person)
-        if record is None:  # newer than the cache, or unknown
-            record = (await self.refreshed()).people.get(person)
-        return record is not None and _is_active(record)
+        return bool(await self.assignable({person}))
 
-    async def _alive(self, kind: str, ids: Collection[int]) -> Collection[int]:
-        snapshot = await self.snapshot()
-        if any(i not in getattr(snapshot, kind) for i in ids):  # newer than the cache, or unknown
-            snapshot = await self.refreshed()
-        records: Titles = getattr(snapshot, kind)
-        return {i for i in ids if i in records and not records[i]["deleted"]}
+    async def _usable(self, kind: str, ids: Collection[int], usable: Callable[[Document], bool]) -> Collection[int]:
+        """Return the subset of usable records. Before an id is left out, changes of other processes are looked up."""
+        found = _subset(getattr(await self.snapshot(), kind), ids, usable)
+        if len(found) < len(set(ids)):
+            found = _subset(getattr(await self.looked_up(), kind), ids, usable)
+        return found
 
     async def _revision(self) -> int:
         found = await self._database["catalog"].find_one({"_id": "catalog"})
@@ -123,6 +154,5 @@ class Catalog:
         return {document["_id"]: kind.read(document) async for document in found}
 
 
-def _is_active(person: Document) -> bool:
-    works: bool = not person["deleted"] and person["status"] == "active"
-    return works
+def _subset(records: Titles, ids: Collection[int], usable: Callable[[Document], bool]) -> Collection[int]:
+    return {i for i in ids if i in records and usable(records[i])}

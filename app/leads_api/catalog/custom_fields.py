@@ -18,9 +18,12 @@ class LeadRules:
         self._catalog = catalog
         self._made: tuple[int, Mapping[str, Rule]] | None = None
 
-    async def __call__(self) -> Mapping[str, Rule]:
-        """Return the rules of the enabled fields; they are rebuilt after a setting has changed."""
-        snapshot = await self._catalog.snapshot()
+    async def __call__(self, *, anew: bool = False) -> Mapping[str, Rule]:
+        """Return the rules of the enabled fields; they are rebuilt after a setting has changed.
+
+        `anew` looks for changes that other processes have just made.
+        """
+        snapshot = await (self._catalog.looked_up() if anew else self._catalog.snapshot())
         if self._made is None or self._made[0] != snapshot.revision:
             self._made = (snapshot.revision, {field["name"]: _rule(field) for field in snapshot.custom_fields})
         return self._made[1]

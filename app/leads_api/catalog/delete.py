@@ -1,17 +1,22 @@
 """Soft deletion of settings, and the clean-up of leads that refer to them (contract, section 4).
 
 Many leads may refer to a deleted team user or custom field, so these references are removed after the deletion is
-committed. Callers do not see them from the commit on. If a crash or a deadline interrupts the clean-up, `sweep`
-finishes it.
+committed. Callers do not see them from the commit on. Other processes may add references as long as their caches have
+the deleted record, so the clean-up stays pending for longer than that, and `sweep` repeats it. It also finishes a
+clean-up that a crash or a deadline interrupts.
 """
 
 import logging
 from collections.abc import Awaitable, Callable
+from time import monotonic
+from typing import TypeVar
 
 from leads_api.catalog.model import ADMIN, Category, CustomField, LeadStatus, TeamMember
 from leads_api.catalog.store import CatalogStore
 from leads_api.mongo.client import Document
 from leads_api.mongo.faults import DatabaseError
+
+T = TypeVar("T")
 
 Used = Callable[[int], Awaitable[bool]]
 """Returns whether anything refers to an id."""
@@ -24,6 +29,13 @@ STATUS_IN_USE = "This lead status is in use and cannot be deleted. Give its lead
 CATEGORY_IN_USE = "This category is in use and cannot be deleted. Give its leads another one first."
 FIRST_MEMBER = "The first team member cannot be deleted."
 FIRST_MEMBER_ACTIVE = "The first team member cannot be suspended."
+
+SETTLED_SECONDS = 180.0
+"""How long a clean-up is repeated after a deletion. Longer than any process can still add references.
+
+A cache has a deleted record for at most 60 s (LEADS_CACHE_SECONDS). A request that was checked by it is written within
+the next 60 s (LEADS_REQUEST_TIMEOUT).
+"""
 
 _log = logging.getLogger("leads.catalog")
 
@@ -51,6 +63,7 @@ class CatalogDeletion:
         self._category_used = category_used
         self._clear_assignments = clear_assignments
         self._clear_values = clear_values
+        self._pending_since: dict[str, dict[int, float]] = {}
 
     async def status(self, status_id: int) -> None:
         """Delete a lead status. Raises RecordNotFound, or Conflict if it is a system status or in use."""
@@ -83,27 +96,30 @@ class CatalogDeletion:
             return FIRST_MEMBER if member["_id"] == ADMIN else None
 
         await self._team.soft_delete(member_id, refusal, cleanup_by=by)
-        await self._try(self._clear_member, member_id, by)
+        await self._try(self._clear_assignments, member_id, by)
 
     async def custom_field(self, field_id: int, by: int) -> None:
         """Delete a custom field and all its values. Raises RecordNotFound."""
         await self._custom_fields.soft_delete(field_id, cleanup_by=by)
-        await self._try(self._clear_field, field_id, by)
+        await self._try(self._clear_values, field_id, by)
 
     async def sweep(self) -> None:
-        """Finish pending clean-ups of earlier deletions."""
-        for member_id, by in await self._team.pending_cleanup():
-            await self._clear_member(member_id, by)
-        for field_id, by in await self._custom_fields.pending_cleanup():
-            await self._clear_field(field_id, by)
+        """Repeat pending clean-ups, and end those that this process has known for SETTLED_SECONDS.
 
-    async def _clear_member(self, member_id: int, by: int) -> None:
-        await self._clear_assignments(member_id, by)
-        await self._team.cleaned_up(member_id)
+        The time is measured here, since clocks of other processes may be wrong. A restart begins anew.
+        """
+        await self._sweep(self._team, self._clear_assignments)
+        await self._sweep(self._custom_fields, self._clear_values)
 
-    async def _clear_field(self, field_id: int, by: int) -> None:
-        await self._clear_values(field_id, by)
-        await self._custom_fields.cleaned_up(field_id)
+    async def _sweep(self, store: CatalogStore[T], clear: Clear) -> None:
+        pending, began = await store.pending_cleanup(), monotonic()
+        known = self._pending_since.get(store.kind.collection, {})
+        known = {record_id: known.get(record_id, began) for record_id, _ in pending}
+        self._pending_since[store.kind.collection] = known
+        for record_id, by in pending:
+            await clear(record_id, by)
+            if began - known[record_id] >= SETTLED_SECONDS:
+                await store.cleaned_up(record_id)
 
     async def _try(self, clear: Clear, record_id: int, by: int) -> None:
         try:

@@ -1,5 +1,6 @@
 """The shipped settings, which a new database gets (contract, end of section 4)."""
 
+from leads_api.catalog.cache import next_revision
 from leads_api.catalog.model import (
     ADMIN,
     CATEGORIES,
@@ -73,4 +74,4 @@ async def _reactivate_admin(database: Database) -> None:
     """Undo a suspension of team user 1, which earlier versions allowed: every request would get 401 for good."""
     suspended = {"_id": ADMIN, "type": "team", "status": "suspended"}
     if (await database[TEAM.collection].update_one(suspended, {"$set": {"status": "active"}})).modified_count:
-        await database["catalog"].update_one({"_id": "catalog"}, {"$inc": {"revision": 1}})
+        await database["catalog"].update_one({"_id": "catalog"}, next_revision())

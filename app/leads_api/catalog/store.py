@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeVar
 
-from leads_api.catalog.cache import Catalog
+from leads_api.catalog.cache import Catalog, next_revision
 from leads_api.catalog.model import Kind
 from leads_api.clock import now
 from leads_api.errors import Conflict, Invalid, NotFound
@@ -177,4 +177,4 @@ class CatalogStore(Generic[T]):
         return max([document.get("position", 0) async for document in last], default=0)
 
     async def _revise(self, session: Session) -> None:
-        await self._revision.update_one({"_id": "catalog"}, {"$inc": {"revision": 1}}, session=session)
+        await self._revision.update_one({"_id": "catalog"}, next_revision(), session=session)

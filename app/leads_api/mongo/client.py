@@ -108,7 +108,9 @@ def _options(wait: int) -> dict[str, Any]:
         "w": "majority",
         "maxPoolSize": POOL_SIZE,
         "maxIdleTimeMS": IDLE_SECONDS * 1000,
-        # These override the URI: with other values, a read may miss a write that was acknowledged before.
+        # These override the URI: with other values, reads may miss writes that were acknowledged before. With
+        # these, they may do so only during a partition: a primary that has lost its majority answers until it
+        # notices that (10 s). It misses writes to the new primary, and may show writes that will be rolled back.
         "readPreference": "primary",
         "readConcernLevel": "local",
         "serverSelectionTimeoutMS": wait,

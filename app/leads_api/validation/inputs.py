@@ -1,7 +1,7 @@
 """Reads and validates query and body of a request together, so that one response reports all validation errors."""
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -15,8 +15,15 @@ T = TypeVar("T")
 
 Lookup = Callable[[Collection[Any]], Awaitable[Collection[Any]]]
 """Returns the subset of the given ids or names that a request may use."""
-DynamicRules = Callable[[], Awaitable[Mapping[str, Rule]]]
-"""Returns the rules of fields that settings define (custom fields), by name."""
+
+
+class DynamicRules(Protocol):
+    """Provides the rules of fields that settings define (custom fields)."""
+
+    async def __call__(self, *, anew: bool = False) -> Mapping[str, Rule]:
+        """Return the rules by name. `anew` looks up settings that may be newer than cached ones."""
+        ...
+
 
 _SHOWN_UNKNOWN = 100
 
@@ -135,24 +142,36 @@ class Input:
         """
         faults: Faults = {}
         members: dict[str, Any] = {}
-        dynamic: Mapping[str, Rule] = {}
         if self._body is not None:
             members = read_body(raw, content_type, content_encoding, self._body.rules, faults)
-            if self._body.dynamic is not None:
-                dynamic = await self._inputs.dynamic[str(self._body.dynamic.dynamic)]()
         query = self._empty_query
         if query_string or query is None:
             parameters = self._query.check(read_query(query_string, faults), {}, faults)
             query = None if faults else self._query.build(parameters)
         payload = None
         if self._body is not None:
-            values = self._body.check(members, dynamic, faults)
+            values = await self._check_body(self._body, members, faults)
             await self._check_references(values, faults)
             if not faults:
                 payload = self._body.build(values)
         if faults:
             raise Invalid(faults)
         return query, payload
+
+    async def _check_body(self, body: Shape, members: dict[str, Any], faults: Faults) -> dict[str, Any]:
+        if body.dynamic is None:
+            return body.check(members, {}, faults)
+        dynamic = self._inputs.dynamic[str(body.dynamic.dynamic)]
+        rules, found = await dynamic(), Faults()
+        values = body.check(members, rules, found)
+        # Another process may just have made the field, enabled it or given it another option.
+        if any(name not in body.rules for name in found) and (newer := await dynamic(anew=True)) is not rules:
+            found = Faults()
+            values = body.check(members, newer, found)
+        for name, texts in found.items():
+            for text in texts:
+                faults.setdefault(name, []).append(text)
+        return values
 
     async def _check_references(self, values: dict[str, Any], faults: Faults) -> None:
         for rule in self._references:

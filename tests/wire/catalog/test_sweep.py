@@ -1,18 +1,21 @@
-"""What a deletion leaves in leads when it is cut off behind the tombstone (contract, section 4, "Deleting")."""
+"""What a deletion leaves in leads when it is cut off or undone by another process (contract, section 4)."""
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
+import msgspec
 import pytest
 from pymongo.errors import AutoReconnect
 
+from leads_api.catalog.delete import SETTLED_SECONDS
 from leads_api.leads.store import LeadStore
 from leads_api.mongo.client import Database
+from leads_api.settings import Settings
 from tests.client import Api, Json
 from tests.conftest import Serve
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 async def cut_off(database: Database, collection: str, record_id: int) -> None:
@@ -69,6 +72,7 @@ async def test_the_sweep_ends_the_deletion_of_a_member(
         leads = [await assigned_lead(api, sam["id"], kim["id"]), await assigned_lead(api, kim["id"])]
     await cut_off(database, "users", sam["id"])
     monkeypatch.setattr("leads_api.lifespan._SWEEP_PAUSE", 0.05)
+    monkeypatch.setattr("leads_api.catalog.delete.SETTLED_SECONDS", 0.0)
 
     async def swept() -> bool:
         return "residue" not in await of(database, "users", sam["id"])
@@ -93,6 +97,7 @@ async def test_the_sweep_ends_the_deletion_of_a_custom_field(
         await api.custom_field("colour")
         renewed = await api.shown(lead["id"])
     monkeypatch.setattr("leads_api.lifespan._SWEEP_PAUSE", 0.05)
+    monkeypatch.setattr("leads_api.catalog.delete.SETTLED_SECONDS", 0.0)
 
     async def swept() -> bool:
         return "residue" not in await of(database, "custom_fields", colour["id"])
@@ -132,14 +137,94 @@ async def test_a_deletion_whose_rest_fails_is_done_for_callers_and_ended_later(
     assert shown["assigned"] == []
 
 
-async def test_an_undisturbed_deletion_leaves_nothing_to_sweep(serve: Serve, database: Database) -> None:
+async def test_an_undisturbed_deletion_leaves_only_its_mark(serve: Serve, database: Database) -> None:
     async with serve() as api:
         sam, colour = await api.member(), await api.custom_field("colour")
         lead = await assigned_lead(api, sam["id"])
+        await api.patch(f"/api/leads/{lead['id']}", {"colour": "blue"})
 
         await api.delete(f"/api/team/{sam['id']}")
         await api.delete(f"/api/custom-fields/{colour['id']}")
 
-    assert "residue" not in await of(database, "users", sam["id"])
-    assert "residue" not in await of(database, "custom_fields", colour["id"])
-    assert (await of(database, "leads", lead["id"]))["assigned"] == []
+    document = await of(database, "leads", lead["id"])
+    assert (document["assigned"], document["custom"]) == ([], {})
+    assert (await of(database, "users", sam["id"]))["residue"] == 1
+    assert (await of(database, "custom_fields", colour["id"]))["residue"] == 1
+
+
+async def test_what_another_process_does_with_a_deleted_setting_is_undone_by_the_sweep(
+    serve: Serve, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serve() as api, serve(cache_seconds=60) as stale:
+        sam, colour = await api.member(), await api.custom_field("colour")
+        lead = await stale.lead(colour="red")
+        await api.delete(f"/api/team/{sam['id']}")
+        await api.delete(f"/api/custom-fields/{colour['id']}")
+
+        assigned = await stale.put(f"/api/leads/{lead['id']}/assigned", {"assigned": [sam["id"]]})
+        set_again = await stale.patch(f"/api/leads/{lead['id']}", {"colour": "blue"})
+
+        shown = await api.shown(lead["id"])
+    undone = await of(database, "leads", lead["id"])
+    monkeypatch.setattr("leads_api.lifespan._SWEEP_PAUSE", 0.05)
+    monkeypatch.setattr("leads_api.catalog.delete.SETTLED_SECONDS", 0.0)
+
+    async def swept() -> bool:
+        return not await database["users"].count_documents({"residue": {"$exists": True}}) and not await database[
+            "custom_fields"
+        ].count_documents({"residue": {"$exists": True}})
+
+    async with serve() as api:
+        await until(swept)
+        shown_after = await api.shown(lead["id"])
+
+    assert (assigned.status_code, set_again.status_code) == (200, 200)
+    assert (undone["assigned"], undone["custom"]) == ([sam["id"]], {str(colour["id"]): "blue"})
+    document = await of(database, "leads", lead["id"])
+    assert (document["assigned"], document["custom"]) == ([], {})
+    assert [(view["assigned"], view["custom_fields"]) for view in (shown, shown_after)] == [([], {})] * 2
+
+
+async def test_the_sweep_repeats_a_clean_up_as_long_as_other_processes_may_undo_it(
+    serve: Serve, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("leads_api.lifespan._SWEEP_PAUSE", 0.05)
+    async with serve() as api:
+        sam = await api.member()
+        lead = await assigned_lead(api, sam["id"])
+        await api.delete(f"/api/team/{sam['id']}")
+
+        async def swept() -> bool:
+            return not (await of(database, "leads", lead["id"]))["assigned"]
+
+        for _ in range(2):
+            await database["leads"].update_one({"_id": lead["id"]}, {"$set": {"assigned": [sam["id"]]}})
+            await until(swept)
+
+        assert (await of(database, "users", sam["id"]))["residue"] == 1
+
+
+async def test_a_clean_up_is_repeated_for_longer_than_any_process_knows_the_deleted_setting() -> None:
+    longest = {}
+    for field in msgspec.structs.fields(Settings):
+        if field.name in {"cache_seconds", "request_timeout"}:
+            (meta,) = (part for part in field.type.__metadata__ if isinstance(part, msgspec.Meta))
+            longest[field.name] = meta.le or 0
+
+    assert SETTLED_SECONDS > longest["cache_seconds"] + longest["request_timeout"] > 0
+
+
+async def test_a_lead_that_got_a_status_that_another_process_has_deleted_shows_its_title(serve: Serve) -> None:
+    async with serve() as api, serve(cache_seconds=60) as stale:
+        status, category = await api.status("Passing"), await api.category("Passing")
+        await stale.lead(lead_status=status["id"], lead_categoryid=category["id"])
+        (lead,) = (await api.get("/api/leads")).json()["data"]
+        await api.delete(f"/api/leads/{lead['id']}")
+        await api.delete(f"/api/lead-statuses/{status['id']}")
+        await api.delete(f"/api/categories/{category['id']}")
+
+        late = await stale.lead(lead_status=status["id"], lead_categoryid=category["id"])
+
+        shown = await api.shown(late["id"])
+    assert shown["status"] == {"id": status["id"], "title": "Passing", "color": "default"}
+    assert shown["category"] == {"id": category["id"], "name": "Passing"}
