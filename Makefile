@@ -71,4 +71,5 @@ image: ## Build the container image
 check: test lint types test-other-python ## Run all that CI runs
 
 clean: ## Remove what can be made again; not the data
-	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache app/*.egg-info
+	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache app/*.egg-info \
+		tests/generated_clients/.installed
