@@ -143,9 +143,10 @@ class ChecklistStore:
 
         async def work(session: Session) -> None:
             first = await self._items.find_one({"_id": item_ids[0]}, {"lead": 1}, session=session)
-            if first is None or not await self._hold_lead(first["lead"], session):
+            lead_id = first and first.get("lead")
+            if not lead_id or not await self._hold_lead(lead_id, session):
                 raise _Refused("checklist_ids")
-            found = self._items.find({"lead": first["lead"]}, {"position": 1}, session=session)
+            found = self._items.find({"lead": lead_id}, {"position": 1}, session=session)
             items = {item["_id"]: item async for item in found}
             if sorted(items) != sorted(item_ids):
                 raise _Refused("checklist_ids")

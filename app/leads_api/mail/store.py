@@ -85,8 +85,8 @@ class MailQueue:
         if document is None:
             return None
         return Mail(
-            document["_id"], lease, document.get("recipient", ""), document.get("name", ""),
-            document.get("template", "welcome"), document["attempts"],
+            document["_id"], lease, document.get("recipient") or "", document.get("name") or "",
+            document.get("template") or "welcome", document["attempts"],
         )  # fmt: skip
 
     async def sent(self, mail: Mail) -> None:
