@@ -79,7 +79,7 @@ class KeyStore:
         if not (match := _KEY.fullmatch(text)):
             return None
         document = await self._reads(int(match[1]))
-        if document is None or not hmac.compare_digest(document.get("hash", b""), digest(text)):
+        if document is None or not hmac.compare_digest(document.get("hash") or b"", digest(text)):
             return None
         return _shown(document)
 
@@ -100,9 +100,9 @@ def digest(text: str) -> bytes:
 def _shown(document: Document) -> ApiKey:
     return ApiKey(
         id=document["_id"],
-        name=document.get("name", ""),
-        user=document.get("user", _NOBODY),
-        created=_aware(document.get("created", UNKNOWN)),
+        name=document.get("name") or "",
+        user=document.get("user") or _NOBODY,
+        created=_aware(document.get("created") or UNKNOWN),
         expires=_aware(document.get("expires")),
         revoked=_aware(document.get("revoked")),
     )

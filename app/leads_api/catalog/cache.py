@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from time import monotonic
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from leads_api.catalog.model import CATEGORIES, CUSTOM_FIELDS, STATUSES, TEAM, Kind
 from leads_api.mongo.client import Database, Document, NotSetUp
@@ -37,6 +38,24 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     """Team users; `name` is the full name."""
     custom_fields: list[Document]
     """Enabled custom fields, in order of position."""
+
+    def tolerant(self) -> "Snapshot":
+        """Return the settings with a record without a name for each unknown id: not even a tombstone may be left."""
+        return replace(
+            self,
+            statuses=_Tolerant(STATUSES, self.statuses),
+            categories=_Tolerant(CATEGORIES, self.categories),
+            people=_Tolerant(TEAM, self.people),
+        )
+
+
+class _Tolerant(Titles):
+    def __init__(self, kind: Kind, records: Titles) -> None:
+        super().__init__(records)
+        self._kind = kind
+
+    def __missing__(self, record_id: int) -> Document:
+        return self._kind.read({"_id": record_id, "name": ""})
 
 
 class Catalog:
@@ -131,7 +150,7 @@ class Catalog:
         found = await self._database["catalog"].find_one({"_id": "catalog"})
         if found is None:
             raise NotSetUp
-        revision: int = found.get("revision", 0)
+        revision: int = found.get("revision") or 0
         return revision
 
     async def _load(self, revision: int) -> Snapshot:

@@ -93,8 +93,12 @@ class Kind(Struct, frozen=True):
     """Default values for fields that a document of another version lacks."""
 
     def read(self, document: Document) -> Document:
-        """Return a document completed with the defaults."""
-        return {"deleted": False, **self.defaults, **document}
+        """Return a document completed with the defaults, also where it has null."""
+        return {**document, **{name: value for name, value in self._all.items() if document.get(name) is None}}
+
+    @property
+    def _all(self) -> dict[str, Any]:
+        return {"deleted": False, **self.defaults}
 
 
 def _status(document: Document) -> LeadStatus:

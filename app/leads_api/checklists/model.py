@@ -105,16 +105,16 @@ class Positions(Struct, frozen=True):
 
 def item_of(document: Document) -> ChecklistItem:
     """Return an item as callers see it."""
-    dates = document.get("dates", {})
-    created = dates.get("created", UNKNOWN)
+    dates = document.get("dates") or {}
+    created = dates.get("created") or UNKNOWN
     return ChecklistItem(
         document["_id"],
-        document.get("text", ""),
-        document.get("status", "pending"),
-        document.get("position", 0),
-        Resource("lead", document["lead"]),
-        document.get("comments_count", 0),
-        ItemDates(shown_time(created), shown_time(dates.get("updated", created))),
+        document.get("text") or "",
+        document.get("status") or "pending",
+        document.get("position") or 0,
+        Resource("lead", document.get("lead") or 0),
+        document.get("comments_count") or 0,
+        ItemDates(shown_time(created), shown_time(dates.get("updated") or created)),
     )
 
 

@@ -141,13 +141,13 @@ class ChecklistStore:
     async def reorder(self, item_ids: list[int]) -> None:
         """Reorder a lead's items. Raises Invalid unless the ids are exactly those of one lead's items."""
         first = await self._items.find_one({"_id": item_ids[0]}, {"lead": 1})
-        if first is None:
+        if not first or not (lead_id := first.get("lead")):
             raise _Refused("checklist_ids")
 
         async def work(session: Session) -> None:
-            if not await self._hold_lead(first["lead"], session):
+            if not await self._hold_lead(lead_id, session):
                 raise _Refused("checklist_ids")
-            found = self._items.find({"lead": first["lead"]}, {"position": 1}, session=session)
+            found = self._items.find({"lead": lead_id}, {"position": 1}, session=session)
             items = {item["_id"]: item async for item in found}
             if sorted(items) != sorted(item_ids):
                 raise _Refused("checklist_ids")

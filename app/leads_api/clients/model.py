@@ -58,28 +58,29 @@ class Client(Struct, frozen=True, gc=False):
 def client_of(document: Document, settings: Snapshot) -> Client:
     """Return a client as callers see it. Raises KeyError if the settings do not contain its category.
 
-    Fields that an earlier version did not write are empty; fields that a later version has added are ignored.
+    Fields that an earlier version did not write, or wrote as null, are empty. Fields that a later version has added are
+    ignored.
     """
-    category = settings.categories[document.get("category", CLIENT_CATEGORY)]
-    owner, billing, shipping = (document.get(part, {}) for part in ("owner", "billing", "shipping"))
+    category = settings.categories[document.get("category") or CLIENT_CATEGORY]
+    owner, billing, shipping = (document.get(part) or {} for part in ("owner", "billing", "shipping"))
     days = billing.get("invoice_due_days")
-    dates = document.get("dates", {})
-    created = dates.get("created", UNKNOWN)
+    dates = document.get("dates") or {}
+    created = dates.get("created") or UNKNOWN
     return Client(
         id=document["_id"],
-        company_name=document.get("company_name", ""),
+        company_name=document.get("company_name") or "",
         description=document.get("description"),
-        status=document.get("status", "active"),
+        status=document.get("status") or "active",
         phone=document.get("phone"),
         website=document.get("website"),
         vat=document.get("vat"),
         category=NameShown(category["_id"], category["name"]),
-        owner=NameShown(owner.get("id", 0), owner.get("name", "")),
+        owner=NameShown(owner.get("id") or 0, owner.get("name") or ""),
         billing=Billing(**_place(billing), invoice_due_days=None if days is None else str(days)),
         shipping=Shipping(**_place(shipping)),
-        dates=ClientDates(shown_time(created), shown_time(dates.get("updated", created))),
-        tags=document.get("tags", []),
-        created_from_lead_id=document.get("created_from_lead_id", 0),
+        dates=ClientDates(shown_time(created), shown_time(dates.get("updated") or created)),
+        tags=document.get("tags") or [],
+        created_from_lead_id=document.get("created_from_lead_id") or 0,
     )
 
 

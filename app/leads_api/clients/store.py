@@ -74,7 +74,7 @@ class ClientStore:
         session: Session,
     ) -> Document:  # fmt: skip
         """Insert the client of a converted lead (contract, "Convert"); `owner` has id, name and email."""
-        contact, address = lead.get("contact", {}), lead.get("address", {})
+        contact, address = lead.get("contact") or {}, lead.get("address") or {}
         document = {
             "_id": client_id,
             "company_name": company,
@@ -103,6 +103,6 @@ class ClientStore:
     async def shown(self, document: Document) -> Client:
         """Return a client as callers see it."""
         settings = await self._catalog.snapshot()
-        if document.get("category", CLIENT_CATEGORY) not in settings.categories:
-            settings = await self._catalog.refreshed()
+        if (document.get("category") or CLIENT_CATEGORY) not in settings.categories:
+            settings = (await self._catalog.refreshed()).tolerant()
         return client_of(document, settings)

@@ -56,10 +56,10 @@ class CommentQuery(Struct, frozen=True, kw_only=True):
 
 def comment_of(document: Document, settings: Snapshot) -> Comment:
     """Return a comment as callers see it. Raises KeyError if the settings do not contain its creator."""
-    creator = settings.people[document.get("creator", ADMIN)]
+    creator = settings.people[document.get("creator") or ADMIN]
     return Comment(
-        document["id"],
-        document.get("text", ""),
+        document.get("id") or 0,
+        document.get("text") or "",
         NameShown(creator["_id"], creator["name"]),
-        CommentDates(shown_time(document.get("created", UNKNOWN))),
+        CommentDates(shown_time(document.get("created") or UNKNOWN)),
     )

@@ -130,7 +130,7 @@ class CommentStore:
             raise self._parent_not_found
         if not parent.get("comments"):
             raise CommentNotFound
-        size = len(parent["comments"][0].get("text", "").encode())
+        size = len((parent["comments"][0].get("text") or "").encode())
         async with self._concurrency.change(self._parents.name, parent_id):
             result = await self._parents.update_one(
                 {"_id": parent_id, "comments.id": comment_id},
@@ -150,7 +150,7 @@ class CommentStore:
         parent = await self._parents.find_one({"_id": parent_id}, {"comments_count": 1})
         if parent is None:
             raise self._parent_not_found
-        if parent.get("comments_count", 0) >= self._limits.count:
+        if (parent.get("comments_count") or 0) >= self._limits.count:
             raise TooManyComments(f"No more than {self._limits.count} comments fit here. Please delete one first.")
         raise TooManyComments(
             f"All comments together must not be greater than {self._limits.size} bytes. Please delete one first."
@@ -158,6 +158,6 @@ class CommentStore:
 
     async def _shown(self, comments: Sequence[Document]) -> list[Comment]:
         settings = await self._catalog.snapshot()
-        if any(comment.get("creator", ADMIN) not in settings.people for comment in comments):
-            settings = await self._catalog.refreshed()
+        if any((comment.get("creator") or ADMIN) not in settings.people for comment in comments):
+            settings = (await self._catalog.refreshed()).tolerant()
         return [comment_of(comment, settings) for comment in comments]

@@ -136,7 +136,7 @@ class FileStore:
 
     async def delete_of(self, lead_id: int, session: Session) -> None:
         """Delete a lead's references and mark their contents, in the transaction."""
-        blobs = [file["blob"] async for file in self._files.find({"lead": lead_id}, {"blob": 1}, session=session)]
+        blobs = [file.get("blob") async for file in self._files.find({"lead": lead_id}, {"blob": 1}, session=session)]
         if blobs:
             mark = {"$set": {"metadata.unreferenced_since": now()}}
             await self._blobs.update_many({"_id": {"$in": blobs}}, mark, session=session)
@@ -180,4 +180,4 @@ class FileStore:
 
 
 def _shown(document: Document) -> StoredFile:
-    return StoredFile(document["_id"], document["lead"], document.get("name", ""), document.get("size", 0))
+    return StoredFile(document["_id"], document.get("lead") or 0, document.get("name") or "", document.get("size") or 0)

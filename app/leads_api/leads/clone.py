@@ -56,9 +56,9 @@ class CloneLead:
 def _values(source: Document, request: CloneInput) -> dict[str, Any]:
     """Return the fields of the clone: those of the source, overridden by those of the request."""
     given = {name: value for name, value in asdict(request).items() if name in FIELDS and value is not UNSET}
-    kept = {"category": LEAD_CATEGORY} | {path: source[path] for path in _KEPT if path in source}
-    inner = {f"{path}.{name}": value for path in _KEPT_PARTS for name, value in source.get(path, {}).items()}
-    contact = source.get("contact", {})
+    kept = {"category": LEAD_CATEGORY} | {path: source[path] for path in _KEPT if source.get(path) is not None}
+    inner = {f"{path}.{name}": value for path in _KEPT_PARTS for name, value in (source.get(path) or {}).items()}
+    contact = source.get("contact") or {}
     unfolded = {
         "lead_title": source.get("title"),
         "lead_company_name": contact.get("company_name"),

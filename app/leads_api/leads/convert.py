@@ -68,7 +68,7 @@ class ConvertLead:
             client = await self.clients.insert(
                 lead,
                 client_id=client_id,
-                company=request.client_company_name or lead.get("contact", {}).get("company_name") or name,
+                company=request.client_company_name or (lead.get("contact") or {}).get("company_name") or name,
                 owner={"id": user_id, "name": name, "email": request.email},
                 due_days=request.client_billing_invoice_due_days,
                 now=moment,
@@ -100,6 +100,6 @@ class ConvertLead:
 
 
 def _refuse_converted(lead: Document) -> None:
-    converted = lead.get("converted", {})
+    converted = lead.get("converted") or {}
     if converted.get("is_converted"):
-        raise AlreadyConverted(converted["client_id"])
+        raise AlreadyConverted(converted.get("client_id") or 0)

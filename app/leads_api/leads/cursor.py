@@ -31,9 +31,9 @@ _PAGING = {"page", "limit", "cursor"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _KEYS: Mapping[str, tuple[type, ...]] = {
-    "lead_title": (str,),
+    "lead_title": (str, type(None)),
     "lead_value": (int, type(None)),
-    "lead_created": (datetime,),
+    "lead_created": (datetime, type(None)),
     "lead_last_contacted": (str, type(None)),
 }
 

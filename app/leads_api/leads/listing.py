@@ -1,7 +1,7 @@
 """The list of leads: indexes, filters, sort orders and paging by cursor (contract, "List" and "Cursor paging")."""
 
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from msgspec.structs import asdict
@@ -20,8 +20,13 @@ _SORTS = {
     "lead_last_contacted": "last_contacted",
 }
 
-_BELOW_ALL = {"lead_value": -1, "lead_last_contacted": ""}
-"""For sorts with nulls: a key above null and below every value."""
+_BELOW_ALL: dict[str, Any] = {
+    "lead_title": "",
+    "lead_value": -1,
+    "lead_created": datetime(1, 1, 1, tzinfo=UTC),
+    "lead_last_contacted": "",
+}
+"""A key above null and below every value. A lead of another version may lack any key."""
 
 # MongoDB can scan each index in both directions. Equality fields come before the sort key, so common lists need no sort
 # in memory. No string field is descending, because the embedded server does not support that.
@@ -123,7 +128,7 @@ def segments(query: LeadQuery) -> Iterator[dict[str, Any]]:
     if last.key is not None:
         # This may replace a bound of the filters, which is wider: the last lead was within it.
         yield wanted | {field: wanted.get(field, {}) | {behind: last.key}}
-        if behind == "$lt" and query.sort in _BELOW_ALL and field not in wanted:
+        if behind == "$lt" and field not in wanted:
             yield wanted | {field: None}
     elif behind == "$gt":
         yield wanted | {field: {"$gt": _BELOW_ALL[query.sort]}}
@@ -140,4 +145,4 @@ def next_cursor(query: LeadQuery, found: list[Document], count: int) -> str | No
 
 def _key(document: Document, query: LeadQuery) -> Any:
     outer, _, inner = _SORTS[query.sort].partition(".")
-    return document.get(outer, {}).get(inner) if inner else document.get(outer)
+    return (document.get(outer) or {}).get(inner) if inner else document.get(outer)

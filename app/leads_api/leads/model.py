@@ -185,24 +185,25 @@ def new_document(lead_id: int, values: Mapping[str, Any], now: datetime, change:
 def lead_of(document: Document, settings: Snapshot) -> Lead:
     """Return a lead as callers see it. Raises KeyError if the settings do not contain one of its ids.
 
-    Fields that an earlier version did not write are empty; fields that a later version has added are ignored.
+    Fields that an earlier version did not write, or wrote as null, are empty. Fields that a later version has added are
+    ignored.
     """
     get = document.get
-    status = settings.statuses[get("status", NEW)]
-    category = settings.categories[get("category", LEAD_CATEGORY)]
+    status = settings.statuses[get("status") or NEW]
+    category = settings.categories[get("category") or LEAD_CATEGORY]
     value = get("value")
-    contact = get("contact", _NOTHING).get
-    address = get("address", _NOTHING).get
-    converted = get("converted", _NOTHING).get
+    contact = (get("contact") or _NOTHING).get
+    address = (get("address") or _NOTHING).get
+    converted = (get("converted") or _NOTHING).get
     converted_at = converted("date")
-    dates = get("dates", _NOTHING)
-    created = dates.get("created", UNKNOWN)
+    dates = (get("dates") or _NOTHING).get
+    created = dates("created") or UNKNOWN
     return Lead(
         document["_id"],
-        get("title", ""),
+        get("title") or "",
         None if value is None else shown_cents(value),
         StatusShown(status["_id"], status["title"], status["color"]),
-        get("active_state", "active"),
+        get("active_state") or "active",
         NameShown(category["_id"], category["name"]),
         get("source"),
         get("last_contacted"),
@@ -222,12 +223,12 @@ def lead_of(document: Document, settings: Snapshot) -> Lead:
             converted("client_id"),
             None if converted_at is None else shown_time(converted_at),
         ),
-        _people(get("assigned", ()), settings),
+        _people(get("assigned") or (), settings),
         get("tags") or [],
-        Dates(shown_time(created), shown_time(dates.get("updated", created))),
-        custom_fields.shown(get("custom", _NOTHING), settings.custom_fields),
-        get("comments_count", 0),
-        get("version", 1),
+        Dates(shown_time(created), shown_time(dates("updated") or created)),
+        custom_fields.shown(get("custom") or _NOTHING, settings.custom_fields),
+        get("comments_count") or 0,
+        get("version") or 1,
     )
 
 
@@ -236,8 +237,8 @@ async def leads_of(documents: Sequence[Document], catalog: Catalog) -> list[Lead
     settings = await catalog.snapshot()
     try:
         return [lead_of(document, settings) for document in documents]
-    except KeyError:  # an id that is newer than the cached settings
-        settings = await catalog.refreshed()
+    except KeyError:  # an id that is newer than the cached settings, or unknown
+        settings = (await catalog.refreshed()).tolerant()
         return [lead_of(document, settings) for document in documents]
 
 

@@ -105,7 +105,7 @@ class LeadStore:
             # `search` is computed from three fields, and not all of them were sent. The filter ensures that the others
             # have not changed since they were read. Changes of the sent fields, or of any others, do not conflict.
             before = await self.find(lead_id)
-            contact = before.get("contact", {})
+            contact = before.get("contact") or {}
             texts = {
                 "title": before.get("title"),
                 "contact.company_name": contact.get("company_name"),

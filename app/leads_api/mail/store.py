@@ -124,8 +124,8 @@ class MailQueue:
             )
             if document is not None:
                 return Mail(
-                    document["_id"], lease, document.get("recipient", ""), document.get("name", ""),
-                    document.get("template", "welcome"), document["attempts"], document.get("refusals", 0),
+                    document["_id"], lease, document.get("recipient") or "", document.get("name") or "",
+                    document.get("template") or "welcome", document["attempts"], document.get("refusals") or 0,
                 )  # fmt: skip
         return None
 

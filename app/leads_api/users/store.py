@@ -40,7 +40,7 @@ def folded_email(email: str) -> str:
 
 def full_name(user: Document) -> str:
     """Return first and last name."""
-    return f"{user.get('first_name', '')} {user.get('last_name', '')}".strip()
+    return f"{user.get('first_name') or ''} {user.get('last_name') or ''}".strip()
 
 
 class UserStore:
