@@ -1,0 +1,81 @@
+"""Worker processes that share a listening socket, and the process that watches them."""
+
+import logging
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from uvicorn import Config
+from uvicorn.supervisors.multiprocess import Multiprocess, Process
+
+_START_SECONDS = 0.1
+_MOST_KILLED = 5
+"""So many workers in a row may be killed before they are ready."""
+
+_log = logging.getLogger("leads.server")
+
+
+@dataclass(frozen=True, slots=True)
+class InWorker:
+    """Makes the application in a worker; a failure is one line in the log, and ends the worker."""
+
+    make: Callable[[], object]
+
+    def __call__(self) -> object:
+        """Return the application."""
+        try:
+            return self.make()
+        except Exception:  # noqa: BLE001 - it is logged with its traceback
+            _log.exception("the application cannot be made")
+            sys.exit(1)
+
+
+class Workers(Multiprocess):
+    """Runs workers, and replaces one that is killed or hangs.
+
+    A worker that ends by itself with an error status would do so again, and so would workers that are killed one after
+    the other before they are ready. Then all of them are stopped.
+    """
+
+    def __init__(self, config: Config, listener: socket.socket) -> None:
+        """`config.workers` is the number of workers."""
+        super().__init__(config, [listener])
+        self._ready: set[int | None] = set()
+        self._killed = 0
+
+    def run(self) -> None:
+        """Run until a signal ends it. Exits with status 1 if the workers cannot run."""
+        self._failed = False
+        super().run()
+        if self._failed:
+            sys.exit(1)
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace the workers that are gone."""
+        for place, worker in enumerate(self.processes):
+            if self.should_exit.is_set():
+                return
+            if worker.process.is_alive() and self._answers(worker):
+                continue
+            worker.kill()
+            worker.join()
+            status = worker.exitcode or 0
+            if worker.pid not in self._ready:
+                self._killed += 1
+            if status > 0 or self._killed >= _MOST_KILLED:
+                _log.error("worker %s ended with status %s; the service stops", worker.pid, status)
+                self._failed = True
+                self.should_exit.set()
+                return
+            _log.error("worker %s ended with status %s; it is replaced", worker.pid, status)
+            self.processes[place] = replacement = Process(self.config, self.sockets)
+            replacement.start()
+
+    def _answers(self, worker: Process) -> bool:
+        if worker.pid in self._ready:
+            return worker.ping(self.config.timeout_worker_healthcheck)
+        if worker.is_ready(_START_SECONDS):
+            self._ready.add(worker.pid)
+            self._killed = 0
+        return True  # on a busy machine, a start takes its time
