@@ -107,12 +107,16 @@ def create_app(settings: Settings, mongo: Client | None = None) -> Litestar:
     return app
 
 
-def application() -> Litestar:
-    """Return the service, configured from the environment; the factory for ASGI servers."""
-    settings = from_environment(os.environ)
+def application(settings: Settings | None = None) -> Litestar:
+    """Return the service, by default configured from the environment; the factory for ASGI servers.
+
+    The settings of a worker process are its parent's. Raises BadSetting.
+    """
+    settings = settings or from_environment(os.environ)
     logs.configure(settings.log_level)
     if (parent := multiprocessing.parent_process()) is None:
-        warn_of_unknown_variables()
+        for name in unknown_variables(os.environ):
+            _log.warning("unknown environment variable %s is ignored", name)
     else:
         _end_with(parent.sentinel)
     app = create_app(settings)
@@ -125,12 +129,6 @@ def openapi() -> dict[str, Any]:
     """Return the OpenAPI document, without a database."""
     settings = Settings(mongodb_uri="mongodb://127.0.0.1")
     return _document(create_app(settings), settings)
-
-
-def warn_of_unknown_variables() -> None:
-    """Log a warning for each unknown `LEADS_*` variable, which may be misspelled."""
-    for name in unknown_variables(os.environ):
-        _log.warning("unknown environment variable %s is ignored", name)
 
 
 def failure_of(error: Exception) -> Failure:

@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from leads_api.settings import described, from_environment
+from leads_api.settings import BadSetting, described, from_environment
 from tests.deploy.conftest import DEPLOY, compose, free_port, gateway_variables
 
 ROOT = DEPLOY.parent
 SETTINGS = {variable for variable, _, _ in described()}
 NOT_IN_CONTAINERS = {"LEADS_DATA_DIR"}
+OF_THE_COMPOSE_FILE = {"LEADS_MONGODB_URI", "LEADS_MONGODB_DATABASE"}
+"""Settings that follow from its database."""
 
 
 def run(tool: str, *arguments: str) -> None:
@@ -39,15 +42,34 @@ def test_the_containers_get_every_setting_and_nothing_else() -> None:
     assert set(given) == SETTINGS - NOT_IN_CONTAINERS
 
 
-def test_the_service_starts_with_what_an_unchanged_env_file_gives() -> None:
-    secrets = {"DATABASE_PASSWORD": "a" * 64}
+def given_by(env_file: dict[str, str]) -> dict[str, str]:
+    """Return the settings that the service gets with these lines in .env."""
     given = compose()["leads"]["environment"]
+    return {name: filled_in(value, {"DATABASE_PASSWORD": "a" * 64} | env_file) for name, value in given.items()}
 
-    settings = from_environment({name: filled_in(value, secrets) for name, value in given.items()})
+
+def test_the_service_starts_with_what_an_unchanged_env_file_gives() -> None:
+    settings = from_environment(given_by(example()))
 
     assert settings.mongodb_uri == f"mongodb://leads:{'a' * 64}@database:27017/?replicaSet=rs0&authSource=leads"
     assert settings.smtp_url == "smtp://mail:1025"
     assert settings.api_key is None
+
+
+def test_without_lines_of_their_own_all_settings_have_their_defaults() -> None:
+    settings = from_environment(given_by({}))
+
+    assert replace(settings, mongodb_uri=None) == from_environment({})
+
+
+@pytest.mark.parametrize("variable", sorted(SETTINGS - NOT_IN_CONTAINERS - OF_THE_COMPOSE_FILE))
+def test_every_setting_can_be_passed_by_a_line_of_its_own(variable: str) -> None:
+    assert given_by({variable: "something"})[variable] == "something"
+
+
+def test_no_sender_is_made_up_for_whoever_names_a_mail_server_only() -> None:
+    with pytest.raises(BadSetting, match="LEADS_MAIL_FROM"):
+        from_environment(given_by({"LEADS_SMTP_URL": "smtp://smtp.acme.example"}))
 
 
 def test_the_example_of_an_env_file_names_what_the_compose_file_reads_and_holds_no_secret() -> None:
@@ -145,6 +167,12 @@ def test_the_page_about_running_it_lists_every_variable_of_the_gateway() -> None
     rows = dict(re.findall(r"^\| `(GATEWAY_\w+)` \| `([^`]*)` \|", page, re.MULTILINE))
 
     assert rows == {name: value for name, value in gateway_variables().items() if name.startswith("GATEWAY_")}
+
+
+def example() -> dict[str, str]:
+    """Return what .env.example sets."""
+    text = (DEPLOY / ".env.example").read_text()
+    return dict(re.findall(r"^([A-Z_]+)=(.+)$", text, re.MULTILINE))
 
 
 def filled_in(value: Any, given: dict[str, str]) -> str:

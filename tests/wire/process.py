@@ -49,6 +49,30 @@ async def leads(*arguments: str, **settings: str) -> subprocess.CompletedProcess
     )
 
 
+async def to_output(output: str, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run a command whose standard output is a file, "a pipe that nobody reads" or "none"."""
+    closed = output == "none"
+    command = ["/bin/sh", "-c", 'exec "$0" "$@" >&-', _LEADS, *arguments] if closed else [_LEADS, *arguments]
+    if output == "a pipe that nobody reads":
+        reader, writer = os.pipe()
+        os.close(reader)
+    else:
+        writer = os.open(os.devnull if closed else output, os.O_WRONLY)
+    try:
+        return await asyncio.to_thread(
+            subprocess.run,
+            command,
+            env=environment(settings),
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+    finally:
+        os.close(writer)
+
+
 def begun(*arguments: str, **settings: str) -> subprocess.Popen[str]:
     """Begin a command, to be ended by the test."""
     return subprocess.Popen(

@@ -1,16 +1,18 @@
 """`leads keys` beside a running service and without one (contract, section 6)."""
 
+import json
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import bson
 import pytest
 
-from leads_api.mongo.client import Client, Database
-from tests.wire.process import Service, free_port, leads, no_process_of, running, until
+from leads_api.mongo.client import Client, Database, start_session
+from tests.wire.process import Service, free_port, leads, no_process_of, running, to_output, until
 
 CACHE_SECONDS = 1
 
@@ -100,7 +102,7 @@ async def test_the_list_tells_all_but_the_key(given: dict[str, str]) -> None:
     assert first[4] == "-"
     assert first[5].startswith(today)
     assert second[:3] == ["2", "Website", "1"]
-    assert second[4] == "2099-12-31T00:00:00Z"
+    assert second[4] == "2099-12-31"
     assert second[5] == "-"
 
 
@@ -129,13 +131,29 @@ async def test_revoking_twice_is_no_fault(given: dict[str, str]) -> None:
     assert await listed(**given) == before
 
 
-async def test_a_key_is_good_until_the_day_that_it_expires_on(service: Service, given: dict[str, str]) -> None:
-    today = datetime.now(UTC).date()
-    good = await create("--expires", f"{today + timedelta(days=2)}", **given)
-    bad = await create("--expires", f"{today - timedelta(days=1)}", **given)
+async def test_a_key_is_good_on_its_last_day_and_not_on_the_next(
+    service: Service, given: dict[str, str], database: Database
+) -> None:
+    today = datetime.now(UTC).date()  # it may end while this runs, hence the days around it
+    good = await create("--expires", f"{today + timedelta(days=1)}", **given)
+    ended = await create("--expires", "2099-12-31", **given)
+    kept = {key["_id"]: key["expires"] async for key in database["keys"].find()}
+    await database["keys"].update_one({"_id": 2}, {"$set": {"expires": datetime.now(UTC)}})
 
+    assert kept[1].date() == today + timedelta(days=2)
+    assert kept[2] == datetime(2100, 1, 1, tzinfo=kept[2].tzinfo)
     assert await status(service, good) == 200
-    assert await status(service, bad) == 401
+    assert await status(service, ended) == 401
+
+
+async def test_a_key_of_an_earlier_version_keeps_its_last_day(given: dict[str, str], database: Database) -> None:
+    await create(**given)
+    # Made there with --expires 2099-12-31, which was the first day on which it was no longer valid.
+    await database["keys"].update_one({"_id": 1}, {"$set": {"expires": datetime(2099, 12, 31, tzinfo=UTC)}})
+
+    (_, row) = await listed(**given)
+
+    assert row[4] == "2099-12-30"
 
 
 async def test_a_key_that_expires_while_it_is_remembered_answers_401(
@@ -190,6 +208,22 @@ async def test_only_an_active_team_user_is_given_a_key(service: Service, given: 
         (["create"], "--name"),
         (["create", "--name", "W", "--expires", "tomorrow"], "--expires"),
         (["create", "--name", "W", "--expires", "2027-02-30"], "--expires"),
+        (["create", "--name", "W", "--expires", "2099-1-1"], "--expires"),
+        (["create", "--name", "W", "--expires", "２０９９-01-01"], "--expires"),
+        (["create", "--name", "W", "--expires", "2020-01-01"], "--expires"),
+        (["create", "--name", "W", "--expires", "9999-12-31"], "--expires"),
+        (["create", "--name", ""], "--name"),
+        (["create", "--name", " "], "--name"),
+        (["create", "--name", "Web\nsite"], "--name"),
+        (["create", "--name", "\x1b[31mred"], "--name"),
+        (["create", "--name", "W\u202e"], "--name"),
+        (["create", "--name", "W\udcff"], "--name"),
+        (["create", "--name", "W" * 151], "--name"),
+        (["create", "--name", "W", "--user", "99999999999999999999"], "--user"),
+        (["revoke", "99999999999999999999"], "ID"),
+        (["revoke", "9" * 5000], "ID"),
+        (["revoke", "-1"], "ID"),
+        (["revoke", "٥"], "ID"),
         (["create", "--name", "W", "--user", "0"], "--user"),
         (["create", "--name", "W", "--user", "Sam"], "--user"),
         (["revoke"], "ID"),
@@ -202,10 +236,78 @@ async def test_what_cannot_be_done_is_refused_and_named(
 ) -> None:
     done = await leads("keys", *arguments, **given)
 
-    assert done.returncode != 0
+    assert done.returncode == (1 if named == "99" else 2)
     assert done.stdout == ""
-    assert named in done.stderr
+    assert named in done.stderr.splitlines()[-1]
+    assert done.stderr.count("\n") == (2 if named == "99" else 1)  # the first names the database
+
+
+async def test_the_list_is_a_line_per_key_whatever_their_names(given: dict[str, str], database: Database) -> None:
+    await create(**given)
+    await database["keys"].update_one({"_id": 1}, {"$set": {"name": "Web\nsite\x1b[31m é"}})
+
+    (_, row) = await listed(**given)
+
+    assert row[1] == "Web\\nsite\\x1b[31m é"
+
+
+async def test_keys_as_json(given: dict[str, str], service: Service) -> None:
+    made = await leads("keys", "create", "--name", "Website", "--expires", "2099-12-31", "--json", **given)
+    await create(**given)
+    revoked = await leads("keys", "revoke", "2", "--json", **given)
+    every = await leads("keys", "list", "--json", **given)
+
+    first, second = json.loads(every.stdout)
+    given_key = json.loads(made.stdout)
+    assert list(given_key) == ["id", "name", "key", "user_id", "scope", "expires", "revoked"]
+    assert await status(service, given_key.pop("key")) == 200
+    assert given_key == first == {
+        "id": 1, "name": "Website", "user_id": 1, "scope": "all", "expires": "2099-12-31", "revoked": None,
+    }  # fmt: skip
+    assert json.loads(revoked.stdout) == second
+    assert (second["id"], second["expires"]) == (2, None)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", second["revoked"])
+    assert {made.returncode, revoked.returncode, every.returncode} == {0}
+    assert made.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+@pytest.mark.parametrize("output", ["/dev/full", "a pipe that nobody reads", "none"])
+async def test_a_key_that_could_not_be_shown_is_revoked(
+    given: dict[str, str], database: Database, options: list[str], output: str
+) -> None:
+    command = ["keys", "create", "--name", "Website", *options]
+
+    done = await to_output(output, *command, **given)
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith("so nobody has seen key 1. It is revoked.")
     assert "Traceback" not in done.stderr
+    (key,) = [key async for key in database["keys"].find()]
+    assert key["revoked"] is not None
+
+
+async def test_a_key_that_is_locked_is_a_refusal_in_time(
+    given: dict[str, str], database: Database, wire_client: Client
+) -> None:
+    await create(**given)
+    session = await start_session(wire_client)
+    session.start_transaction()
+    try:
+        await database["keys"].update_one({"_id": 1}, {"$set": {"name": "Held"}}, session=session)
+
+        held = await leads("keys", "revoke", "1", **given)
+    finally:
+        await session.abort_transaction()
+        end: Any = session.end_session()
+        if end is not None:
+            await end
+    free = await leads("keys", "revoke", "1", **given)
+
+    assert held.returncode == 1
+    assert re.fullmatch(r"leads: the database cannot be used: \w+\. .*", held.stderr.splitlines()[-1])
+    assert held.stderr.count("\n") == 2
+    assert free.returncode == 0, free.stderr
 
 
 async def test_without_a_database_the_command_ends_and_says_so() -> None:

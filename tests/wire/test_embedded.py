@@ -1,6 +1,7 @@
 """`leads serve` on the embedded server (contract, section 6, "make run" and LEADS_DATA_DIR)."""
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -12,9 +13,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from leads_api.server.embedded import CannotStart, Embedded
 from tests.client import KEY
 from tests.programs import program
-from tests.wire.process import Service, no_process_of, processes_of, running, started, until
+from tests.wire.process import Service, leads, no_process_of, processes_of, running, started, until
 
 
 async def printed_key(service: Service) -> str:
@@ -233,3 +235,93 @@ async def test_the_embedded_server_listens_on_loopback_only(tmp_path: Path, data
 
         assert commands
         assert all("--host 127.0.0.1" in line for line in commands)
+
+
+async def names_of_keys(folder: Path) -> list[str]:
+    done = await leads("keys", "list", "--json", LEADS_DATA_DIR=str(folder))
+    assert done.returncode == 0, done.stderr
+    return [key["name"] for key in json.loads(done.stdout)]
+
+
+async def killed_with_a_key(tmp_path: Path, folder: Path, name: str) -> None:
+    """Leave a folder with a key, and with the record of a server that has been killed."""
+    async with running(tmp_path, LEADS_DATA_DIR=str(folder)) as service:
+        done = await leads("keys", "create", "--name", name, LEADS_DATA_DIR=str(folder))
+        assert done.returncode == 0, done.stderr
+        await service.end(signal.SIGKILL)
+        await until(lambda: no_process_of(folder), "the embedded server ends")
+
+
+async def test_a_stale_record_does_not_show_another_folder_s_keys(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    await killed_with_a_key(tmp_path / "1", first, "first")
+    async with running(tmp_path / "2", LEADS_DATA_DIR=str(second)):
+        done = await leads("keys", "create", "--name", "second", LEADS_DATA_DIR=str(second))
+        assert done.returncode == 0, done.stderr
+        ours = json.loads((first / "embedded.json").read_text())
+        theirs = json.loads((second / "embedded.json").read_text())
+
+        (first / "embedded.json").write_text(json.dumps(ours | {"port": theirs["port"]}))
+        on_its_port = await names_of_keys(first)
+        (first / "embedded.json").write_text(json.dumps(theirs))
+        with_its_record = await names_of_keys(first)
+
+    assert "first" in on_its_port
+    assert on_its_port == with_its_record
+    assert "second" not in on_its_port
+
+
+@pytest.mark.parametrize("says", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x10\x00\x00\x00" * 4])
+async def test_a_stranger_on_the_port_of_a_stale_record_is_not_taken_for_the_database(
+    tmp_path: Path, data_dir: Path, says: bytes
+) -> None:
+    await killed_with_a_key(tmp_path, data_dir, "ours")
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(says)
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as stranger:
+        record = json.loads((data_dir / "embedded.json").read_text())
+        port = stranger.sockets[0].getsockname()[1]
+        (data_dir / "embedded.json").write_text(json.dumps(record | {"port": port}))
+
+        names = await names_of_keys(data_dir)
+
+    assert "ours" in names
+
+
+@pytest.mark.parametrize("record", ["", "[]", "{}", '{"port": "x"}', '{"port": 1, "group": null}'])
+async def test_a_record_that_cannot_be_read_is_none(tmp_path: Path, data_dir: Path, record: str) -> None:
+    await killed_with_a_key(tmp_path, data_dir, "ours")
+    (data_dir / "embedded.json").write_text(record)
+
+    assert "ours" in await names_of_keys(data_dir)
+
+
+def test_a_stranger_on_its_port_is_not_taken_for_the_server_that_is_started(data_dir: Path) -> None:
+    with socket.socket() as stranger:
+        stranger.bind(("127.0.0.1", 0))
+        stranger.listen()
+
+        with pytest.raises(CannotStart, match="port"):
+            Embedded(data_dir, port=stranger.getsockname()[1])
+
+    assert processes_of(data_dir) == []
+
+
+async def test_a_command_finds_the_server_that_was_started_again(tmp_path: Path, data_dir: Path) -> None:
+    async with running(tmp_path, LEADS_DATA_DIR=str(data_dir)) as service:
+        record = (data_dir / "embedded.json").read_text()
+        for process in embedded_servers(data_dir):
+            os.kill(process, signal.SIGKILL)
+
+        async def noted() -> bool:
+            return (data_dir / "embedded.json").read_text() != record
+
+        await until(noted, "the new server is noted")
+        await service.until(200)
+        done = await leads("keys", "create", "--name", "beside", LEADS_DATA_DIR=str(data_dir))
+
+    assert done.returncode == 0, done.stderr

@@ -99,9 +99,10 @@ async def test_idle_connections_do_not_hold_the_end(service: Service, number: si
     assert (await service.http.get("/health/live")).headers.get("Connection") != "close"
     began = monotonic()
 
-    await service.end(number)
+    status = await service.end(number)
 
     assert monotonic() - began < MORE
+    assert status == 0
     assert "Traceback" not in service.log
 
 

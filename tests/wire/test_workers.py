@@ -1,7 +1,10 @@
 """`leads serve --workers 2`: several processes behind one port (contract, section 6)."""
 
+import asyncio
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +16,25 @@ import pytest
 
 from leads_api.mongo.client import Client
 from tests.client import KEY
-from tests.wire.process import Service, running, until
+from tests.wire.process import SECONDS, Service, environment, running, started, until
+
+FAILING = """
+import multiprocessing, os, signal, sys
+from leads_api.server import http
+
+async def never_started(scope, receive, send):
+    raise RuntimeError
+
+def make():
+    if multiprocessing.parent_process() is not None:
+        print("start", flush=True)
+        FAILURE
+    return never_started
+
+if __name__ == "__main__":
+    with http.listen("127.0.0.1", 0) as listener:
+        http.run(make, listener, workers=2, grace_seconds=1)
+"""
 
 BY_KEY = {"Authorization": f"Bearer {KEY}"}
 
@@ -23,12 +44,12 @@ async def service(tmp_path: Path, server_uri: str, wire_client: Client) -> Async
     name = f"workers_{uuid4().hex[:20]}"
     given = {"LEADS_MONGODB_URI": server_uri, "LEADS_MONGODB_DATABASE": name}
     async with running(tmp_path, "--workers", "2", given=given) as service:
-        await until(lambda: started(service), "two workers")
+        await until(lambda: two_started(service), "two workers")
         yield service
     await wire_client.drop_database(name)
 
 
-async def started(service: Service) -> bool:
+async def two_started(service: Service) -> bool:
     """Tell whether two workers that live have started."""
     ready = sum(line["message"] == "Application startup complete." for line in service.lines)
     return len(workers(service)) == 2 and ready >= 2
@@ -105,3 +126,61 @@ async def test_a_worker_that_is_killed_is_replaced(service: Service) -> None:
     await until(replaced, "a new worker")
     with stopped(second):
         assert (await asked(service, "GET", "/api/leads")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("failure", "most"),
+    [
+        ("raise RuntimeError", 2),
+        ("pass", 2),  # the lifespan fails
+        ("os._exit(7)", 2),
+        ("os.kill(os.getpid(), signal.SIGKILL)", 7),
+    ],
+)
+async def test_workers_that_cannot_start_are_not_started_for_ever(tmp_path: Path, failure: str, most: int) -> None:
+    script = tmp_path / "service.py"
+    script.write_text(FAILING.replace("FAILURE", failure))
+
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, str(script)],
+        env=environment({}),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert 1 <= done.stdout.count("start") <= most
+    assert "the service stops" in done.stderr
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_a_start_that_fails_is_one_line_however_many_workers(
+    tmp_path: Path, server_uri: str, workers: str
+) -> None:
+    given = {"LEADS_MONGODB_URI": f"{server_uri}&tls=ture", "LEADS_MAIL_FROM": "Acme <crm@a'b.example>"}
+
+    async with started(tmp_path, "--workers", workers, given=given) as service:
+        assert await service.ended() == 1
+
+    assert service.log.startswith("leads: LEADS_M")
+    assert service.log.count("\n") == 1
+
+
+async def test_workers_have_the_settings_of_their_parent(tmp_path: Path, server_uri: str, wire_client: Client) -> None:
+    name = f"workers_{uuid4().hex[:20]}"
+    once = tmp_path / "key"
+    os.mkfifo(once)  # what can be read only once
+    given = {"LEADS_MONGODB_URI": server_uri, "LEADS_MONGODB_DATABASE": name, "LEADS_API_KEY": ""}
+
+    async with started(tmp_path, "--workers", "2", given=given, LEADS_API_KEY_FILE=str(once)) as service:
+        await asyncio.to_thread(once.write_text, f"{KEY}\n")
+        await service.until(200)
+        await until(lambda: two_started(service), "two workers")
+        for worker in workers(service):
+            with stopped(worker):
+                assert (await asked(service, "GET", "/api/leads")).status_code == 200
+
+    await wire_client.drop_database(name)

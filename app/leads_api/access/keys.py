@@ -40,6 +40,7 @@ class ApiKey(Struct, frozen=True, kw_only=True):
     user: int
     created: datetime
     expires: datetime | None
+    """The first moment at which the key is no longer valid."""
     revoked: datetime | None
 
 
@@ -69,10 +70,11 @@ class KeyStore:
         """Return all keys, revoked ones included."""
         return [_shown(document) async for document in self._keys.find().sort([("_id", 1)])]
 
-    async def revoke(self, key_id: int) -> bool:
-        """Revoke a key; return whether it exists. Safe to repeat."""
-        result = await self._keys.update_one({"_id": key_id, "revoked": None}, {"$set": {"revoked": now()}})
-        return result.matched_count == 1 or await self._keys.find_one({"_id": key_id}) is not None
+    async def revoke(self, key_id: int) -> ApiKey | None:
+        """Revoke a key and return it; None if there is none. Safe to repeat."""
+        await self._keys.update_one({"_id": key_id, "revoked": None}, {"$set": {"revoked": now()}})
+        document = await self._keys.find_one({"_id": key_id})
+        return None if document is None else _shown(document)
 
     async def of_text(self, text: str) -> ApiKey | None:
         """Return the key with this text; None if there is none."""

@@ -159,7 +159,7 @@ class ChecklistStore:
             ]
             await update_each(self._items, moved, session)
 
-        await self._transact(work, records=[("leads", first["lead"])])
+        await self._transact(work, records=[("leads", lead_id)])
 
     async def copy(self, source_id: int, target_id: int, by: int, session: Session) -> None:
         """Copy the items of one lead to another, as pending and without comments, in the transaction."""

@@ -2,10 +2,11 @@
 
 import argparse
 import logging
-import sys
 from typing import Any
 
+from leads_api.cli import arguments
 from leads_api.cli.connection import Refused, on_database
+from leads_api.cli.output import show, show_json
 from leads_api.mongo.client import Database
 from leads_api.mongo.migration_runs import MigrationRuns
 from leads_api.mongo.migrations import Outcome
@@ -26,26 +27,40 @@ def add_to(commands: Any) -> None:
         " running. It checks every document. If it is interrupted, run it again: it resumes where it stopped.",
     )
     migrate.set_defaults(run=_migrate)
+    for command in (seed, indexes, migrate):
+        arguments.add_json(command)
 
 
-def _set_up(settings: Settings, _options: argparse.Namespace) -> None:
+def _set_up(settings: Settings, options: argparse.Namespace) -> None:
     on_database(settings, set_up, seconds=None)
-    sys.stdout.write("The database has its indexes and the shipped settings.\n")
+    if options.json:
+        show_json({"database": settings.mongodb_database, "set_up": True})
+    else:
+        show("The database has its indexes and the shipped settings.\n")
 
 
-def _indexes(settings: Settings, _options: argparse.Namespace) -> None:
-    async def work(database: Database) -> list[str]:
+def _indexes(settings: Settings, options: argparse.Namespace) -> None:
+    async def work(database: Database) -> list[dict[str, Any]]:
         await set_up(database)
         return [
-            f"{collection}.{name}: {', '.join(field for field, _ in index['key'])}"
+            {
+                "collection": collection,
+                "name": name,
+                "fields": [field for field, _ in index["key"]],
+                "unique": name == "_id_" or bool(index.get("unique")),
+            }
             for collection in sorted(await database.list_collection_names())
             for name, index in sorted((await database[collection].index_information()).items())
         ]
 
-    sys.stdout.write("\n".join(on_database(settings, work, seconds=None)) + "\n")
+    found = on_database(settings, work, seconds=None)
+    if options.json:
+        show_json(found)
+    else:
+        show("".join(f"{index['collection']}.{index['name']}: {', '.join(index['fields'])}\n" for index in found))
 
 
-def _migrate(settings: Settings, _options: argparse.Namespace) -> None:
+def _migrate(settings: Settings, options: argparse.Namespace) -> None:
     async def work(database: Database) -> dict[str, Outcome]:
         await set_up(database)
         return await MigrationRuns(database, STEPS).run_all()
@@ -53,11 +68,14 @@ def _migrate(settings: Settings, _options: argparse.Namespace) -> None:
     logging.basicConfig(format="leads migrate: %(message)s")  # to standard error
     logging.getLogger("leads").setLevel(logging.INFO)
     outcomes = on_database(settings, work, seconds=None)
-    changed = ", ".join(f"{outcome.changed} {name}" for name, outcome in outcomes.items() if outcome.changed)
-    sys.stdout.write(
-        f"leads migrate: {changed} brought up to date; nothing else to do\n"
-        if changed
-        else "leads migrate: everything is up to date; nothing to do\n"
-    )
-    if failed := sum(outcome.failed for outcome in outcomes.values()):
+    changed = {name: outcome.changed for name, outcome in outcomes.items() if outcome.changed}
+    failed = sum(outcome.failed for outcome in outcomes.values())
+    if options.json:
+        show_json({"changed": changed, "failed": failed})
+    elif changed:
+        done = ", ".join(f"{count} {name}" for name, count in changed.items())
+        show(f"leads migrate: {done} brought up to date; nothing else to do\n")
+    else:
+        show("leads migrate: everything is up to date; nothing to do\n")
+    if failed:
         raise Refused(f"{failed} documents could not be brought up to date and are unchanged; see above.")

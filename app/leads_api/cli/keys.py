@@ -1,16 +1,17 @@
 """The command `leads keys`: create, list and revoke API keys."""
 
 import argparse
-import sys
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from leads_api.access.keys import ApiKey, KeyStore
 from leads_api.catalog.cache import Catalog
 from leads_api.cli import arguments
 from leads_api.cli.connection import Refused, on_database
+from leads_api.cli.output import CannotWrite, printable, show, show_json, tell
 from leads_api.clock import shown_time
 from leads_api.mongo.client import Database
+from leads_api.mongo.faults import DatabaseError
 from leads_api.mongo.ids import Ids
 from leads_api.settings import Settings
 
@@ -21,58 +22,115 @@ def add_to(commands: Any) -> None:
     group.set_defaults(help=group.print_help)
     keys = group.add_subparsers(metavar="ACTION")
     create = keys.add_parser("create", help="create a key and print it once")
-    create.add_argument("--name", required=True, help="what the key is for")
+    create.add_argument("--name", required=True, type=arguments.name, help="what the key is for")
     create.add_argument(
         "--user",
-        type=arguments.positive,
+        type=arguments.identifier,
         default=1,
         metavar="ID",
         help="team user that the key belongs to (default: 1)",
     )
     create.add_argument(
-        "--expires", type=arguments.date, metavar="DATE", help="first day (UTC) on which the key is no longer valid"
+        "--expires", type=arguments.last_day, metavar="DATE", help="last day (UTC) on which the key is valid"
     )
     create.set_defaults(run=_create)
-    keys.add_parser("list", help="list all keys").set_defaults(run=_list)
+    list_ = keys.add_parser("list", help="list all keys")
+    list_.set_defaults(run=_list)
     revoke = keys.add_parser("revoke", help="revoke a key")
-    revoke.add_argument("id", type=arguments.positive, metavar="ID", help="id of the key")
+    revoke.add_argument("id", type=arguments.identifier, metavar="ID", help="id of the key")
     revoke.set_defaults(run=_revoke)
+    for command in (create, list_, revoke):
+        arguments.add_json(command)
 
 
 def _create(settings: Settings, options: argparse.Namespace) -> None:
-    async def work(database: Database) -> tuple[ApiKey, str]:
+    async def work(database: Database) -> None:
         if not await Catalog(database, seconds=0).is_active(options.user):
             raise Refused(f"{options.user} is not the id of an active team user.")
         keys = KeyStore(database, Ids(database))
-        return await keys.create(options.name, user=options.user, expires=options.expires)
+        key, text = await keys.create(options.name, user=options.user, expires=_end_of(options.expires))
+        try:
+            if options.json:
+                show_json(_plain(key, text))
+            else:
+                tell(f"Key {key.id} for {key.name}. It is shown only once:")
+                show(f"{text}\n")
+        except CannotWrite as error:
+            await _take_back(keys, key, error)
 
-    key, text = on_database(settings, work)
-    sys.stderr.write(f"Key {key.id} for {key.name}. It is shown only once:\n")
-    sys.stdout.write(f"{text}\n")
+    on_database(settings, work)
 
 
-def _list(settings: Settings, _options: argparse.Namespace) -> None:
+async def _take_back(keys: KeyStore, key: ApiKey, reason: CannotWrite) -> None:
+    """Revoke a key that nobody has seen. Raises Refused."""
+    try:
+        await keys.revoke(key.id)
+    except DatabaseError:
+        raise Refused(
+            f"{reason}, so nobody has seen key {key.id}, and the database failed. Run `leads keys revoke {key.id}`."
+        ) from None
+    raise Refused(f"{reason}, so nobody has seen key {key.id}. It is revoked.")
+
+
+def _list(settings: Settings, options: argparse.Namespace) -> None:
     async def work(database: Database) -> list[ApiKey]:
         return await KeyStore(database, Ids(database)).all()
 
+    keys = on_database(settings, work)
+    if options.json:
+        show_json([_plain(key) for key in keys])
+        return
     rows: list[tuple[str, ...]] = [("ID", "NAME", "USER", "CREATED", "EXPIRES", "REVOKED")]
     rows += [
-        (str(key.id), key.name, str(key.user), *(map(_time, (key.created, key.expires, key.revoked))))
-        for key in on_database(settings, work)
+        (
+            str(key.id),
+            printable(key.name),
+            str(key.user),
+            _second(key.created),
+            str(_last_day(key.expires) or "-"),
+            _second(key.revoked),
+        )
+        for key in keys
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        sys.stdout.write("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n")
-
-
-def _time(moment: datetime | None) -> str:
-    return "-" if moment is None else f"{shown_time(moment)[:19]}Z"
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    show("\n".join(lines) + "\n")
 
 
 def _revoke(settings: Settings, options: argparse.Namespace) -> None:
-    async def work(database: Database) -> bool:
+    async def work(database: Database) -> ApiKey | None:
         return await KeyStore(database, Ids(database)).revoke(options.id)
 
-    if not on_database(settings, work):
+    if (key := on_database(settings, work)) is None:
         raise Refused(f"there is no key {options.id}.")
-    sys.stdout.write(f"Key {options.id} is revoked. Running services refuse it within {settings.cache_seconds:g} s.\n")
+    if options.json:
+        show_json(_plain(key))
+    else:
+        show(f"Key {key.id} is revoked. Running services refuse it within {settings.cache_seconds:g} s.\n")
+
+
+def _plain(key: ApiKey, text: str | None = None) -> dict[str, object]:
+    """Return a key as it is in JSON (contract, section 6); `text` is what callers send, which is known only once."""
+    return {
+        "id": key.id,
+        "name": key.name,
+        **({} if text is None else {"key": text}),
+        "user_id": key.user,
+        "scope": "all",
+        "expires": _last_day(key.expires),
+        "revoked": None if key.revoked is None else shown_time(key.revoked),
+    }
+
+
+def _end_of(day: date | None) -> datetime | None:
+    """Return the first moment at which a key with this last day is no longer valid."""
+    return None if day is None else datetime.combine(day, time(), UTC) + timedelta(days=1)
+
+
+def _last_day(expires: datetime | None) -> date | None:
+    """Return the last day of a key that is no longer valid from `expires` on."""
+    return None if expires is None else (expires - timedelta(milliseconds=1)).date()
+
+
+def _second(moment: datetime | None) -> str:
+    return "-" if moment is None else f"{shown_time(moment)[:19]}Z"

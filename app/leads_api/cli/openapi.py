@@ -1,12 +1,12 @@
 """The command `leads openapi`."""
 
 import argparse
-import sys
 from typing import Any
 
 import msgspec
 
 from leads_api import asgi
+from leads_api.cli.output import show
 from leads_api.settings import Settings
 
 
@@ -17,4 +17,4 @@ def add_to(commands: Any) -> None:
 
 def _print(_settings: Settings, _options: argparse.Namespace) -> None:
     document = msgspec.json.encode(asgi.openapi(), order="sorted")
-    sys.stdout.write(msgspec.json.format(document, indent=1).decode() + "\n")
+    show(msgspec.json.format(document, indent=1).decode() + "\n")

@@ -6,23 +6,25 @@ import os
 import secrets
 import signal
 import socket
-import sys
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from leads_api import asgi
 from leads_api.access.keys import KeyStore
 from leads_api.cli import arguments
 from leads_api.cli.connection import on_database_at
+from leads_api.cli.output import CannotWrite, show
 from leads_api.mongo.client import REACH_SECONDS, Database, close, connect, deadline, refuse_standalone
 from leads_api.mongo.faults import DatabaseError
 from leads_api.mongo.ids import Ids
 from leads_api.server import http
 from leads_api.server.embedded import Embedded
-from leads_api.settings import PREFIX, Settings, described
+from leads_api.settings import Settings, described
 from leads_api.setup import set_up
-from leads_api.telemetry import logs
 
 _KEY_FILE = "api-key"
 
@@ -39,7 +41,7 @@ def add_to(commands: Any) -> None:
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
     serve.add_argument("--port", type=arguments.port, default=8000, help="port to listen on (default: 8000)")
     serve.add_argument(
-        "--workers", type=arguments.positive, default=1, help="number of processes that share the port (default: 1)"
+        "--workers", type=arguments.workers, default=1, help="number of processes that share the port (default: 1)"
     )
     serve.set_defaults(run=_serve)
 
@@ -59,11 +61,9 @@ def _serve(settings: Settings, options: argparse.Namespace) -> None:
             asyncio.run(_refuse_unusable(settings.mongodb_uri, settings))
             _run(settings, listener, options.workers)
             return
-        # Uvicorn raises SIGTERM again after its shutdown; it must not end the process before the embedded server stops.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         with Embedded(settings.data_dir) as server:
             server.keep_running()
-            os.environ[f"{PREFIX}MONGODB_URI"] = server.uri  # for the workers
+            settings = replace(settings, mongodb_uri=server.uri)
             key = settings.api_key or asyncio.run(_kept_key(server.uri, settings))
             http.when_ready(listener, lambda: _greet(http.url_of(listener), key, settings.data_dir))
             _run(settings, listener, options.workers)
@@ -72,20 +72,17 @@ def _serve(settings: Settings, options: argparse.Namespace) -> None:
 
 
 def _greet(url: str, key: str, folder: Path) -> None:
-    sys.stdout.write(
-        f"\nThe Leads API is running on {url}, with an embedded database in {folder.resolve()}\n\n"
-        f"API key: {key}\n\nTry:\n  curl -s -H 'Authorization: Bearer {key}' {url}/api/lead-statuses\n\n"
-        f"Documentation: {url}/docs    Stop with Ctrl-C.\n\n"
-    )
-    sys.stdout.flush()
+    with suppress(CannotWrite):  # the key is in the data folder as well
+        show(
+            f"\nThe Leads API is running on {url}, with an embedded database in {folder.resolve()}\n\n"
+            f"API key: {key}\n\nTry:\n  curl -s -H 'Authorization: Bearer {key}' {url}/api/lead-statuses\n\n"
+            f"Documentation: {url}/docs    Stop with Ctrl-C.\n\n"
+        )
 
 
 def _run(settings: Settings, listener: socket.socket, workers: int) -> None:
-    if workers > 1:  # once here instead of once per worker
-        logs.configure(settings.log_level)
-        asgi.warn_of_unknown_variables()
     http.run(
-        "leads_api.asgi:application",
+        partial(asgi.application, settings),
         listener,
         workers=workers,
         drain_seconds=settings.drain_seconds,

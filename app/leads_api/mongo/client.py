@@ -27,7 +27,7 @@ from motor.motor_asyncio import (
     AsyncIOMotorDatabase,
     AsyncIOMotorGridFSBucket,
 )
-from pymongo import AsyncMongoClient, IndexModel, UpdateOne
+from pymongo import AsyncMongoClient, IndexModel, MongoClient, UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
 
@@ -62,6 +62,10 @@ LONGEST_SECONDS = 60.0
 
 REACH_SECONDS = 2.0
 """How long startup waits for the database before it continues without it, and readiness for each ping."""
+
+
+_LOCAL_SECONDS = 5
+"""How long a server on this machine may take to answer."""
 
 
 class Standalone(Exception):  # noqa: N818 - named as the failures are
@@ -131,6 +135,22 @@ def connect(uri: str, *, driver: Driver = "motor", request_timeout: float) -> Cl
     except (ValueError, TypeError, OSError, PyMongoError):
         raise UnusableUri from None
     return client
+
+
+def process_at(port: int) -> int | None:
+    """Return the process id of the database server on a port of this machine; None if no database server answers."""
+    wait = _LOCAL_SECONDS * 1000
+    client: MongoClient[Document] = MongoClient(
+        "127.0.0.1", port, directConnection=True,
+        serverSelectionTimeoutMS=wait, connectTimeoutMS=wait, socketTimeoutMS=wait,
+    )  # fmt: skip
+    try:
+        found = client.admin.command("serverStatus").get("pid")
+    except PyMongoError:
+        return None
+    finally:
+        client.close()
+    return found if isinstance(found, int) else None
 
 
 async def close(client: Client) -> None:

@@ -13,11 +13,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
 from types import TracebackType
 from typing import Self
+
+from leads_api.mongo.client import process_at
 
 START_SECONDS = 30.0
 STOP_SECONDS = 30.0
@@ -48,12 +50,16 @@ def _free_port() -> int:
         return port
 
 
-def _answers(port: int) -> bool:
+def _answers(port: int, group: int) -> bool:
+    """Return whether the server on a port is of a process group, and no stranger."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except OSError:
         return False
-    return True
+    process = process_at(port)
+    with suppress(ProcessLookupError):
+        return process is not None and os.getpgid(process) == group
+    return False
 
 
 def _uri(port: int) -> str:
@@ -95,9 +101,16 @@ class Embedded:
         except BaseException:
             self._end()  # the record stays: it belongs to another server
             raise
-        self._record.write_text(json.dumps({"port": self.port, "owner": os.getpid()}))
+        self._note()
         self._stopping = Event()
         self._watch: Thread | None = None
+
+    def _note(self) -> None:
+        """Record how other processes find the server, and how they know that it is this one."""
+        record = {"port": self.port, "owner": os.getpid(), "group": self._process.pid, "store": _identity(self._folder)}
+        draft = self._record.with_name(f"{_RECORD}.{os.getpid()}")
+        draft.write_text(json.dumps(record))
+        draft.replace(self._record)
 
     def keep_running(self) -> None:
         """From now on, restart the server when it ends unexpectedly; if that fails, end this process."""
@@ -118,13 +131,15 @@ class Embedded:
                 _log.error("%s The service stops.", error)
                 os.kill(os.getpid(), signal.SIGTERM)
                 return
+            self._note()
 
     def _wait(self) -> None:
         until = time.monotonic() + START_SECONDS
-        while not _answers(self.port):
+        while not _answers(self.port, self._process.pid):
             if time.monotonic() > until or (self._ended() and not self._is_left_behind()):
                 raise CannotStart(
-                    f"The embedded server did not start; see {self._log}. Is another server using {self._folder}?"
+                    f"The embedded server did not start; see {self._log}. Is another server using {self._folder}, or"
+                    f" another program port {self.port}?"
                 )
             if self._ended():  # the server of a killed process is still shutting down and holds the files
                 self._process = self._spawn()
@@ -193,14 +208,26 @@ def has_data(folder: Path) -> bool:
     return (folder / _STORE).is_dir()
 
 
+def _identity(folder: Path) -> list[int]:
+    """Return what tells the files of a folder from copies of them."""
+    found = (folder / _STORE).stat()
+    return [found.st_dev, found.st_ino]
+
+
+def _running(folder: Path) -> int | None:
+    """Return the port of a data folder's running server. Its record may be stale, or copied from another folder."""
+    try:
+        record = json.loads((folder / _RECORD).read_text())
+        port, group = int(record["port"]), int(record["group"])
+        return port if record["store"] == _identity(folder) and _answers(port, group) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 @contextmanager
 def attached(folder: Path) -> Iterator[str]:
     """Yield the URI of a data folder's server: the running one, or one that is started for the block."""
-    try:
-        port = int(json.loads((folder / _RECORD).read_text())["port"])
-    except (OSError, ValueError, KeyError, TypeError):
-        port = 0
-    if port and _answers(port):
+    if (port := _running(folder)) is not None:
         yield _uri(port)
         return
     with Embedded(folder) as server:

@@ -2,19 +2,19 @@
 
 import errno
 import http.client
-import logging
 import socket
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from threading import Event, Thread
 from typing import Any
 
 import uvicorn
+from uvicorn.config import STARTUP_FAILURE
 
-from leads_api.server.processes import Config, DrainingServer, Workers
+from leads_api.server.processes import Config, DrainingServer
 from leads_api.server.protocol import Protocol
+from leads_api.server.workers import InWorker, Workers
 
 KEEP_ALIVE_SECONDS = 75
 """Longer than gateways keep idle connections, so that the service never closes a connection that a gateway reuses."""
@@ -43,6 +43,8 @@ def listen(host: str, port: int) -> socket.socket:
                     f"cannot listen on {host}, port {port}: {error.strerror}."
                     " Choose another one with --host and --port."
                 ) from None
+        except ValueError:  # its encoding fails
+            raise CannotListen(f"cannot listen on {host!r}: it is not the name of a host.") from None
         time.sleep(_PAUSE_SECONDS)
 
 
@@ -109,29 +111,30 @@ class Server(uvicorn.Server):
         self.answering.set()
 
 
-def run(application: str, listener: socket.socket, *, workers: int, drain_seconds: float, grace_seconds: int) -> None:
-    """Serve the application of a factory, given as `package.module:function`, until the server is stopped.
+def run(
+    make: Callable[[], object], listener: socket.socket, *, workers: int, drain_seconds: float, grace_seconds: int
+) -> None:
+    """Serve the application that `make` returns until the server is stopped. Workers get a pickled `make`.
 
     After SIGTERM it goes on for `drain_seconds`, and then waits at most `grace_seconds` for requests that have begun.
     Exits with status 1 if the server cannot start.
     """
-    config = _config(
-        application,
-        drain_seconds=drain_seconds,
-        factory=True,
-        loop="uvloop",
-        workers=workers,
-        timeout_graceful_shutdown=grace_seconds,
-    )
+    application = make()  # also for workers: what fails in each of them is to fail here, once
+    options: dict[str, Any] = {
+        "loop": "uvloop", "drain_seconds": drain_seconds, "timeout_graceful_shutdown": grace_seconds
+    }  # fmt: skip
     if workers > 1:
-        logging.getLogger("uvicorn.error").addFilter(_name_deaths)
-        Workers(config, sockets=[listener]).run()
+        Workers(_config(InWorker(make), factory=True, workers=workers, **options), listener).run()
         return
-    server = DrainingServer(config)
-    with suppress(KeyboardInterrupt):  # uvicorn raises it again after an orderly shutdown
+    server = DrainingServer(_config(application, **options))
+    try:
         server.run(sockets=[listener])
-    if not server.started:
-        sys.exit(1)
+    except (KeyboardInterrupt, SystemExit) as end:
+        if isinstance(end, SystemExit) and end.code == STARTUP_FAILURE:
+            sys.exit(1)
+        if not server.started:
+            raise
+        # Else uvicorn has raised a signal again, after an orderly shutdown.
 
 
 def _config(application: Any, *, drain_seconds: float = 0, **options: Any) -> Config:
@@ -150,10 +153,3 @@ def _config(application: Any, *, drain_seconds: float = 0, **options: Any) -> Co
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         **options,
     )
-
-
-def _name_deaths(record: logging.LogRecord) -> bool:
-    """Log the death of a worker process as an error; uvicorn logs it at level INFO."""
-    if record.getMessage().startswith("Child process") and record.getMessage().endswith("died"):
-        record.levelno, record.levelname = logging.ERROR, "ERROR"
-    return True

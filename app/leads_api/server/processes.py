@@ -1,7 +1,6 @@
-"""The processes of `leads serve`: how a server ends, alone or as one of several workers (decision 14)."""
+"""The server of a process of `leads serve`, and how it ends (decision 14)."""
 
 import asyncio
-import os
 import signal
 import socket
 from multiprocessing import parent_process
@@ -9,13 +8,11 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
-from uvicorn.supervisors import Multiprocess, multiprocess
 
 from leads_api.server.drain import drop_handshakes, process_drain
 
 _ACCEPT_SECONDS = 0.1
 """Longer than a handshake that has begun may take to complete."""
-_JOIN_SECONDS = 0.1
 
 
 class Config(uvicorn.Config):
@@ -59,49 +56,3 @@ class DrainingServer(uvicorn.Server):
             drop_handshakes(listener)
         await asyncio.sleep(_ACCEPT_SECONDS)
         await super().shutdown(sockets)
-
-
-class Worker(multiprocess.Process):
-    """A worker process with a DrainingServer."""
-
-    config: Config
-
-    @property
-    def server(self) -> uvicorn.Server:
-        """Return the server of the process; created there."""
-        if self._server is None:
-            self._server = DrainingServer(self.config)
-        return self._server
-
-
-class Workers(Multiprocess):
-    """Several workers behind one socket. Each signal is passed on to them, so that they end as a single server does."""
-
-    def __init__(self, config: Config, sockets: list[socket.socket]) -> None:
-        super().__init__(config, sockets)
-        vars(multiprocess)["Process"] = Worker  # Multiprocess has no other way to name the class of its workers
-        self._signal = signal.SIGTERM
-
-    def handle_int(self) -> None:
-        """End without a drain."""
-        super().handle_int()
-        self._signal = signal.SIGINT
-
-    def terminate_all(self) -> None:
-        """End the workers. Stop listening: connections that no worker accepts any more must be refused."""
-        for listener in self.sockets:
-            listener.close()
-        self._tell(self._signal)
-
-    def join_all(self) -> None:
-        """Wait for the workers; pass further signals on."""
-        for worker in self.processes:
-            while worker.process.is_alive():
-                worker.process.join(_JOIN_SECONDS)
-                while self.signal_queue:
-                    self._tell(self.signal_queue.pop(0))
-
-    def _tell(self, number: int) -> None:
-        for worker in self.processes:
-            if worker.pid is not None and worker.process.is_alive():
-                os.kill(worker.pid, number)

@@ -1,0 +1,125 @@
+"""Worker processes that share a listening socket, and the process that watches them."""
+
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess, multiprocess
+
+from leads_api.server.processes import Config, DrainingServer
+
+_START_SECONDS = 0.1
+_JOIN_SECONDS = 0.1
+_MOST_KILLED = 5
+"""So many workers in a row may be killed before they are ready."""
+
+_log = logging.getLogger("leads.server")
+
+
+@dataclass(frozen=True, slots=True)
+class InWorker:
+    """Makes the application in a worker; a failure is one line in the log, and ends the worker."""
+
+    make: Callable[[], object]
+
+    def __call__(self) -> object:
+        """Return the application."""
+        try:
+            return self.make()
+        except Exception:  # noqa: BLE001 - it is logged with its traceback
+            _log.exception("the application cannot be made")
+            sys.exit(1)
+
+
+class Worker(multiprocess.Process):
+    """A worker process with a DrainingServer."""
+
+    config: Config
+
+    @property
+    def server(self) -> uvicorn.Server:
+        """Return the server of the process; created there."""
+        if self._server is None:
+            self._server = DrainingServer(self.config)
+        return self._server
+
+
+class Workers(Multiprocess):
+    """Runs workers, and replaces one that is killed or hangs. Passes signals on, so that they end as a single server.
+
+    A worker that ends by itself with an error status would do so again, and so would workers that are killed one after
+    the other before they are ready. Then all of them are stopped.
+    """
+
+    def __init__(self, config: Config, listener: socket.socket) -> None:
+        """`config.workers` is the number of workers."""
+        super().__init__(config, [listener])
+        vars(multiprocess)["Process"] = Worker  # Multiprocess has no other way to name the class of its workers
+        self._signal = signal.SIGTERM
+        self._ready: set[int | None] = set()
+        self._killed = 0
+
+    def run(self) -> None:
+        """Run until a signal ends it. Exits with status 1 if the workers cannot run."""
+        self._failed = False
+        super().run()
+        if self._failed:
+            sys.exit(1)
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace the workers that are gone."""
+        for place, worker in enumerate(self.processes):
+            if self.should_exit.is_set():
+                return
+            if worker.process.is_alive() and self._answers(worker):
+                continue
+            worker.kill()
+            worker.join()
+            status = worker.exitcode or 0
+            if worker.pid not in self._ready:
+                self._killed += 1
+            if status > 0 or self._killed >= _MOST_KILLED:
+                _log.error("worker %s ended with status %s; the service stops", worker.pid, status)
+                self._failed = True
+                self.should_exit.set()
+                return
+            _log.error("worker %s ended with status %s; it is replaced", worker.pid, status)
+            self.processes[place] = replacement = Worker(self.config, self.sockets)
+            replacement.start()
+
+    def _answers(self, worker: multiprocess.Process) -> bool:
+        if worker.pid in self._ready:
+            return worker.ping(self.config.timeout_worker_healthcheck)
+        if worker.is_ready(_START_SECONDS):
+            self._ready.add(worker.pid)
+            self._killed = 0
+        return True  # on a busy machine, a start takes its time
+
+    def handle_int(self) -> None:
+        """End without a drain."""
+        super().handle_int()
+        self._signal = signal.SIGINT
+
+    def terminate_all(self) -> None:
+        """End the workers. Stop listening: connections that no worker accepts any more must be refused."""
+        for listener in self.sockets:
+            listener.close()
+        self._tell(self._signal)
+
+    def join_all(self) -> None:
+        """Wait for the workers; pass further signals on."""
+        for worker in self.processes:
+            while worker.process.is_alive():
+                worker.process.join(_JOIN_SECONDS)
+                while self.signal_queue:
+                    self._tell(self.signal_queue.pop(0))
+
+    def _tell(self, number: int) -> None:
+        for worker in self.processes:
+            if worker.pid is not None and worker.process.is_alive():
+                os.kill(worker.pid, number)

@@ -1,0 +1,155 @@
+"""The `leads` command, for people and for pipes: output, errors and exit statuses (contract, section 6)."""
+
+import json
+import re
+from collections.abc import AsyncIterator
+from importlib.metadata import version
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from leads_api.mongo.client import Client, Database
+from leads_api.server.embedded import Embedded
+from tests.wire.process import hanging, leads, to_output
+
+
+@pytest.fixture
+async def database(wire_client: Client) -> AsyncIterator[Database]:
+    name = f"cli_{uuid4().hex[:20]}"
+    yield wire_client[name]
+    await wire_client.drop_database(name)
+
+
+@pytest.fixture
+async def given(server_uri: str, database: Database) -> dict[str, str]:
+    """Settings that lead to a database that is set up."""
+    settings = {"LEADS_MONGODB_URI": server_uri, "LEADS_MONGODB_DATABASE": database.name}
+    await leads("seed", **settings)
+    return settings
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["openapi"],
+        ["keys", "list"],
+        ["keys", "list", "--json"],
+        ["seed"],
+        ["indexes"],
+        ["migrate"],
+        ["--version"],
+        ["--help"],
+        ["serve", "--help"],
+        ["keys"],
+    ],
+    ids=" ".join,
+)
+async def test_a_reader_that_has_enough_ends_the_command_quietly(given: dict[str, str], command: list[str]) -> None:
+    done = await to_output("a pipe that nobody reads", *command, **given)
+
+    assert done.returncode == 141
+    assert [line for line in done.stderr.splitlines() if not re.match("Database: |leads migrate: ", line)] == []
+
+
+@pytest.mark.parametrize("command", [["openapi"], ["keys", "list"], ["--help"]], ids=" ".join)
+@pytest.mark.parametrize("output", ["/dev/full", "none"])
+async def test_output_that_cannot_be_written_is_an_error_of_one_line(
+    given: dict[str, str], command: list[str], output: str
+) -> None:
+    done = await to_output(output, *command, **given)
+
+    told = [line for line in done.stderr.splitlines() if not re.match("Database: |leads migrate: ", line)]
+    assert done.returncode == 1
+    assert len(told) == 1
+    assert told[0].startswith("leads: standard output ")
+
+
+@pytest.mark.parametrize(
+    ("command", "named"),
+    [
+        (["nonsense"], "nonsense"),
+        (["keys", "make"], "make"),
+        (["serve", "--nonsense"], "--nonsense"),
+        (["serve", "a\nb"], "a"),
+        (["serve", "--port", "65536"], "--port"),
+        (["serve", "--port", "9" * 5000], "--port"),
+        (["serve", "--workers", "0"], "--workers"),
+        (["serve", "--workers", "99999"], "--workers"),
+        (["migrate", "--json", "all"], "all"),
+    ],
+)
+async def test_a_command_line_that_is_not_valid_is_told_in_one_line(command: list[str], named: str) -> None:
+    done = await leads(*command)
+
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("leads")
+    assert named in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("host", ["", "no such host", "x" * 70, "a..b"])
+async def test_a_host_that_is_none_is_told_in_one_line(given: dict[str, str], host: str) -> None:
+    done = await leads("serve", "--host", host, "--port", "0", **given)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("leads: cannot listen on ")
+    assert done.stderr.count("\n") == 1
+
+
+async def test_the_version_is_that_of_the_package() -> None:
+    done = await leads("--version")
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"leads {version('leads-api')}\n", "")
+
+
+async def test_the_help_names_the_exit_statuses() -> None:
+    done = await leads("--help")
+
+    for status in (0, 1, 2, 130, 141, 143):
+        assert re.search(rf"^  {status} +\w", done.stdout, re.MULTILINE)
+
+
+async def test_results_as_json(given: dict[str, str], database: Database) -> None:
+    seed = await leads("seed", "--json", **given)
+    migrate = await leads("migrate", "--json", **given)
+    indexes = await leads("indexes", "--json", **given)
+
+    assert json.loads(seed.stdout) == {"database": database.name, "set_up": True}
+    assert json.loads(migrate.stdout) == {"changed": {}, "failed": 0}
+    listed = json.loads(indexes.stdout)
+    assert {"collection": "leads", "name": "_id_", "fields": ["_id"], "unique": True} in listed
+    assert {index["collection"] for index in listed} == set(await database.list_collection_names())
+    assert {seed.returncode, migrate.returncode, indexes.returncode} == {0}
+
+
+async def test_a_fault_of_the_program_is_told_in_one_line(given: dict[str, str], database: Database) -> None:
+    await database["keys"].insert_one({"_id": 1, "name": "Website", "created": "yesterday"})
+
+    done = await leads("keys", "list", **given)
+
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("leads: unexpected error: AttributeError in ")
+    assert done.stderr.count("\n") == 2
+
+
+@pytest.mark.parametrize("command", [["keys", "list"], ["keys", "revoke", "1"], ["keys", "create", "--name", "W"]])
+async def test_a_database_that_hangs_is_told_in_time(tmp_path: Path, command: list[str]) -> None:
+    with Embedded(tmp_path / "store") as server:
+        assert (await leads("seed", LEADS_MONGODB_URI=server.uri)).returncode == 0
+        with hanging(server._process.pid):
+            done = await leads(*command, LEADS_MONGODB_URI=server.uri, LEADS_REQUEST_TIMEOUT="1")
+
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert re.match(r"leads: the database cannot be used: \w+\. It did not answer", done.stderr.splitlines()[-1])
+    assert done.stderr.count("\n") == 2
+
+
+async def test_a_bad_setting_is_told_in_one_line_by_every_command() -> None:
+    for command in (["serve"], ["keys", "list"], ["seed"], ["indexes"], ["migrate"], ["openapi"]):
+        done = await leads(*command, LEADS_DEFAULT_LIMIT="0")
+
+        assert done.returncode == 1
+        assert re.fullmatch(r"leads: LEADS_DEFAULT_LIMIT .*\n", done.stderr)
