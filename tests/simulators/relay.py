@@ -20,9 +20,9 @@ _MESSAGE = 2013
 
 
 class Seen:
-    """The commands of one name on one collection that were sent during a block, in their order."""
+    """The commands of one name on one collection (1 if it has none) that were sent during a block, in their order."""
 
-    def __init__(self, name: str, collection: str, *, held: bool) -> None:
+    def __init__(self, name: str, collection: str | int, *, held: bool) -> None:
         self.commands: list[Command] = []
         self._kind = name, collection
         self._held = held
@@ -88,13 +88,13 @@ class Relay:
         return f"mongodb://{address}/?{urlencode(options | {'directConnection': 'true'})}"
 
     @contextmanager
-    def watching(self, name: str, collection: str) -> Iterator[Seen]:
+    def watching(self, name: str, collection: str | int) -> Iterator[Seen]:
         """See what is sent during the block."""
         with self._during(Seen(name, collection, held=False)) as seen:
             yield seen
 
     @contextmanager
-    def holding(self, name: str, collection: str) -> Iterator[Seen]:
+    def holding(self, name: str, collection: str | int) -> Iterator[Seen]:
         """Keep the answers to these commands back, until they are released one by one, or the block ends."""
         with self._during(Seen(name, collection, held=True)) as seen:
             yield seen

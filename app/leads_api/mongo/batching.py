@@ -195,14 +195,14 @@ class Batcher(Generic[K, R]):
                 outcomes = await self._perform([request for request, _, _ in batch])
         except Exception as error:  # noqa: BLE001 - any error is raised in every caller
             outcomes = [error] * len(batch)
-            if self._writes and isinstance(error, PyMongoError) and error.timeout:
-                self._refuse_waiting("the batch before this request was not answered in time")
         except BaseException:
             # The task was cancelled and sends no further batch.
             self._waiting = [*batch, *self._waiting]
             self._refuse_waiting("the batch was cut off")
             raise
         self._seconds += _WEIGHT * (monotonic() - began - self._seconds)
+        if self._writes and any(isinstance(outcome, PyMongoError) and outcome.timeout for outcome in outcomes):
+            self._refuse_waiting("the batch before this request was not answered in time")
         for (_, _, answer), outcome in zip(batch, outcomes, strict=True):
             if answer.done():
                 continue

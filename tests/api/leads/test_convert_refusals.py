@@ -42,6 +42,24 @@ async def test_a_converted_lead_answers_409_also_for_a_taken_email(api: Api) -> 
     assert (await api.post(f"/api/leads/{lead['id']}/convert", OWNER)).status_code == 409
 
 
+async def test_a_refused_conversion_uses_up_no_ids(api: Api) -> None:
+    first, second = await api.lead(), await api.lead()
+    client = await api.client(first["id"], **OWNER)
+
+    refused = [
+        await api.post("/api/leads/999/convert", OWNER),
+        await api.post(f"/api/leads/{first['id']}/convert", OWNER),
+        await api.post(f"/api/leads/{first['id']}/convert", OWNER | {"email": "joe@acme.example"}),
+        await api.post(f"/api/leads/{second['id']}/convert", OWNER),
+    ]
+    following = await api.client(second["id"])
+    member = await api.member()
+
+    assert [answer.status_code for answer in refused] == [404, 409, 409, 422]
+    assert following["id"] == client["id"] + 1
+    assert member["id"] == 4  # after user 1 and two owners
+
+
 @pytest.mark.parametrize("email", ["sam@crm.example", "SAM@CRM.example", "  Sam@Crm.Example  "])
 async def test_an_email_of_a_team_user_is_taken_in_any_case(api: Api, database: Database, email: str) -> None:
     await api.member(email="Sam@crm.example")

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from leads_api.errors import Unavailable
 from leads_api.leads import counts
 from leads_api.leads.counts import FULL_AT_ONCE, Counts
+from leads_api.mongo.client import deadline, until
 from leads_api.mongo.concurrency import LISTS_AT_ONCE, ConcurrencyLimits
 
 
@@ -16,6 +18,8 @@ class Leads:
 
     def __init__(self) -> None:
         self.full: list[int] = []
+        self.lates: list[float] = []
+        """Their deadlines."""
         self.fails = False
         self._begun = asyncio.Condition()
         self._gates: dict[int, asyncio.Event] = {}
@@ -25,6 +29,7 @@ class Leads:
             return limit
         status: int = query["status"]
         self.full.append(status)
+        self.lates.append(until())
         async with self._begun:
             self._begun.notify_all()
         await self._gate(status).wait()
@@ -184,3 +189,68 @@ async def test_a_count_that_takes_long_is_not_begun_a_second_time(
 
     assert await asyncio.gather(*first, *later) == [50_001] * 2
     assert leads.full == [1]
+
+
+async def test_a_count_that_nobody_waits_for_any_more_is_not_begun(leads: Leads, counting: Counts) -> None:
+    under_way = ask(counting, *range(1, FULL_AT_ONCE + 1))
+    await leads.begun(FULL_AT_ONCE)
+    gone = ask(counting, 11, 12, 12)
+    last = ask(counting, 13)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    for task in gone:
+        task.cancel()
+    await asyncio.gather(*gone, return_exceptions=True)
+    leads.finish(*range(1, FULL_AT_ONCE + 1), 13)
+
+    assert await last[0] == 50_013
+    assert leads.full == [*range(1, FULL_AT_ONCE + 1), 13]
+    await asyncio.gather(*under_way)
+
+
+async def test_a_count_is_begun_for_the_last_who_waits_for_it(leads: Leads, counting: Counts) -> None:
+    under_way = ask(counting, *range(1, FULL_AT_ONCE + 1))
+    await leads.begun(FULL_AT_ONCE)
+    first, second = ask(counting, 11, 11)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    first.cancel()
+    leads.finish(*range(1, FULL_AT_ONCE + 1), 11)
+
+    assert await second == 50_011
+    await asyncio.gather(*under_way)
+
+
+async def test_a_count_ends_at_the_latest_deadline_of_those_who_waited_for_it(leads: Leads, counting: Counts) -> None:
+    with deadline(20):
+        asked = ask(counting, 1)
+    with deadline(30):
+        asked += ask(counting, 1)
+        latest = until()
+    await leads.begun(1)
+    leads.finish(1)
+    await asyncio.gather(*asked)
+
+    assert leads.lates == pytest.approx([latest], abs=1)
+
+
+async def test_counts_that_would_not_be_begun_in_time_are_refused_at_once_and_new_ones_are_made_after_the_load(
+    leads: Leads, counting: Counts
+) -> None:
+    counting._turns._seconds = 1.6  # what a count takes
+    with deadline(4.5):
+        asked = ask(counting, *range(1, 21))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    refused = [task for task in asked if task.done()]
+    waiting = [task for task in asked if not task.done()]
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*asked, return_exceptions=True)
+    leads.finish(*range(1, 100))
+
+    with deadline(4.5):
+        assert await ask(counting, 99)[0] == 50_099
+    assert {type(task.exception()) for task in refused} == {Unavailable}
+    assert FULL_AT_ONCE < len(waiting) < 20 - FULL_AT_ONCE
+    assert leads.full == [*range(1, FULL_AT_ONCE + 1), 99]

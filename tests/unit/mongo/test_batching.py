@@ -259,7 +259,10 @@ async def test_who_has_next_to_no_time_left_is_not_sent(clock: list[float], writ
     assert desk.batches == [[1], [3]]
 
 
-async def test_those_who_wait_behind_a_write_that_was_not_answered_in_time_are_refused_and_never_sent() -> None:
+@pytest.mark.parametrize("as_a_whole", [True, False])
+async def test_those_who_wait_behind_a_write_that_was_not_answered_in_time_are_refused_and_never_sent(
+    as_a_whole: bool,
+) -> None:
     sent: list[list[int]] = []
     under_way, lost = asyncio.Event(), asyncio.Event()
 
@@ -267,7 +270,9 @@ async def test_those_who_wait_behind_a_write_that_was_not_answered_in_time_are_r
         sent.append(requests)
         under_way.set()
         await lost.wait()
-        raise NetworkTimeout
+        if as_a_whole:
+            raise NetworkTimeout
+        return [NetworkTimeout()]
 
     batcher = Batcher(perform, writes=True)
     first = ask(batcher, 1)
@@ -529,3 +534,31 @@ async def test_those_who_ask_the_same_share_an_answer_and_others_do_not_wait_for
     gates["a"].set()
     assert await asyncio.gather(first, *same) == ["A"] * 4
     assert asked == ["a", "b", "a"], "who comes after a question was sent shares the next one"
+
+
+async def test_of_those_who_ask_for_a_list_that_takes_long_not_all_are_late(clock: list[float]) -> None:
+    """The list takes 3 s, and callers have 5. One asks every quarter of a second."""
+    began: list[float] = []
+    ends = asyncio.Event()
+
+    async def perform(question: str) -> str:
+        began.append(clock[0])
+        await ends.wait()
+        return question.upper()
+
+    shared = SingleFlight(perform)
+
+    async def ask_for(question: str) -> str:
+        with deadline(5):
+            return await shared(question.encode(), question)
+
+    answers = []
+    for _ in range(12):
+        answers.append(asyncio.create_task(ask_for("a")))
+        await checked()
+        clock[0] += 0.25
+    first, second = began
+    ends.set()
+
+    assert await asyncio.gather(*answers) == ["A"] * 12
+    assert second + 3 < first + 1 + 5, "the second list is in time for who asked a second after the first one began"
