@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import socket
-from multiprocessing import parent_process
+import time
 from types import FrameType
 from typing import Any
 
@@ -15,7 +15,9 @@ from leads_api.server.drain import drop_handshakes, process_drain
 
 _ACCEPT_SECONDS = 0.1
 """Longer than a handshake that has begun may take to complete."""
-_JOIN_SECONDS = 0.1
+_PAUSE_SECONDS = 0.05
+_MORE_SECONDS = 2.0
+"""By how much a worker would drain longer than its parent, which ends the drain."""
 
 
 class Config(uvicorn.Config):
@@ -32,14 +34,15 @@ class DrainingServer(uvicorn.Server):
     Uvicorn stops listening first, so a gateway would notice by failures only. A second signal ends the drain.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, *, is_worker: bool = False) -> None:
         super().__init__(config)
-        self._drain_seconds = config.drain_seconds
+        self._is_worker = is_worker
+        self._drain_seconds = config.drain_seconds + (_MORE_SECONDS if is_worker else 0)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin the drain at the first SIGTERM; end at any other signal."""
-        if self.should_exit and parent_process() is not None:
-            return  # a worker gets Ctrl-C from the terminal and from its parent; that does not make it more urgent
+        if self.should_exit and self._is_worker:
+            return  # Ctrl-C comes from the terminal and from the parent; that does not make it more urgent
         first = not process_drain.begun and not self.should_exit
         super().handle_exit(sig, frame)
         if first:
@@ -55,8 +58,9 @@ class DrainingServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept the connections that callers have opened already; then stop."""
-        for listener in sockets or []:
-            drop_handshakes(listener)
+        if not self._is_worker:  # the others still listen on its socket; the parent does it
+            for listener in sockets or []:
+                drop_handshakes(listener)
         await asyncio.sleep(_ACCEPT_SECONDS)
         await super().shutdown(sockets)
 
@@ -70,36 +74,41 @@ class Worker(multiprocess.Process):
     def server(self) -> uvicorn.Server:
         """Return the server of the process; created there."""
         if self._server is None:
-            self._server = DrainingServer(self.config)
+            self._server = DrainingServer(self.config, is_worker=True)
         return self._server
 
 
 class Workers(Multiprocess):
-    """Several workers behind one socket. Each signal is passed on to them, so that they end as a single server does."""
+    """Several workers behind one socket, which end together as a single server does."""
+
+    config: Config
 
     def __init__(self, config: Config, sockets: list[socket.socket]) -> None:
         super().__init__(config, sockets)
         vars(multiprocess)["Process"] = Worker  # Multiprocess has no other way to name the class of its workers
-        self._signal = signal.SIGTERM
+        self._drain_seconds = config.drain_seconds
 
     def handle_int(self) -> None:
         """End without a drain."""
         super().handle_int()
-        self._signal = signal.SIGINT
+        self._drain_seconds = 0
 
     def terminate_all(self) -> None:
-        """End the workers. Stop listening: connections that no worker accepts any more must be refused."""
+        """Let the workers drain, and then end. Further signals end the drain."""
+        if self._drain_seconds > 0:
+            self._tell(signal.SIGTERM)
+            until = time.monotonic() + self._drain_seconds
+            while time.monotonic() < until and not self.signal_queue and self._are_alive():
+                time.sleep(_PAUSE_SECONDS)
+        for listener in self.sockets:
+            drop_handshakes(listener)
+        time.sleep(_ACCEPT_SECONDS)
         for listener in self.sockets:
             listener.close()
-        self._tell(self._signal)
+        self._tell(signal.SIGINT)
 
-    def join_all(self) -> None:
-        """Wait for the workers; pass further signals on."""
-        for worker in self.processes:
-            while worker.process.is_alive():
-                worker.process.join(_JOIN_SECONDS)
-                while self.signal_queue:
-                    self._tell(self.signal_queue.pop(0))
+    def _are_alive(self) -> bool:
+        return any(worker.process.is_alive() for worker in self.processes)
 
     def _tell(self, number: int) -> None:
         for worker in self.processes:
