@@ -1,6 +1,7 @@
 """The drain: a gateway notices an end before callers do (contract, section 5, "Health")."""
 
 import asyncio
+import os
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -139,6 +140,32 @@ async def test_workers_whose_parent_is_killed_do_not_drain(tmp_path: Path, serve
         await service.ended()
 
         await until(lambda: refuses(service.url), "the end of the workers", MORE)
+
+
+async def test_a_worker_that_ends_alone_leaves_the_port_to_the_others(tmp_path: Path, server_uri: str) -> None:
+    given = {"LEADS_MONGODB_URI": server_uri, "LEADS_DRAIN_SECONDS": "0.1"}
+    async with running(tmp_path, "--workers", "2", given=given) as service:
+        await until(lambda: has_started(service, 2), "two workers")
+        for number in (3, 4):
+            first = next(line for line in started_workers(service) if line in service.children())
+            os.kill(first, signal.SIGTERM)
+            await until(lambda number=number: has_started(service, number), "a new worker")  # type: ignore[misc]
+
+            assert {(await asked(service, "/health/live")).status_code for _ in range(10)} == {200}
+
+
+def started_workers(service: Service) -> list[int]:
+    """Return the processes of all workers that have ever begun."""
+    message = "Started server process ["
+    return [
+        int(line["message"].removeprefix(message).rstrip("]"))
+        for line in service.lines
+        if line["message"].startswith(message)
+    ]
+
+
+async def has_started(service: Service, count: int) -> bool:
+    return [line["message"] for line in service.lines].count("Application startup complete.") >= count
 
 
 async def test_no_connection_that_was_opened_is_lost_when_it_stops_listening(tmp_path: Path, server_uri: str) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import signal
 import socket
-from multiprocessing import parent_process
 from types import FrameType
 from typing import Any
 
@@ -11,8 +10,10 @@ import uvicorn
 
 from leads_api.server.drain import drop_handshakes, process_drain
 
-_ACCEPT_SECONDS = 0.1
+ACCEPT_SECONDS = 0.1
 """Longer than a handshake that has begun may take to complete."""
+_MORE_SECONDS = 2.0
+"""By how much a worker would drain longer than its parent, which ends the drain."""
 
 
 class Config(uvicorn.Config):
@@ -29,14 +30,15 @@ class DrainingServer(uvicorn.Server):
     Uvicorn stops listening first, so a gateway would notice by failures only. A second signal ends the drain.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, *, is_worker: bool = False) -> None:
         super().__init__(config)
-        self._drain_seconds = config.drain_seconds
+        self._is_worker = is_worker
+        self._drain_seconds = config.drain_seconds + (_MORE_SECONDS if is_worker else 0)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin the drain at the first SIGTERM; end at any other signal."""
-        if self.should_exit and parent_process() is not None:
-            return  # a worker gets Ctrl-C from the terminal and from its parent; that does not make it more urgent
+        if self.should_exit and self._is_worker:
+            return  # Ctrl-C comes from the terminal and from the parent; that does not make it more urgent
         first = not process_drain.begun and not self.should_exit
         super().handle_exit(sig, frame)
         if first:
@@ -52,7 +54,8 @@ class DrainingServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept the connections that callers have opened already; then stop."""
-        for listener in sockets or []:
-            drop_handshakes(listener)
-        await asyncio.sleep(_ACCEPT_SECONDS)
+        if not self._is_worker:  # the others still listen on its socket; the parent does it
+            for listener in sockets or []:
+                drop_handshakes(listener)
+        await asyncio.sleep(ACCEPT_SECONDS)
         await super().shutdown(sockets)

@@ -5,16 +5,18 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess, multiprocess
 
-from leads_api.server.processes import Config, DrainingServer
+from leads_api.server.drain import drop_handshakes
+from leads_api.server.processes import ACCEPT_SECONDS, Config, DrainingServer
 
 _START_SECONDS = 0.1
-_JOIN_SECONDS = 0.1
+_PAUSE_SECONDS = 0.05
 _MOST_KILLED = 5
 """So many workers in a row may be killed before they are ready."""
 
@@ -45,22 +47,24 @@ class Worker(multiprocess.Process):
     def server(self) -> uvicorn.Server:
         """Return the server of the process; created there."""
         if self._server is None:
-            self._server = DrainingServer(self.config)
+            self._server = DrainingServer(self.config, is_worker=True)
         return self._server
 
 
 class Workers(Multiprocess):
-    """Runs workers, and replaces one that is killed or hangs. Passes signals on, so that they end as a single server.
+    """Runs workers, and replaces one that is killed or hangs. They end together, as a single server does.
 
     A worker that ends by itself with an error status would do so again, and so would workers that are killed one after
     the other before they are ready. Then all of them are stopped.
     """
 
+    config: Config
+
     def __init__(self, config: Config, listener: socket.socket) -> None:
         """`config.workers` is the number of workers."""
         super().__init__(config, [listener])
         vars(multiprocess)["Process"] = Worker  # Multiprocess has no other way to name the class of its workers
-        self._signal = signal.SIGTERM
+        self._drain_seconds = config.drain_seconds
         self._ready: set[int | None] = set()
         self._killed = 0
 
@@ -103,21 +107,24 @@ class Workers(Multiprocess):
     def handle_int(self) -> None:
         """End without a drain."""
         super().handle_int()
-        self._signal = signal.SIGINT
+        self._drain_seconds = 0
 
     def terminate_all(self) -> None:
-        """End the workers. Stop listening: connections that no worker accepts any more must be refused."""
+        """Let the workers drain, and then end. Further signals end the drain."""
+        if self._drain_seconds > 0:
+            self._tell(signal.SIGTERM)
+            until = time.monotonic() + self._drain_seconds
+            while time.monotonic() < until and not self.signal_queue and self._are_alive():
+                time.sleep(_PAUSE_SECONDS)
+        for listener in self.sockets:
+            drop_handshakes(listener)
+        time.sleep(ACCEPT_SECONDS)
         for listener in self.sockets:
             listener.close()
-        self._tell(self._signal)
+        self._tell(signal.SIGINT)
 
-    def join_all(self) -> None:
-        """Wait for the workers; pass further signals on."""
-        for worker in self.processes:
-            while worker.process.is_alive():
-                worker.process.join(_JOIN_SECONDS)
-                while self.signal_queue:
-                    self._tell(self.signal_queue.pop(0))
+    def _are_alive(self) -> bool:
+        return any(worker.process.is_alive() for worker in self.processes)
 
     def _tell(self, number: int) -> None:
         for worker in self.processes:
