@@ -26,7 +26,7 @@ def _kind(convert: Convert, schema: dict[str, Any], description: str | None = No
     return Meta(description=description, extra={"convert": convert}, extra_json_schema={"sent": schema})
 
 
-Email = Annotated[str, _kind(email(150), {"type": "string", "format": "email", "maxLength": 150})]
+Email = Annotated[str, _kind(email(150), {"type": "string", "format": "idn-email", "maxLength": 150})]
 Money = Annotated[
     int,
     _kind(

@@ -12,8 +12,8 @@ from tests.api.openapi.reading import JSON, of_table, operations
 from tests.client import Json
 from tests.conftest import Serve
 
-_FORMATS = {"date", "date-time", "email"}
-"""Formats of JSON Schema that the document uses. Generators make types of them."""
+_FORMATS = {"date", "date-time", "idn-email"}
+"""Formats of JSON Schema that the document uses. Generators make types and checks of them: `email` is ASCII only."""
 _SPECIAL = {
     "allow", "link", "location", "ratelimit", "ratelimit-policy", "retry-after", "www-authenticate", "x-request-id",
 }  # fmt: skip
