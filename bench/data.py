@@ -15,6 +15,7 @@ from typing import Any
 
 from leads_api.catalog.model import CONVERTED, LEAD_CATEGORY, NEW
 from leads_api.leads.model import assignments, new_document
+from leads_api.memory import Memory
 from leads_api.mongo.client import Client, Database, Document, close, connect
 from leads_api.services import Services
 from leads_api.settings import Settings
@@ -130,7 +131,7 @@ async def fill(client: Client, name: str, leads: int) -> None:
     """Write what is missing of so many leads, and the settings that they refer to."""
     database = client[name]
     await set_up(database)
-    members, categories = await _settings(Services(Settings(mongodb_database=name), client))
+    members, categories = await _settings(Services(Settings(mongodb_database=name), client, Memory()))
     last = await database["leads"].find_one({}, {"_id": 1}, sort=[("_id", -1)])
     missing = range(last["_id"] + 1 if last else 1, leads + 1)
     for ids in _batches(missing):
