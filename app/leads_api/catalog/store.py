@@ -13,6 +13,7 @@ from leads_api.mongo.faults import Duplicate
 from leads_api.mongo.ids import Ids
 from leads_api.mongo.indexes import Index
 from leads_api.mongo.migrations import Step
+from leads_api.mongo.pages import page_of
 from leads_api.mongo.transaction import Transact
 from leads_api.users.store import PENDING_CLEANUP
 from leads_api.validation.paging import Paging
@@ -56,12 +57,9 @@ class CatalogStore(Generic[T]):
     async def page(self, paging: Paging, only: dict[str, Any] | None = None) -> tuple[list[T], int]:
         """Return a page in default order, and the total."""
         query = self._alive | (only or {})
-        total = await self._records.count_documents(query)
-        if paging.skip >= total:
-            return [], total
         order = [("position", 1), ("_id", 1)] if self.kind.positioned else [("_id", 1)]
-        found = self._records.find(query).sort(order).skip(paging.skip).limit(paging.limit)
-        return [self.kind.shown(self.kind.read(document)) async for document in found], total
+        found, total = await page_of(self._records, query, order, skip=paging.skip, limit=paging.limit)
+        return [self.kind.shown(self.kind.read(document)) for document in found], total
 
     async def get(self, record_id: int) -> T:
         """Return a setting. Raises RecordNotFound."""

@@ -11,6 +11,7 @@ from leads_api.mongo.client import Database, Document, Session
 from leads_api.mongo.concurrency import ConcurrencyLimits
 from leads_api.mongo.indexes import Index
 from leads_api.mongo.migrations import Step
+from leads_api.mongo.pages import page_of
 from leads_api.mongo.substrings import occurring, pieces
 from leads_api.users.store import folded_email
 from leads_api.validation.paging import Paging
@@ -58,11 +59,8 @@ class ClientStore:
         if email is not None:
             query["owner.folded_email"] = folded_email(email)
         async with self._concurrency.lists:
-            total = await self._clients.count_documents(query)
-            if paging.skip >= total:
-                return [], total
-            found = self._clients.find(query).sort([("_id", -1)]).skip(paging.skip).limit(paging.limit)
-            return [await self.shown(document) async for document in found], total
+            found, total = await page_of(self._clients, query, [("_id", -1)], skip=paging.skip, limit=paging.limit)
+        return [await self.shown(document) for document in found], total
 
     async def find(self, client_id: int, session: Session) -> Document | None:
         """Return a client's document, if there is one."""

@@ -1,4 +1,4 @@
-"""One deadline for all that a request waits for: nothing is sent after it (docs/decisions/0014-one-deadline.md)."""
+"""One deadline for all that a request waits for: nothing is sent after it (docs/decisions/0017-one-deadline.md)."""
 
 from asyncio import create_task, gather
 from collections.abc import AsyncIterator
