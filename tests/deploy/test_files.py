@@ -112,6 +112,26 @@ def test_the_gateway_takes_a_little_more_and_waits_a_little_longer_than_the_serv
     assert 1.5 <= float(gateway["GATEWAY_UPSTREAM_TIMEOUT"].removesuffix("s")) / settings.request_timeout <= 3
 
 
+def test_the_gateway_closes_idle_connections_before_a_drain_is_over() -> None:
+    template = (DEPLOY / "gateway" / "templates" / "leads.conf.template").read_text()
+    (seconds,) = re.findall(r"keepalive 64;\n +keepalive_timeout (\d+)s;", template)
+
+    assert int(seconds) + 1 < from_environment({}).drain_seconds
+
+
+def test_a_container_is_killed_only_after_the_drain_and_the_end() -> None:
+    settings = from_environment({})
+    grace = float(compose()["leads"]["stop_grace_period"].removesuffix("s"))
+
+    assert settings.drain_seconds + settings.request_timeout + 15 < grace
+
+
+def test_every_instance_stays_in_use_whatever_happened_on_it() -> None:
+    template = (DEPLOY / "gateway" / "templates" / "leads.conf.template").read_text()
+
+    assert re.findall(r"^ +server \S+ (.*);$", template, re.MULTILINE) == ["max_fails=0", "max_fails=0"]
+
+
 def test_the_image_is_built_from_what_the_build_may_see() -> None:
     dockerfile = (DEPLOY / "Dockerfile").read_text()
     copied = {
