@@ -13,7 +13,8 @@ from leads_api.catalog.model import CONVERTED
 from leads_api.clock import now, plain_time
 from leads_api.errors import NotFound, Unavailable
 from leads_api.leads import counts, listing
-from leads_api.leads.model import SEARCHED, Lead, assignments, lead_of, new_document
+from leads_api.leads.folded import SEARCHED, distinct_tags, refolded
+from leads_api.leads.model import Lead, assignments, lead_of, new_document
 from leads_api.leads.schemas import LeadQuery
 from leads_api.mongo.batching import Batcher, SingleFlight, insert_each
 from leads_api.mongo.client import Database, Document, Session
@@ -32,8 +33,17 @@ INDEXES = {
 }
 
 STEPS = {
-    # 2: removes the case-folded company, which was never read.
-    COLLECTION: [Step(2, {"$unset": {"folded.company": ""}}, stale=("folded.company",))]
+    COLLECTION: [
+        # 2: removes the case-folded company, which was never read.
+        Step(2, {"$unset": {"folded.company": ""}}, stale=("folded.company",)),
+        # 3: the folded copies and `search` follow `folding`; earlier versions case-folded only, and cut no pieces.
+        Step(
+            3,
+            refolded,
+            reads=("title", "source", "tags", "contact.company_name", "contact.email"),
+            computes=("folded.title", "folded.email", "folded.source", "folded.tags", "search"),
+        ),
+    ]
 }
 
 WHOLE = {"comments": 0, "search": 0, "folded": 0, "change": 0, "schema_version": 0}
@@ -164,9 +174,7 @@ class LeadStore:
 
     async def set_tags(self, lead_id: int, tags: list[str], by: int) -> Lead:
         """Replace the tags. Of tags that differ in case only, the first is kept. Raises LeadNotFound."""
-        distinct: dict[str, str] = {}
-        for tag in tags:
-            distinct.setdefault(tag.casefold(), tag)
+        distinct = distinct_tags(tags)
         values = {"tags": list(distinct.values()), "folded.tags": list(distinct)}
         return await self.update(lead_id, values, "tagged", by)
 
