@@ -26,7 +26,7 @@ import bson
 from msgspec import Struct
 
 from bench.data import lead
-from leads_api.mongo.substrings import unaccented
+from leads_api.folding import letters
 
 Result = TypeVar("Result")
 Cells = tuple[float | None, ...]
@@ -143,7 +143,7 @@ class Leads:
             record = _record_id(number)
             document = lead(number, [3, 4, 5], [2, 3, 4, 5, 6])
             created = int(document["dates"]["created"].timestamp() * 1000).to_bytes(8, "big").hex().encode()
-            texts = unaccented(" ".join([document["title"], *map(document["contact"].get, ("company_name", "email"))]))
+            texts = letters(" ".join([document["title"], *map(document["contact"].get, ("company_name", "email"))]))
             parts = [created, texts.encode(), bson.encode(document)]
             self._documents.insert(record, b"\n".join(parts))
             self._created.insert(b"x" + created + b"\4" + record)

@@ -5,15 +5,16 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
+from leads_api.folding import caseless, caseless_email
 from leads_api.mongo.client import Document
 from leads_api.users import store as users
-from leads_api.users.store import folded_email, full_name
+from leads_api.users.store import full_name
 
 Datatype = Literal["text", "paragraph", "number", "decimal", "date", "checkbox", "dropdown"]
 CategoryType = Literal["lead", "client"]
 MemberStatus = Literal["active", "suspended"]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """The schema version of new settings, and of the document with their revision."""
 
 NEW, CONVERTED = 1, 2
@@ -84,7 +85,7 @@ class Kind(Struct, frozen=True):
     unique: str
     """The field that must be unique, ignoring case."""
     folded: Callable[[Document], str]
-    """Returns the case-folded unique value of a document."""
+    """Returns the form of a document's unique value in which it is compared."""
     fixed: dict[str, Any] = {}
     """Fields with the same value in all documents of the kind, if the collection has other documents as well."""
     positioned: bool = False
@@ -127,17 +128,17 @@ def _custom_field(document: Document) -> CustomField:
 
 STATUSES = Kind(
     "Lead status", "lead_statuses", _status,
-    "title", lambda document: document["title"].casefold(), positioned=True,
+    "title", lambda document: caseless(document["title"]), positioned=True,
     defaults={"title": "", "color": "default", "position": 0, "is_system": False},
 )  # fmt: skip
 CATEGORIES = Kind(
     "Category", "categories", _category,
-    "name", lambda document: f"{document['type']} {document['name'].casefold()}",
+    "name", lambda document: f"{document['type']} {caseless(document['name'])}",
     defaults={"name": "", "type": "lead", "is_default": False},
 )  # fmt: skip
 TEAM = Kind(
     "Team member", "users", _member,
-    "email", lambda document: folded_email(document["email"]), fixed={"type": "team"},
+    "email", lambda document: caseless_email(document["email"]), fixed={"type": "team"},
     schema_version=users.SCHEMA_VERSION,
     defaults={"first_name": "", "last_name": "", "email": "", "status": "active"},
 )  # fmt: skip

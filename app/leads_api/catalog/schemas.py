@@ -1,12 +1,12 @@
 """Request schemas of settings (contract, section 4, "Inputs")."""
 
-import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
 from leads_api.catalog.model import CategoryType, Datatype, MemberStatus
+from leads_api.folding import caseless
 from leads_api.validation.fields import Email
 from leads_api.validation.inputs import Consistent
 from leads_api.validation.paging import Paging
@@ -94,7 +94,7 @@ def option_faults(datatype: Datatype | None, options: list[str | None] | None) -
         yield "options", "The {} field must be empty unless the datatype is dropdown."
     seen = set()
     for position, option in enumerate(options or []):
-        folded = None if option is None else unicodedata.normalize("NFC", option).casefold()
+        folded = None if option is None else caseless(option)
         if folded is not None and folded in seen:
             yield f"options.{position}", "The {} field has a duplicate value."
         seen.add(folded)

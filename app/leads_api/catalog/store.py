@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeVar
 
 from leads_api.catalog.cache import Catalog, next_revision
-from leads_api.catalog.model import Kind
+from leads_api.catalog.model import CATEGORIES, CUSTOM_FIELDS, STATUSES, Kind
 from leads_api.clock import now
 from leads_api.errors import Conflict, Invalid, NotFound
 from leads_api.mongo.client import Database, Document, Session
@@ -15,7 +15,7 @@ from leads_api.mongo.indexes import Index
 from leads_api.mongo.migrations import Step
 from leads_api.mongo.pages import page_of
 from leads_api.mongo.transaction import Transact
-from leads_api.users.store import PENDING_CLEANUP
+from leads_api.users.store import PENDING_CLEANUP, refolded
 from leads_api.validation.paging import Paging
 from leads_api.validation.values import TAKEN
 
@@ -32,7 +32,20 @@ INDEXES = {
     ]
     for collection in ("lead_statuses", "categories", "custom_fields")
 } | {"catalog": [Index("revision", (("revision", 1),))]}
-STEPS = {collection: [Step(2)] for collection in ("lead_statuses", "categories", "custom_fields", "catalog")}
+
+
+def _refolding(kind: Kind) -> Step:
+    """Return step 3: earlier versions case-folded the unique value, and did not normalize it."""
+
+    def update(document: Document) -> Document:
+        return refolded(document, kind.folded(kind.read(document)))
+
+    return Step(3, update, reads=(kind.unique, "type"), computes=("folded",))
+
+
+STEPS = {kind.collection: [Step(2), _refolding(kind)] for kind in (STATUSES, CATEGORIES, CUSTOM_FIELDS)} | {
+    "catalog": [Step(2), Step(3)]
+}
 
 
 class RecordNotFound(NotFound):

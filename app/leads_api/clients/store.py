@@ -7,17 +7,17 @@ from leads_api.catalog.cache import Catalog
 from leads_api.catalog.model import CLIENT_CATEGORY
 from leads_api.clients.model import PLACE, Client, client_of
 from leads_api.errors import NotFound
+from leads_api.folding import caseless_email
 from leads_api.mongo.client import Database, Document, Session
 from leads_api.mongo.concurrency import ConcurrencyLimits
 from leads_api.mongo.indexes import Index
 from leads_api.mongo.migrations import Step
 from leads_api.mongo.pages import page_of
 from leads_api.mongo.substrings import occurring, pieces
-from leads_api.users.store import folded_email
 from leads_api.validation.paging import Paging
 
 COLLECTION = "clients"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """The schema version of new documents."""
 
 INDEXES = {
@@ -29,7 +29,27 @@ INDEXES = {
         Index("search", (("search", 1),)),
     ]
 }
-STEPS = {COLLECTION: [Step(2)]}
+
+
+def _refolded(client: Document) -> Document:
+    owner = client.get("owner", {})
+    name, email = owner.get("name"), owner.get("email")
+    folded = {} if email is None else {"owner.folded_email": caseless_email(email)}
+    return {"$set": folded | {"search": pieces(client.get("company_name"), name, email)}}
+
+
+STEPS = {
+    COLLECTION: [
+        Step(2),
+        # 3: the folded copies follow `folding`; earlier versions case-folded only, and cut no pieces.
+        Step(
+            3,
+            _refolded,
+            reads=("company_name", "owner.name", "owner.email"),
+            computes=("owner.folded_email", "search"),
+        ),
+    ]
+}
 
 
 class ClientNotFound(NotFound):
@@ -57,7 +77,7 @@ class ClientStore:
         """Return a page, newest first, and the total. `email` is the owner's; `search` looks into it as well."""
         query: dict[str, Any] = occurring(search or "")
         if email is not None:
-            query["owner.folded_email"] = folded_email(email)
+            query["owner.folded_email"] = caseless_email(email)
         async with self._concurrency.lists:
             found, total = await page_of(self._clients, query, [("_id", -1)], skip=paging.skip, limit=paging.limit)
         return [await self.shown(document) for document in found], total
@@ -82,7 +102,7 @@ class ClientStore:
             "website": contact.get("website"),
             "vat": None,
             "category": CLIENT_CATEGORY,
-            "owner": owner | {"folded_email": folded_email(owner["email"])},
+            "owner": owner | {"folded_email": caseless_email(owner["email"])},
             "billing": {**{field: address.get(field) for field in PLACE}, "invoice_due_days": due_days},
             "shipping": dict.fromkeys(PLACE),
             "dates": {"created": now, "updated": now},

@@ -13,13 +13,13 @@ import msgspec
 from msgspec import Meta, Struct
 
 from leads_api.clock import plain_time
-from leads_api.leads.model import folded
-from leads_api.mongo.substrings import unaccented
+from leads_api.folding import caseless, caseless_email, letters
 from leads_api.validation.values import INT64_MAX, INT64_MIN, NOT_SELECTABLE, Wrong
 
 START = "*"
-MAX_LENGTH = 2048
-"""A case-folded title of 250 characters has at most 1500 bytes, or 2000 characters in Base64; the rest is below 40."""
+MAX_LENGTH = 2730
+"""The letters of a title of 250 characters have at most 2000 bytes, or 2667 characters in Base64; the rest is below
+60."""
 OTHER_LIST = (
     "The cursor was made with other filters or another sort: send the same ones with it, or start anew with cursor=*."
 )
@@ -28,6 +28,7 @@ Key = int | str | datetime | None
 """A sort key."""
 
 _PAGING = {"page", "limit", "cursor"}
+_COMPARED = {"source": caseless, "email": caseless_email, "tag": caseless}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _KEYS: Mapping[str, tuple[type, ...]] = {
@@ -101,10 +102,11 @@ def _fingerprint(query: Mapping[str, Any]) -> bytes:
     It is the same in every process. It does not change when a release adds a filter that the request does not use.
     """
     said = {name: value for name, value in query.items() if value is not None and name not in _PAGING}
-    for name in {"source", "email", "tag"} & said.keys():
-        said[name] = folded(said[name])
+    for name, fold in _COMPARED.items():
+        if name in said:
+            said[name] = fold(said[name])
     if "search" in said:
-        said["search"] = sorted(set(unaccented(said["search"]).split()))
+        said["search"] = sorted(set(letters(said["search"]).split()))
     if "status" in said:
         said["status"] = sorted(set(said["status"]))
     return sha256(_encode_query(said)).digest()[:8]

@@ -6,8 +6,8 @@ from typing import Any
 
 from msgspec.structs import asdict
 
+from leads_api.folding import caseless, caseless_email
 from leads_api.leads.cursor import START, Cursor, read_cursor, write_cursor
-from leads_api.leads.model import folded
 from leads_api.leads.schemas import LeadQuery
 from leads_api.mongo.client import Document
 from leads_api.mongo.indexes import Index
@@ -55,9 +55,9 @@ def filter_of(query: LeadQuery) -> dict[str, Any]:
     servers that lose the documents at an inclusive bound.
     """
     equal = {
-        "folded.email": folded(query.email),
-        "folded.source": folded(query.source),
-        "folded.tags": folded(query.tag),
+        "folded.email": query.email and caseless_email(query.email),
+        "folded.source": query.source and caseless(query.source),
+        "folded.tags": query.tag and caseless(query.tag),
         "assigned": query.assigned_user_id,
         "status": None if query.status is None else _one_or_in(query.status),
         "category": query.category_id,

@@ -10,6 +10,8 @@ from leads_api.catalog import custom_fields
 from leads_api.catalog.cache import Catalog, Snapshot
 from leads_api.catalog.model import LEAD_CATEGORY, NEW, NameShown
 from leads_api.clock import UNKNOWN, Timestamp, shown_time
+from leads_api.folding import letters
+from leads_api.leads.folded import folded
 from leads_api.mongo.client import Document
 from leads_api.mongo.substrings import pieces
 from leads_api.users.store import PENDING_CLEANUP
@@ -17,7 +19,7 @@ from leads_api.validation.values import shown_cents
 
 ActiveState = Literal["active", "archived"]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """The schema version of new documents. Documents of all other versions can be read as well."""
 
 
@@ -112,12 +114,9 @@ FIELDS = {
 }
 """The path in the document of each field of a request."""
 
-_FOLDED = {
-    "title": "folded.title",
-    "contact.email": "folded.email",
-    "source": "folded.source",
-}
 _NOTHING: Document = {}
+_NO_CONTACT: Document = dict.fromkeys(Contact.__struct_fields__)
+_NO_ADDRESS: Document = dict.fromkeys(Address.__struct_fields__)
 
 LONG = ("description", "custom", "tags")
 """The fields of a document, shown to callers, that may be long."""
@@ -127,19 +126,11 @@ SHORT = (
 )  # fmt: skip
 """The other fields that lists need; `folded.title` is the sort key of the title."""
 
-SEARCHED = ("title", "contact.company_name", "contact.email")
-"""The paths that `search` is computed from."""
-
-
-def folded(text: str | None) -> str | None:
-    """Return the case-folded text, which filters and sorts use."""
-    return None if text is None else text.casefold()
-
 
 def assignments(given: Mapping[str, Any], fields: list[Document]) -> dict[str, Any]:
     """Return the values that a request's fields set, by path in the document; with folded copies, without `search`."""
     values = {FIELDS[name]: value for name, value in given.items() if name in FIELDS}
-    values |= {copy: folded(values[path]) for path, copy in _FOLDED.items() if path in values}
+    values |= folded(values)
     custom = custom_fields.stored(given.get("custom_fields", {}), fields)
     return values | {f"custom.{field}": value for field, value in custom.items()}
 
@@ -156,8 +147,8 @@ def new_document(lead_id: int, values: Mapping[str, Any], now: datetime, change:
         "source": None,
         "last_contacted": None,
         "description": None,
-        "contact": dict.fromkeys(Contact.__struct_fields__),
-        "address": dict.fromkeys(Address.__struct_fields__),
+        "contact": _NO_CONTACT.copy(),
+        "address": _NO_ADDRESS.copy(),
         "converted": {"is_converted": False, "client_id": None, "date": None},
         "assigned": [],
         "tags": [],
@@ -245,5 +236,5 @@ async def leads_of(documents: Sequence[Document], catalog: Catalog) -> list[Lead
 def _people(ids: Iterable[int], settings: Snapshot) -> list[NameShown]:
     # A deleted user whose clean-up is pending is hidden. One that a race left in a lead after the clean-up is shown.
     people = [person for i in ids if not (person := settings.people[i]).get(PENDING_CLEANUP)]
-    people.sort(key=lambda person: (person["first_name"].casefold(), person["last_name"].casefold(), person["_id"]))
+    people.sort(key=lambda person: (letters(person["first_name"]), letters(person["last_name"]), person["_id"]))
     return [NameShown(person["_id"], person["name"]) for person in people]

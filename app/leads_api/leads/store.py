@@ -12,7 +12,8 @@ from leads_api.catalog.model import CONVERTED
 from leads_api.clock import now
 from leads_api.errors import NotFound, Unavailable
 from leads_api.leads import listing
-from leads_api.leads.model import SEARCHED, Lead, assignments, leads_of, new_document
+from leads_api.leads.folded import SEARCHED, distinct_tags, refolded
+from leads_api.leads.model import Lead, assignments, leads_of, new_document
 from leads_api.mongo.batching import Batcher, insert_each
 from leads_api.mongo.client import Database, Document, Session
 from leads_api.mongo.concurrency import ConcurrencyLimits
@@ -32,8 +33,17 @@ SHARD_KEYS = {COLLECTION: {"_id": "hashed"}}
 """Hashed: new ids go up, and would all be written to one shard."""
 
 STEPS = {
-    # 2: removes the case-folded company, which was never read.
-    COLLECTION: [Step(2, {"$unset": {"folded.company": ""}}, stale=("folded.company",))]
+    COLLECTION: [
+        # 2: removes the case-folded company, which was never read.
+        Step(2, {"$unset": {"folded.company": ""}}, stale=("folded.company",)),
+        # 3: the folded copies and `search` follow `folding`; earlier versions case-folded only, and cut no pieces.
+        Step(
+            3,
+            refolded,
+            reads=("title", "source", "tags", "contact.company_name", "contact.email"),
+            computes=("folded.title", "folded.email", "folded.source", "folded.tags", "search"),
+        ),
+    ]
 }
 
 WHOLE = {"comments": 0, "search": 0, "folded": 0, "change": 0, "schema_version": 0}
@@ -119,9 +129,7 @@ class LeadStore:
 
     async def set_tags(self, lead_id: int, tags: list[str], by: int) -> Lead:
         """Replace the tags. Of tags that differ in case only, the first is kept. Raises LeadNotFound."""
-        distinct: dict[str, str] = {}
-        for tag in tags:
-            distinct.setdefault(tag.casefold(), tag)
+        distinct = distinct_tags(tags)
         values = {"tags": list(distinct.values()), "folded.tags": list(distinct)}
         return await self.update(lead_id, values, "tagged", by)
 

@@ -5,26 +5,22 @@ ignored, and no character is a wildcard or an operator.
 """
 
 import re
-import unicodedata
+from collections.abc import Iterator
 from typing import Any
 
+from leads_api.folding import letters
 
-def unaccented(text: str) -> str:
-    """Return a text without case and accents."""
-    if text.isascii():
-        return text.casefold()
-    # Compatibility forms such as full-width letters become the usual letter. A character that NFKC expands to several
-    # stays as it is: otherwise a short text could have megabytes of endings.
-    usual = "".join(form if len(form := unicodedata.normalize("NFKC", letter)) == 1 else letter for letter in text)
-    decomposed = unicodedata.normalize("NFD", usual.casefold())
-    bare = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
-    return unicodedata.normalize("NFC", bare)  # composes Korean syllables again
+LONGEST_PIECE = 32
+"""Endings are cut after so many characters. Without a limit, their size grows with the square of a word's length."""
 
 
 def pieces(*texts: str | None) -> list[str]:
-    """Return every ending of every word of the texts."""
-    words = {word for text in texts if text for word in unaccented(text).split()}
-    return sorted({word[start:] for word in words for start in range(len(word))})
+    """Return the beginning of every ending of every word of the texts, and the whole words."""
+    words = {word for text in texts if text for word in letters(text).split()}
+    endings = {word[start:] for word in words for start in range(len(word))}
+    if max(map(len, words), default=0) > LONGEST_PIECE:
+        endings = words | {ending[:LONGEST_PIECE] for ending in endings}
+    return sorted(endings)
 
 
 def occurring(search: str) -> dict[str, Any]:
@@ -35,11 +31,17 @@ def occurring(search: str) -> dict[str, Any]:
     compiled one carries flags, with which the server reads the whole index.
     """
     # A search of accents only has no words. It is used as it is, which matches nothing; it must not match everything.
-    words = sorted(set(unaccented(search).split() or search.split()), key=lambda word: (-len(word), word))
-    beginnings = [{"search": {"$regex": f"^{re.escape(word)}"}} for word in words]
-    match beginnings:
+    words = sorted(set(letters(search).split() or search.split()), key=lambda word: (-len(word), word))
+    conditions = [{"search": {"$regex": expression}} for word in words for expression in _expressions(word)]
+    match conditions:
         case [] | [_]:
-            return dict(*beginnings)
+            return dict(*conditions)
         case [first, *others]:
             return {**first, "$and": others}
     raise AssertionError("unreachable")
+
+
+def _expressions(word: str) -> Iterator[str]:
+    yield f"^{re.escape(word[:LONGEST_PIECE])}"
+    if len(word) > LONGEST_PIECE:  # the index finds the candidates; the whole words, which are stored as well, decide
+        yield re.escape(word)

@@ -14,6 +14,9 @@ and PATCH. In forms, write arrays as `name[]=1&name[]=2`, `name=1&name=2` or `na
 else the default, else missing. Leading and trailing white space of text is removed. An empty body counts as an empty
 object. Unknown fields and query parameters are refused, so a mistyped filter never returns the whole list.
 
+**Comparisons.** Text is stored and shown as it was sent. Filters and unique values compare it in any case, and in any
+Unicode normalization. Lengths count characters of the NFC form. Titles are sorted without case and accents.
+
 **Responses.** `{"data": ..., "message": "..."}`; lists have `meta` between the two. Timestamps are in UTC with six
 decimals. Money is a string with two decimals.
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from leads_api.errors import Invalid
+from leads_api.folding import caseless_email
 from leads_api.mongo.batching import Batcher
 from leads_api.mongo.client import Database, Document, Session
 from leads_api.mongo.indexes import Index
@@ -10,7 +11,7 @@ from leads_api.mongo.migrations import Step
 from leads_api.validation.values import TAKEN
 
 COLLECTION = "users"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """The schema version of new client users; the catalog writes team users."""
 
 PENDING_CLEANUP = "residue"
@@ -23,7 +24,18 @@ INDEXES = {
         Index("residue", ((PENDING_CLEANUP, 1),), sparse=True),
     ]
 }
-STEPS = {COLLECTION: [Step(2)]}
+STEPS = {
+    COLLECTION: [
+        Step(2),
+        # 3: the e-mail is compared in lower case; earlier versions case-folded it, and did not normalize it.
+        Step(3, lambda user: refolded(user, caseless_email(user["email"])), reads=("email",), computes=("folded",)),
+    ]
+}
+
+
+def refolded(document: Document, value: str) -> Document:
+    """Return the update that gives a stored document this unique `folded`; deleted ones have none."""
+    return {"$set": {"folded": value}} if "folded" in document else {}
 
 
 class EmailTaken(Invalid):
@@ -31,11 +43,6 @@ class EmailTaken(Invalid):
 
     def __init__(self) -> None:
         super().__init__({"email": [TAKEN.replace("{}", "email")]})
-
-
-def folded_email(email: str) -> str:
-    """Return the case-folded e-mail, for comparison."""
-    return email.casefold()
 
 
 def full_name(user: Document) -> str:
@@ -52,7 +59,7 @@ class UserStore:
 
     async def has(self, email: str) -> bool:
         """Return whether a user has this e-mail. A transaction may be about to add it."""
-        return await self._taken(folded_email(email))
+        return await self._taken(caseless_email(email))
 
     async def drain(self) -> None:
         """Wait until no batch of reads is in progress."""
@@ -74,7 +81,7 @@ class UserStore:
             "first_name": first_name,
             "last_name": last_name,
             "email": email,
-            "folded": folded_email(email),
+            "folded": caseless_email(email),
             "status": "active",
             "client_id": client_id,
             "account_owner": True,

@@ -77,5 +77,9 @@ Limit = Annotated[
 ]
 Words = Annotated[
     str,
-    _kind(search_words, {"type": "string", "maxLength": 250}, "Every word must occur; case and accents do not matter."),
+    _kind(
+        search_words,
+        {"type": "string", "maxLength": 250},
+        "Every word must occur. Case and accents do not matter, and `ø`, `ß` or `–` are found by `o`, `ss` or `-`.",
+    ),
 ]

@@ -85,11 +85,16 @@ def text(maximum: int) -> Callable[[object], str]:
         if _CONTROL.search(value):
             raise Wrong(NOT_ALLOWED)
         trimmed = value.strip()
-        if len(trimmed) > maximum and len(unicodedata.normalize("NFC", trimmed)) > maximum:
+        if _length(trimmed) > maximum:
             raise Wrong(f"The {{}} field must not be greater than {maximum} characters.")
         return trimmed
 
     return convert
+
+
+def _length(text: str) -> int:
+    """Return the number of characters of the NFC form."""
+    return len(text) if text.isascii() else len(unicodedata.normalize("NFC", text))
 
 
 def email(maximum: int) -> Callable[[object], str]:

@@ -20,6 +20,15 @@ NOT_OCCURRING = [
     "caf%", "c_fe", "cafe|tea", ".*", "$ne", '{"$gt": ""}', "\\", "'", '"cafe"', "-qqq", "null", "\U0010ffff",
 ]  # fmt: skip
 ODD_PARTS = ["0%", "a+b", "amp;", "^|", "$^|\\"]
+BASES = {
+    "Łódź Logistics": "lodz logistics", "Ilıca": "ilica", "İzmir": "izmir", "Smørrebrød": "smorrebrod", "Ǿre": "ore",
+    "Đà Nẵng": "da nang", "Ħamrun": "hamrun", "Ŧeno": "teno", "Guðrún": "gudrun", "Encyclopædia": "encyclopaedia",
+    "Œuvre": "oeuvre", "Þórsmörk": "thorsmork", "Straße": "strasse", "ﬁnance oﬃce": "finance office", "Ĳssel": "ijssel",
+    "O’Brien": "o'brien", "“Ltd”": '"ltd"', "«Sàrl»": '"sarl"', "A–B": "a-b", "C—D": "c-d", "E‑F": "e-f",
+    "Йогурт": "иогурт", "España": "espana",
+}  # fmt: skip
+"""Texts, and the same in base letters and plain signs."""
+DIFFERENT = {"ハハ": "パパ", "ﾊﾊ": "ﾊﾟﾊﾟ", "はは": "ばば", "カキ": "ガギ", "ปู": "ปุ", "a=b": "a≠b"}
 SCRIPTS = {
     "straße": "STRASSE",
     "ΣΊΣΥΦΟΣ": "σίσυφος",
@@ -68,6 +77,31 @@ async def test_other_scripts_are_searched_as_well(api: Api) -> None:
     assert found == {title: [title] for title in SCRIPTS}
 
 
+async def test_letters_with_strokes_ligatures_and_typographic_signs_are_found_by_plain_ones_and_the_other_way_round(
+    api: Api,
+) -> None:
+    for text, plain in BASES.items():
+        await api.lead(lead_title=text)
+        await api.lead(lead_title=plain)
+
+    found = {search: await titles(api, search) for both in BASES.items() for search in both}
+
+    assert found == {search: sorted(both) for both in BASES.items() for search in both}
+
+
+async def test_marks_that_make_another_sign_count(api: Api) -> None:
+    for both in DIFFERENT.items():
+        for text in both:
+            await api.lead(lead_title=text)
+
+    found = {search: await titles(api, search) for both in DIFFERENT.items() for search in both}
+
+    halfwidth = {"ハハ": "ﾊﾊ", "ﾊﾊ": "ハハ", "パパ": "ﾊﾟﾊﾟ", "ﾊﾟﾊﾟ": "パパ"}
+    assert found == {
+        search: sorted({search, halfwidth.get(search, search)}) for both in DIFFERENT.items() for search in both
+    }
+
+
 async def test_only_title_company_and_email_are_searched(api: Api) -> None:
     await api.lead(
         lead_firstname="needle", lead_lastname="needle", lead_phone="needle", lead_website="needle",
@@ -88,6 +122,26 @@ async def test_any_part_of_the_longest_word_is_found(api: Api) -> None:
     assert await titles(api, word[100:250]) == [word]
     assert await titles(api, word[249]) == [word]
     assert await titles(api, word[100] + word[102]) == []
+
+
+@pytest.mark.parametrize("letter", ["a", "\ufb03", "\ufdf2", "\U0001f600"])
+async def test_a_long_word_is_found_as_a_whole_and_not_beyond_its_end(api: Api, letter: str) -> None:
+    await api.lead(lead_title=letter * 40, lead_company_name=letter * 41)
+    await api.lead(lead_title=letter * 39)
+
+    assert await titles(api, letter * 41) == [letter * 40]
+    assert await titles(api, letter * 42) == []
+    assert await titles(api, f"{letter * 39} {letter}") == [letter * 39, letter * 40]
+
+
+async def test_a_whole_long_email_finds_its_lead_only(api: Api) -> None:
+    domain = "international-transport.example"
+    for number in range(3):
+        await api.lead(lead_title=f"Lead {number}", lead_email=f"jane.doe-of-the-branch-{number}@{domain}")
+
+    assert await titles(api, f"doe-of-the-branch-1@{domain}") == ["Lead 1"]
+    assert await titles(api, f"JANE.doe-of-the-branch-2@{domain} lead") == ["Lead 2"]
+    assert await titles(api, f"the-branch-3@{domain}") == []
 
 
 async def test_a_blank_search_is_as_if_it_were_absent(api: Api) -> None:

@@ -45,10 +45,29 @@ def renamed(document: Document) -> Document:
 STEPS_TO_3 = [Step(2, {"$unset": {"dead": ""}}), Step(3, renamed, reads=("source",), stale=("source",))]
 
 
-async def test_a_document_takes_the_step_behind_its_version_and_says_so() -> None:
-    assert await written(STEPS_TO_3, {"_id": 1}) == [
-        ({"_id": 1, "schema_version": None}, {"$unset": {"dead": ""}, "$set": {"schema_version": 2}})
+async def test_a_document_takes_all_steps_behind_its_version_in_one_update() -> None:
+    assert await written(STEPS_TO_3, {"_id": 1, "source": "Fair"}, {"_id": 2, "schema_version": 2}) == [
+        (
+            {"_id": 1, "schema_version": None, "source": {"$eq": "Fair"}},
+            {"$unset": {"dead": "", "source": ""}, "$set": {"origin": "Fair", "schema_version": 3}},
+        ),
+        (
+            {"_id": 2, "schema_version": 2, "source": {"$exists": False}},
+            {"$unset": {"source": ""}, "$set": {"origin": None, "schema_version": 3}},
+        ),
     ]
+
+
+async def test_a_step_sees_what_the_steps_before_it_have_done() -> None:
+    steps = [
+        Step(2, {"$set": {"a.b": 1}, "$unset": {"c": ""}}),
+        Step(3, lambda document: {"$set": {"c": document["a"]["b"], "d": "c" in document}}, reads=("c",)),
+    ]
+
+    ((wanted, update),) = await written(steps, {"_id": 1, "c": 5})
+
+    assert wanted == {"_id": 1, "schema_version": None, "c": {"$eq": 5}}
+    assert update == {"$set": {"a.b": 1, "c": 1, "d": False, "schema_version": 3}}
 
 
 async def test_an_update_made_of_what_was_read_finds_only_what_was_read() -> None:
@@ -68,6 +87,37 @@ async def test_what_an_old_process_wrote_into_a_new_document_is_brought_up_to_da
 
     assert wanted == document | {"source": {"$eq": "Web"}}
     assert update["$set"]["origin"] == "Web"
+
+
+def upper(document: Document) -> Document:
+    return {"$set": {"upper": document["text"].upper(), "length": len(document["text"])}}
+
+
+COMPUTED = [Step(2), Step(3, upper, reads=("text",), computes=("upper", "length"))]
+
+
+async def test_values_that_are_there_already_are_not_written_again() -> None:
+    right: Document = {"text": "é", "upper": "É", "length": 1}
+
+    (whole, half, none) = await written(
+        COMPUTED,
+        {"_id": 1, "schema_version": 2, "text": "é"},
+        {"_id": 2, "schema_version": 2, **right, "upper": "é"},
+        {"_id": 3, "schema_version": 2, **right},
+    )
+
+    assert whole[1] == {"$set": {"upper": "É", "length": 1, "schema_version": 3}}
+    assert half[1] == {"$set": {"upper": "É", "schema_version": 3}}
+    assert none == ({"_id": 3, "schema_version": 2, "text": {"$eq": "é"}}, {"$set": {"schema_version": 3}})
+
+
+async def test_a_computed_value_that_does_not_fit_is_computed_again() -> None:
+    old: Document = {"_id": 1, "schema_version": 3, "text": "é", "upper": "old", "length": 1}
+
+    ((wanted, update),) = await written(COMPUTED, old, old | {"_id": 2, "upper": "É"})
+
+    assert wanted == {"_id": 1, "schema_version": 3, "text": {"$eq": "é"}}
+    assert update == {"$set": {"upper": "É", "schema_version": 3}}
 
 
 async def test_documents_of_this_version_of_later_ones_and_of_no_known_form_are_left_alone() -> None:
@@ -91,9 +141,9 @@ async def test_a_document_that_a_step_cannot_read_keeps_no_other_out() -> None:
 
 
 def test_only_what_steps_look_at_is_read() -> None:
-    steps = [Step(2, stale=("folded.company",)), Step(3, renamed, reads=("folded", "source"))]
+    steps = [Step(2, stale=("folded.company",)), Step(3, renamed, reads=("folded", "source"), computes=("search",))]
 
-    assert projection(steps) == {"schema_version": 1, "folded": 1, "source": 1}
+    assert projection(steps) == {"schema_version": 1, "folded": 1, "source": 1, "search": 1}
 
 
 def test_every_collection_has_a_step_to_each_version_and_one_place_for_it() -> None:
