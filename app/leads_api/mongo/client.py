@@ -50,7 +50,7 @@ REACH_SECONDS = 2.0
 """How long startup waits for the database before it continues without it."""
 
 
-_LOCAL_SECONDS = 5
+_LOCAL_SECONDS = 10
 """How long a server on this machine may take to answer."""
 
 

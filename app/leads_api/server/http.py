@@ -113,7 +113,7 @@ class Server(uvicorn.Server):
 def run(make: Callable[[], object], listener: socket.socket, *, workers: int, grace_seconds: int) -> None:
     """Serve the application that `make` returns until the server is stopped. Workers get a pickled `make`.
 
-    Exits with status 1 if the server cannot start.
+    SIGINT and SIGTERM must have handlers that raise SystemExit. Exits with status 1 if the server cannot start.
     """
     application = make()  # also for workers: what fails in each of them is to fail here, once
     options = {"loop": "uvloop", "timeout_graceful_shutdown": grace_seconds}
@@ -123,8 +123,8 @@ def run(make: Callable[[], object], listener: socket.socket, *, workers: int, gr
     server = uvicorn.Server(_config(application, **options))
     try:
         server.run(sockets=[listener])
-    except (KeyboardInterrupt, SystemExit) as end:
-        if isinstance(end, SystemExit) and end.code == STARTUP_FAILURE:
+    except SystemExit as end:
+        if end.code == STARTUP_FAILURE:
             sys.exit(1)
         if not server.started:
             raise
