@@ -7,30 +7,22 @@ by SIGTERM, and as process 1 of a container it never notices the signal.
 import os
 import signal
 import sys
-from typing import Any
-
-INTERRUPTED = 128 + signal.SIGINT
-TERMINATED = 128 + signal.SIGTERM
 
 
 def main() -> None:
     """Run the command and exit."""
-    signal.signal(signal.SIGTERM, _terminate)
-    try:
-        from leads_api.cli.main import main as run  # noqa: PLC0415 - after the handler
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _end)
+    from leads_api.cli.main import main as run  # noqa: PLC0415 - after the handlers
 
-        status: Any = run()
-    except KeyboardInterrupt:
-        status = INTERRUPTED
-    except SystemExit as end:
-        status = end.code
-    if status in (INTERRUPTED, TERMINATED):
-        os._exit(status)  # Python would wait for the driver's threads, which may wait for the database
-    sys.exit(status)
+    sys.exit(run())
 
 
-def _terminate(*_: object) -> None:
-    raise SystemExit(TERMINATED)
+def _end(number: int, _: object) -> None:
+    # At once: Python would wait for the driver's threads, which may wait for the database. The embedded server notices
+    # that this process is gone, and stops. While `leads serve` serves, it has other handlers.
+    os._exit(128 + number)
 
 
 if __name__ == "__main__":

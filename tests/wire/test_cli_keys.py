@@ -5,13 +5,13 @@ import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import bson
 import pytest
 
 from leads_api.mongo.client import Client, Database, start_session
+from leads_api.mongo.transaction import begin
 from tests.wire.process import Service, free_port, leads, no_process_of, running, to_output, until
 
 CACHE_SECONDS = 1
@@ -292,16 +292,14 @@ async def test_a_key_that_is_locked_is_a_refusal_in_time(
 ) -> None:
     await create(**given)
     session = await start_session(wire_client)
-    session.start_transaction()
+    await begin(session)
     try:
         await database["keys"].update_one({"_id": 1}, {"$set": {"name": "Held"}}, session=session)
 
         held = await leads("keys", "revoke", "1", **given)
     finally:
         await session.abort_transaction()
-        end: Any = session.end_session()
-        if end is not None:
-            await end
+        await session.end_session()
     free = await leads("keys", "revoke", "1", **given)
 
     assert held.returncode == 1
@@ -364,6 +362,7 @@ async def test_a_command_says_which_database_it_used(
     assert named.stderr == f"Database: {database.name} on {host}\n"
     assert f"Database: {database.name} on {host}\n" in refused.stderr
     assert "very-secret" not in refused.stderr
+    assert "Check the user, the password and authSource" in refused.stderr
     assert embedded.stderr == f"Database: the embedded one in {data_dir}\n"
 
 

@@ -6,6 +6,7 @@ import os
 import secrets
 import signal
 import socket
+import sys
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -81,6 +82,10 @@ def _greet(url: str, key: str, folder: Path) -> None:
 
 
 def _run(settings: Settings, listener: socket.socket, workers: int) -> None:
+    # From now on, uvicorn handles signals. It raises them again after its shutdown, and then they must not end the
+    # process before the embedded server has stopped.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     http.run(
         partial(asgi.application, settings),
         listener,

@@ -64,7 +64,7 @@ REACH_SECONDS = 2.0
 """How long startup waits for the database before it continues without it, and readiness for each ping."""
 
 
-_LOCAL_SECONDS = 5
+_LOCAL_SECONDS = 10
 """How long a server on this machine may take to answer."""
 
 

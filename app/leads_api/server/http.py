@@ -117,7 +117,7 @@ def run(
     """Serve the application that `make` returns until the server is stopped. Workers get a pickled `make`.
 
     After SIGTERM it goes on for `drain_seconds`, and then waits at most `grace_seconds` for requests that have begun.
-    Exits with status 1 if the server cannot start.
+    SIGINT and SIGTERM must have handlers that raise SystemExit. Exits with status 1 if the server cannot start.
     """
     application = make()  # also for workers: what fails in each of them is to fail here, once
     options: dict[str, Any] = {
@@ -129,8 +129,8 @@ def run(
     server = DrainingServer(_config(application, **options))
     try:
         server.run(sockets=[listener])
-    except (KeyboardInterrupt, SystemExit) as end:
-        if isinstance(end, SystemExit) and end.code == STARTUP_FAILURE:
+    except SystemExit as end:
+        if end.code == STARTUP_FAILURE:
             sys.exit(1)
         if not server.started:
             raise
