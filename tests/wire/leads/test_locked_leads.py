@@ -1,4 +1,4 @@
-"""A lead that somebody else has locked delays only those who want to change it (contract, "Convert", "Delete")."""
+"""A lead that is locked delays nobody but those who change it (contract, "Convert", "Delete")."""
 
 from asyncio import create_task, gather
 from collections.abc import AsyncIterator
