@@ -8,7 +8,7 @@ from leads_api.access.keys import ApiKey, KeyStore
 from leads_api.catalog.cache import Catalog
 from leads_api.cli import arguments
 from leads_api.cli.connection import Refused, on_database
-from leads_api.cli.output import CannotWrite, printable, show, show_json, tell
+from leads_api.cli.output import CannotWrite, show, show_json, show_table, shown_second, tell
 from leads_api.clock import shown_time
 from leads_api.mongo.client import Database
 from leads_api.mongo.faults import DatabaseError
@@ -80,21 +80,20 @@ def _list(settings: Settings, options: argparse.Namespace) -> None:
     if options.json:
         show_json([_plain(key) for key in keys])
         return
-    rows: list[tuple[str, ...]] = [("ID", "NAME", "USER", "CREATED", "EXPIRES", "REVOKED")]
-    rows += [
+    show_table(
+        ("ID", "NAME", "USER", "CREATED", "EXPIRES", "REVOKED"),
         (
-            str(key.id),
-            printable(key.name),
-            str(key.user),
-            _second(key.created),
-            str(_last_day(key.expires) or "-"),
-            _second(key.revoked),
-        )
-        for key in keys
-    ]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    show("\n".join(lines) + "\n")
+            (
+                str(key.id),
+                key.name,
+                str(key.user),
+                shown_second(key.created),
+                str(_last_day(key.expires) or "-"),
+                shown_second(key.revoked),
+            )
+            for key in keys
+        ),
+    )
 
 
 def _revoke(settings: Settings, options: argparse.Namespace) -> None:
@@ -130,7 +129,3 @@ def _end_of(day: date | None) -> datetime | None:
 def _last_day(expires: datetime | None) -> date | None:
     """Return the last day of a key that is no longer valid from `expires` on."""
     return None if expires is None else (expires - timedelta(milliseconds=1)).date()
-
-
-def _second(moment: datetime | None) -> str:
-    return "-" if moment is None else f"{shown_time(moment)[:19]}Z"

@@ -1,13 +1,13 @@
 """The command `leads mails`: list the mails of the queue, and queue failed ones again."""
 
 import argparse
-import sys
-from datetime import datetime
 from typing import Any, get_args
 
 import msgspec
 
+from leads_api.cli import arguments
 from leads_api.cli.connection import Refused, on_database
+from leads_api.cli.output import show, show_json, show_table, shown_second
 from leads_api.clock import shown_time
 from leads_api.mail.store import MailQueue, QueuedMail, Status
 from leads_api.mongo.client import Database
@@ -21,7 +21,6 @@ def add_to(commands: Any) -> None:
     mails = group.add_subparsers(metavar="ACTION")
     listing = mails.add_parser("list", help="list mails, in the order in which they were queued")
     listing.add_argument("--status", choices=get_args(Status), help="only mails with this status")
-    listing.add_argument("--json", action="store_true", help="print a JSON array")
     listing.set_defaults(run=_list)
     requeue = mails.add_parser(
         "requeue",
@@ -33,6 +32,8 @@ def add_to(commands: Any) -> None:
     which.add_argument("id", nargs="?", metavar="ID", help="id of the mail")
     which.add_argument("--all", action="store_true", help="all failed and waiting mails")
     requeue.set_defaults(run=_requeue)
+    for command in (listing, requeue):
+        arguments.add_json(command)
 
 
 def _list(settings: Settings, options: argparse.Namespace) -> None:
@@ -41,28 +42,28 @@ def _list(settings: Settings, options: argparse.Namespace) -> None:
 
     mails = on_database(settings, work)
     if options.json:
-        sys.stdout.write(f"{msgspec.json.format(msgspec.json.encode([_plain(mail) for mail in mails])).decode()}\n")
+        show_json([_plain(mail) for mail in mails])
         return
-    rows = [("ID", "STATUS", "ATTEMPTS", "CREATED", "DUE", "RECIPIENT", "ERROR")]
-    rows += [
+    show_table(
+        ("ID", "STATUS", "ATTEMPTS", "CREATED", "DUE", "RECIPIENT", "ERROR"),
         (
-            mail.id, mail.status, str(mail.attempts), _time(mail.created), _time(mail.due), mail.recipient or "-",
-            mail.error or "-",
-        )
-        for mail in mails
-    ]  # fmt: skip
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        sys.stdout.write("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n")
+            (
+                mail.id,
+                mail.status,
+                str(mail.attempts),
+                shown_second(mail.created),
+                shown_second(mail.due),
+                mail.recipient or "-",
+                mail.error or "-",
+            )
+            for mail in mails
+        ),
+    )
 
 
-def _plain(mail: QueuedMail) -> dict[str, Any]:
+def _plain(mail: QueuedMail) -> dict[str, object]:
     times = {name: moment and shown_time(moment) for name, moment in (("created", mail.created), ("due", mail.due))}
     return msgspec.structs.asdict(mail) | times
-
-
-def _time(moment: datetime | None) -> str:
-    return "-" if moment is None else f"{shown_time(moment)[:19]}Z"
 
 
 def _requeue(settings: Settings, options: argparse.Namespace) -> None:
@@ -73,4 +74,7 @@ def _requeue(settings: Settings, options: argparse.Namespace) -> None:
     count = on_database(settings, work)
     if not count and not options.all:
         raise Refused(f"there is no failed or waiting mail {options.id}. `leads mails list` shows all mails.")
-    sys.stdout.write(f"{count} {'mail is' if count == 1 else 'mails are'} queued again.\n")
+    if options.json:
+        show_json({"requeued": count})
+    else:
+        show(f"{count} {'mail is' if count == 1 else 'mails are'} queued again.\n")

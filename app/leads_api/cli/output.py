@@ -2,10 +2,14 @@
 
 import os
 import sys
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 import msgspec
+
+from leads_api.clock import shown_time
 
 
 class CannotWrite(Exception):  # noqa: N818 - named as the failures are
@@ -37,6 +41,14 @@ def show_json(value: Any) -> None:
     show(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
 
 
+def show_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Write a table to standard output, with control characters as escapes. Raises CannotWrite."""
+    lines = [head, *([printable(cell) for cell in row] for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    texts = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    show("\n".join(texts) + "\n")
+
+
 def tell(text: str) -> None:
     """Write a line to standard error. If nobody reads it, the command goes on."""
     if sys.stderr is not None:
@@ -50,3 +62,8 @@ def printable(text: str) -> str:
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
     )
+
+
+def shown_second(moment: datetime | None) -> str:
+    """Return a time for a table: to the second, or a dash."""
+    return "-" if moment is None else f"{shown_time(moment)[:19]}Z"
