@@ -10,7 +10,7 @@ from leads_api.errors import Failure
 from leads_api.http.health import Readiness
 from leads_api.mail.sender import MailSender
 from leads_api.mongo.client import Client, Database, close, deadline
-from leads_api.mongo.faults import DatabaseError
+from leads_api.mongo.faults import DatabaseError, described
 from leads_api.setup import Setup
 from leads_api.tasks import end
 
@@ -68,4 +68,4 @@ class Lifespan:
                     with deadline(_SWEEP_SECONDS):
                         await sweep()
                 except (DatabaseError, Failure) as error:
-                    _log.warning("a sweep was interrupted and will be resumed: %s", type(error).__name__)
+                    _log.warning("a sweep was interrupted and will be resumed: %s", described(error))

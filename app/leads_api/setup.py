@@ -14,7 +14,7 @@ from leads_api.leads import store as leads
 from leads_api.mail import store as mails
 from leads_api.mongo import ids
 from leads_api.mongo.client import REACH_SECONDS, Database, Standalone, deadline, is_mongomock, refuse_standalone
-from leads_api.mongo.faults import DatabaseError
+from leads_api.mongo.faults import DatabaseError, described
 from leads_api.mongo.ids import Ids
 from leads_api.mongo.indexes import Indexes, ensure
 from leads_api.mongo.migration_runs import MigrationRuns
@@ -126,4 +126,4 @@ class Setup:
 
 
 def _tell(error: DatabaseError) -> None:
-    _log.warning("the database cannot be set up yet: %s: %s", type(error).__name__, str(error)[:500])
+    _log.warning("the database cannot be set up yet: %s", described(error))

@@ -173,6 +173,9 @@ async def test_every_endpoint_answers_503_in_time_while_the_database_is_away(
 
     for answer in answers:
         assert_unavailable(answer)
+        identity = answer.headers["X-Request-ID"]
+        lines = [line for line in service.lines if line.get("request_id") == identity]
+        assert [line["level"] for line in lines if line["message"] != "request"] == ["warning"], lines
     await assert_in_time(service, answers)
 
 

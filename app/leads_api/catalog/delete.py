@@ -14,7 +14,7 @@ from typing import TypeVar
 from leads_api.catalog.model import ADMIN, Category, CustomField, LeadStatus, TeamMember
 from leads_api.catalog.store import CatalogStore
 from leads_api.mongo.client import Document
-from leads_api.mongo.faults import DatabaseError
+from leads_api.mongo.faults import DatabaseError, described
 
 T = TypeVar("T")
 
@@ -125,4 +125,4 @@ class CatalogDeletion:
         try:
             await clear(record_id, by)
         except DatabaseError as error:  # the deletion is committed, so the request succeeds
-            _log.info("the clean-up of deletion %s is left to the sweep: %s", record_id, type(error).__name__)
+            _log.info("the clean-up of deletion %s is left to the sweep: %s", record_id, described(error))

@@ -18,7 +18,7 @@ from leads_api.mail.addresses import address, sender
 from leads_api.mail.smtp import smtp_server
 from leads_api.mail.store import Mail, MailQueue, Verdict
 from leads_api.mongo.client import deadline
-from leads_api.mongo.faults import DatabaseError
+from leads_api.mongo.faults import DatabaseError, described
 from leads_api.tasks import end
 
 T = TypeVar("T")
@@ -70,7 +70,7 @@ class MailSender:
                 while await self._send_next():
                     pass
             except DatabaseError as error:
-                _log.warning("the mail queue cannot be read: %s", type(error).__name__)
+                _log.warning("the mail queue cannot be read: %s", described(error))
             except Exception:  # noqa: BLE001 - it is logged with its traceback, and the task must not end
                 _log.exception("sending mails failed")
             with suppress(TimeoutError):
@@ -115,7 +115,7 @@ class MailSender:
                 with deadline(_DATABASE_SECONDS):
                     return await write()
             except DatabaseError as error:
-                _log.warning("the result of mail %s cannot be recorded yet: %s", mail.id, type(error).__name__)
+                _log.warning("the result of mail %s cannot be recorded yet: %s", mail.id, described(error))
                 await asyncio.sleep(self._poll_seconds)
 
     async def _deliver(self, mail: Mail, until: float) -> tuple[str, Verdict] | None:

@@ -17,6 +17,7 @@ from pymongo import ReturnDocument
 from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 
 from leads_api.mongo.client import Database, Document, deadline
+from leads_api.mongo.faults import described
 from leads_api.mongo.migrations import Outcome, Step, Steps, bring_up_to_date, projection
 from leads_api.mongo.server_time import server_time
 
@@ -70,7 +71,7 @@ class MigrationRuns:
             try:
                 pause = _LOOK_SECONDS if await self.run_due() else _LOOK_SOON_SECONDS
             except PyMongoError as error:
-                _log.warning("the migration of documents was interrupted and will be resumed: %s", type(error).__name__)
+                _log.warning("the migration of documents was interrupted and will be resumed: %s", described(error))
                 pause = _LOOK_SOON_SECONDS
             except Exception:  # noqa: BLE001 - it is logged with its traceback and must not end the service
                 _log.exception("the migration of documents failed")
