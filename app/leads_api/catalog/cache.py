@@ -133,11 +133,12 @@ class Catalog:
 
     async def assignable(self, ids: Collection[int]) -> Collection[int]:
         """Return the subset of active team users."""
-        return await self._usable("people", ids, lambda person: not person["deleted"] and person["status"] == "active")
+        return await self._usable("people", ids, _is_active)
 
     async def is_active(self, person: int) -> bool:
         """Return whether a team user is active; the API keys of all others are refused with 401."""
-        return bool(await self.assignable({person}))
+        record = (await self.snapshot()).people.get(person)
+        return (record is not None and _is_active(record)) or bool(await self.assignable({person}))
 
     async def _usable(self, kind: str, ids: Collection[int], usable: Callable[[Document], bool]) -> Collection[int]:
         """Return the subset of usable records. Before an id is left out, changes of other processes are looked up."""
@@ -171,6 +172,11 @@ class Catalog:
     async def _all(self, kind: Kind, only: Document | None = None) -> Titles:
         found = self._database[kind.collection].find(kind.fixed | (only or {}))
         return {document["_id"]: kind.read(document) async for document in found}
+
+
+def _is_active(person: Document) -> bool:
+    works: bool = not person["deleted"] and person["status"] == "active"
+    return works
 
 
 def _subset(records: Titles, ids: Collection[int], usable: Callable[[Document], bool]) -> Collection[int]:
