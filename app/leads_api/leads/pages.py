@@ -1,6 +1,7 @@
 """Pages of the list of leads, by number and by cursor, bounded in number and in bytes (contract, "List")."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -19,8 +20,16 @@ from leads_api.users.store import PENDING_CLEANUP
 from leads_api.validation.paging import Paging
 
 _encode = msgspec.json.Encoder(enc_hook=plain_time).encode
-_Page = tuple[list[Found], list[Lead]]
-"""What was found for a page, and the leads; those that are not whole lack their long values."""
+
+
+class _Page(NamedTuple):
+    """The leads of a page, and what must be known of them all; computed once for all who share the page."""
+
+    leads: list[Lead]
+    size: int
+    missing: list[int]
+    """The ids of leads without their long values."""
+    fits: bool
 
 
 class PageTooLarge(Invalid):
@@ -60,7 +69,7 @@ class LeadPages:
     async def by_number(self, query: LeadQuery) -> tuple[Sequence[Lead], int]:
         """Return a page, and how many leads match the filters. Raises PageTooLarge."""
         page, total = await self._pages(_encode(query), query)
-        if self._fitting(page[0]) < len(page[0]):
+        if not page.fits:
             raise PageTooLarge(self._max_bytes)
         return await self._whole(page), total
 
@@ -78,20 +87,20 @@ class LeadPages:
         count = min(query.limit, self._fitting(found))
         following = listing.next_cursor(query, [document for document, _, _ in found], count)
         del found[count:]
-        return await self._whole((found, await self._shown(found))), following
+        return await self._whole(await self._page_of(found)), following
 
     async def _page(self, query: LeadQuery) -> tuple[_Page, int]:
         if await self._is_leaving(query.assigned_user_id):
-            return ([], []), 0
+            return await self._page_of([]), 0
         wanted, paging, counted = listing.filter_of(query), query.paging, None
         if paging.skip >= counts.EXACT_UP_TO:  # the database reads all that it skips, so the page must exist
             counted = await self._counts.of(wanted)
             if paging.skip >= counted + (counts.EXACT_UP_TO if counted > counts.EXACT_UP_TO else 0):
-                return ([], []), counted
+                return await self._page_of([]), counted
         async with self._concurrency.lists:
             found = await self._leads.find(wanted, listing.order_of(query), skip=paging.skip, limit=paging.limit)
         total = await self._total(wanted, paging, len(found), counted)
-        return (found, await self._shown(found)), total
+        return await self._page_of(found), total
 
     async def _total(self, wanted: Document, paging: Paging, found: int, counted: int | None) -> int:
         """Return how many leads match, given how many are on a page, and a count made before, if any."""
@@ -114,24 +123,25 @@ class LeadPages:
                 return max(1, count)
         return len(found)
 
+    async def _page_of(self, found: list[Found]) -> _Page:
+        return _Page(
+            await leads_of([document for document, _, _ in found], self._catalog),
+            sum(size for _, size, _ in found),
+            [document["_id"] for document, _, is_whole in found if not is_whole],
+            self._fitting(found) == len(found),
+        )
+
     async def _whole(self, page: _Page) -> Sequence[Lead]:
         """Return the leads with their long values. A lead that was deleted meanwhile is left out."""
-        found, leads = page
-        await self._memory.hold(sum(size for _, size, _ in found))
-        missing = [document["_id"] for document, _, is_whole in found if not is_whole]
-        if not missing:
-            return leads
+        await self._memory.hold(page.size)
+        if not page.missing:
+            return page.leads
         async with self._concurrency.lists:
-            documents = await self._leads.read(missing)
+            documents = await self._leads.read(page.missing)
         read = {lead.id: lead for lead in await leads_of(documents, self._catalog)}
-        return [
-            whole
-            for (_, _, is_whole), lead in zip(found, leads, strict=True)
-            if (whole := lead if is_whole else read.get(lead.id)) is not None
-        ]
-
-    async def _shown(self, found: list[Found]) -> list[Lead]:
-        return await leads_of([document for document, _, _ in found], self._catalog)
+        missing = set(page.missing)
+        whole = (read.get(lead.id) if lead.id in missing else lead for lead in page.leads)
+        return [lead for lead in whole if lead is not None]
 
     async def _is_leaving(self, member_id: int | None) -> bool:
         """Return whether a team user is deleted and the clean-up of assignments is pending."""
