@@ -33,7 +33,7 @@ def make():
 
 if __name__ == "__main__":
     with http.listen("127.0.0.1", 0) as listener:
-        http.run(make, listener, workers=2, grace_seconds=1)
+        http.run(make, listener, workers=2, drain_seconds=0, grace_seconds=1)
 """
 
 BY_KEY = {"Authorization": f"Bearer {KEY}"}

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from leads_api.testing import LeadsService
 
-SECONDS = 20.0
+SECONDS = 120.0
 
 OFFERS = {
     "h2c as curl": ["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA"],
