@@ -23,7 +23,7 @@ from tests.client import KEY, Api
 from tests.programs import program
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
-DEADLINE = 30.0
+DEADLINE = 120.0
 
 OpenGateway = Callable[..., AbstractContextManager[int]]
 """Puts a gateway in front of a port, with some of its variables changed, for the length of a block; gives its port."""

@@ -16,7 +16,7 @@ Stage = Literal["EHLO", "AUTH", "MAIL", "RCPT", "DATA", "ACCEPTED", "QUIT"]
 
 DROP = "drop the connection"
 HANG = "do not answer"
-SECONDS = 30.0
+SECONDS = 120.0
 
 
 class Received(Struct, frozen=True):

@@ -10,7 +10,7 @@ from tests.client import Api, Json
 from tests.conftest import Serve
 
 CACHE_SECONDS = 0.3
-PATIENCE = 5.0
+PATIENCE = 60.0
 
 
 @pytest.fixture
