@@ -236,5 +236,6 @@ async def leads_of(documents: Sequence[Document], catalog: Catalog) -> list[Lead
 def _people(ids: Iterable[int], settings: Snapshot) -> list[NameShown]:
     # A deleted user whose clean-up is pending is hidden. One that a race left in a lead after the clean-up is shown.
     people = [person for i in ids if not (person := settings.people[i]).get(PENDING_CLEANUP)]
-    people.sort(key=lambda person: (letters(person["first_name"]), letters(person["last_name"]), person["_id"]))
+    if len(people) > 1:
+        people.sort(key=lambda person: (letters(person["first_name"]), letters(person["last_name"]), person["_id"]))
     return [NameShown(person["_id"], person["name"]) for person in people]

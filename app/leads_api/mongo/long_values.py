@@ -52,8 +52,9 @@ class LongValues:
         else:
             long = {field: document.pop(field) for field in self._long if field in document}
             size = len(encode(long))
-        is_whole = size <= LONG_BYTES
-        return Found(document | long if is_whole else document, size + OTHER_BYTES, is_whole)
+        if is_whole := size <= LONG_BYTES:
+            document.update(long)
+        return Found(document, size + OTHER_BYTES, is_whole)
 
 
 def _unless_large(fields: Sequence[str]) -> dict[str, Any]:
