@@ -14,12 +14,12 @@ from inspect import signature
 from typing import Annotated, Any, NamedTuple, TypeVar, get_origin, get_type_hints
 from urllib.parse import parse_qsl, urlencode
 
-import msgspec
 from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
 from leads_api.errors import Unauthorized
+from leads_api.http.envelope import encode
 from leads_api.http.exchange import Exchange
 from leads_api.validation.bodies import JSON
 from leads_api.validation.inputs import Input, Inputs
@@ -78,15 +78,6 @@ def asked_for(handler: HTTPRouteHandler) -> Asked:
     return Asked(types.get(_Source.QUERY), types.get(_Source.BODY), names)
 
 
-def _plain(value: object) -> int:
-    if isinstance(value, int):  # the driver has its own class, a subclass of int, for 64-bit integers
-        return int(value)
-    raise TypeError(f"{type(value)} cannot be encoded as JSON")
-
-
-_encode = msgspec.json.Encoder(enc_hook=_plain).encode
-
-
 class Endpoint:
     """One handler and the parts that it depends on."""
 
@@ -139,7 +130,7 @@ class Endpoint:
         meta = getattr(content, "meta", None)
         if isinstance(meta, PageMeta | CursorMeta) and (following := meta.next_page()) is not None:
             headers = headers | {"Link": _next_page(exchange, following)}
-        exchange.reply(status, headers, content if isinstance(content, bytes) else _encode(content))
+        exchange.reply(status, headers, content if isinstance(content, bytes) else encode(content))
 
 
 def _next_page(exchange: Exchange, following: Mapping[str, str]) -> str:

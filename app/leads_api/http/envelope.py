@@ -35,6 +35,16 @@ PHRASES = {
 }
 
 
+def _plain(value: object) -> int:
+    if isinstance(value, int):  # the driver has its own class, a subclass of int, for 64-bit integers
+        return int(value)
+    raise TypeError(f"{type(value)} cannot be encoded as JSON")
+
+
+encode = msgspec.json.Encoder(enc_hook=_plain).encode
+"""Encodes a response, or a part of one, as JSON."""
+
+
 class Answer(Struct, Generic[T], frozen=True, gc=False):
     """One record, and what was done."""
 

@@ -1,13 +1,15 @@
 """Pages of the list of leads, by number and by cursor, bounded in number and in bytes (contract, "List")."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import msgspec
+from msgspec import Raw
 
 from leads_api.catalog.cache import Catalog
 from leads_api.clock import plain_time
 from leads_api.errors import Invalid
+from leads_api.http.envelope import encode
 from leads_api.leads import counts, listing
 from leads_api.leads.model import LONG, SHORT, Lead, leads_of
 from leads_api.leads.schemas import LeadQuery
@@ -26,6 +28,7 @@ class _Page(NamedTuple):
     """The leads of a page, and what must be known of them all; computed once for all who share the page."""
 
     leads: list[Lead]
+    encoded: Raw
     size: int
     missing: list[int]
     """The ids of leads without their long values."""
@@ -124,18 +127,23 @@ class LeadPages:
         return len(found)
 
     async def _page_of(self, found: list[Found]) -> _Page:
+        leads = await leads_of([document for document, _, _ in found], self._catalog)
         return _Page(
-            await leads_of([document for document, _, _ in found], self._catalog),
+            leads,
+            Raw(encode(leads)),
             sum(size for _, size, _ in found),
             [document["_id"] for document, _, is_whole in found if not is_whole],
             self._fitting(found) == len(found),
         )
 
     async def _whole(self, page: _Page) -> Sequence[Lead]:
-        """Return the leads with their long values. A lead that was deleted meanwhile is left out."""
+        """Return the leads with their long values. A lead that was deleted meanwhile is left out.
+
+        Usually that is the JSON that all who share the page send.
+        """
         await self._memory.hold(page.size)
         if not page.missing:
-            return page.leads
+            return cast("Sequence[Lead]", page.encoded)
         async with self._concurrency.lists:
             documents = await self._leads.read(page.missing)
         read = {lead.id: lead for lead in await leads_of(documents, self._catalog)}
