@@ -58,6 +58,11 @@ async def refuses(url: str) -> bool:
 async def draining(service: Service) -> None:
     """Send SIGTERM, and wait until every process has noticed."""
     service.process.send_signal(signal.SIGTERM)
+    await not_ready(service)
+
+
+async def not_ready(service: Service) -> None:
+    """Wait until no process is ready."""
 
     async def noticed() -> bool:
         answers = [await asked(service, "/health/ready") for _ in range(10)]
@@ -97,6 +102,34 @@ async def test_after_sigterm_it_is_not_ready_but_serves_old_and_new_connections_
     assert end is None
     assert seconds < MORE
     assert "Traceback" not in service.log
+
+
+async def test_workers_that_an_init_system_signals_as_well_go_on_draining(tmp_path: Path, server_uri: str) -> None:
+    given = {"LEADS_MONGODB_URI": server_uri, "LEADS_DRAIN_SECONDS": LONG}
+    async with running(tmp_path, "--workers", "2", given=given) as service:
+        os.killpg(service.process.pid, signal.SIGTERM)  # as systemd does: the parent and its workers
+        await not_ready(service)
+
+        answers = [await asked(service, "/api/lead-statuses") for _ in range(20)]
+
+        assert await service.end(signal.SIGINT) == 0
+
+    assert {answer.status_code for answer in answers} == {200}
+
+
+async def test_a_refused_caller_that_keeps_its_connection_does_not_disturb_the_end(
+    tmp_path: Path, server_uri: str
+) -> None:
+    async with running(tmp_path, LEADS_MONGODB_URI=server_uri) as service, connected(service.url) as kept:
+        await kept.send(b"POST /api/leads HTTP/1.1\r\nHost: leads.test\r\nContent-Length: 100\r\n\r\n{}")
+        refused = await kept.answer()
+
+        assert await service.end(signal.SIGTERM) == 0
+
+    assert refused is not None
+    assert refused.status == 401
+    assert "Traceback" not in service.log
+    assert "Exception" not in service.log
 
 
 async def test_an_idle_connection_stays_until_the_drain_is_over(tmp_path: Path, server_uri: str) -> None:

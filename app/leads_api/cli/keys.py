@@ -10,6 +10,7 @@ from leads_api.cli import arguments
 from leads_api.cli.connection import Refused, on_database
 from leads_api.cli.output import CannotWrite, show, show_json, show_table, shown_second, tell
 from leads_api.clock import shown_time
+from leads_api.errors import Failure
 from leads_api.mongo.client import Database
 from leads_api.mongo.faults import DatabaseError
 from leads_api.mongo.ids import Ids
@@ -65,7 +66,7 @@ async def _take_back(keys: KeyStore, key: ApiKey, reason: CannotWrite) -> None:
     """Revoke a key that nobody has seen. Raises Refused."""
     try:
         await keys.revoke(key.id)
-    except DatabaseError:
+    except (DatabaseError, Failure):
         raise Refused(
             f"{reason}, so nobody has seen key {key.id}, and the database failed. Run `leads keys revoke {key.id}`."
         ) from None

@@ -120,7 +120,7 @@ async def _kept_key(uri: str, settings: Settings) -> str:
         _write_secret(file, text)
         return text
 
-    return await on_database_at(uri, settings, work)
+    return await on_database_at(uri, settings, work, seconds=None)  # the set-up builds indexes
 
 
 def _write_secret(file: Path, text: str) -> None:

@@ -74,6 +74,8 @@ def when_ready(listener: socket.socket, do: Callable[[], None]) -> None:
 
     def wait() -> None:
         while not _is_ready(listener):
+            if listener.fileno() < 0:  # the service has ended
+                return
             time.sleep(_PAUSE_SECONDS)
         do()
 
@@ -81,7 +83,10 @@ def when_ready(listener: socket.socket, do: Callable[[], None]) -> None:
 
 
 def _is_ready(listener: socket.socket) -> bool:
-    connection = http.client.HTTPConnection(url_of(listener).removeprefix("http://"), timeout=_PROBE_SECONDS)
+    try:
+        connection = http.client.HTTPConnection(url_of(listener).removeprefix("http://"), timeout=_PROBE_SECONDS)
+    except OSError:  # the socket is closed
+        return False
     try:
         connection.request("GET", "/health/ready")
         return connection.getresponse().status == http.HTTPStatus.OK

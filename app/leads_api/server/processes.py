@@ -37,8 +37,8 @@ class DrainingServer(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin the drain at the first SIGTERM; end at any other signal."""
-        if self.should_exit and self._is_worker:
-            return  # Ctrl-C comes from the terminal and from the parent; that does not make it more urgent
+        if self._is_worker and (self.should_exit or (process_drain.begun and sig == signal.SIGTERM)):
+            return  # sent by a terminal or an init system as well as by the parent, which ends a drain by SIGINT
         first = not process_drain.begun and not self.should_exit
         super().handle_exit(sig, frame)
         if first:

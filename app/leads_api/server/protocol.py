@@ -250,7 +250,7 @@ class GatheringTransport(asyncio.Transport):
 
     def _send(self) -> None:
         pieces, self._written = self._written, []
-        if sum(map(len, pieces)) <= JOINED_BYTES:  # joining a large response would take its memory twice
+        if pieces and sum(map(len, pieces)) <= JOINED_BYTES:  # joining a large response would take its memory twice
             pieces = [b"".join(pieces)]
         for piece in pieces if not self._transport.is_closing() else ():
             self._transport.write(piece)

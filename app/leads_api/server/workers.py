@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 
 import uvicorn
 from uvicorn.supervisors import Multiprocess, multiprocess
@@ -42,6 +43,21 @@ class Worker(multiprocess.Process):
     """A worker process with a DrainingServer."""
 
     config: Config
+
+    def start(self) -> None:
+        """Start. Ctrl-C waits until `target`: before that, Python would print a traceback."""
+        resource_tracker.ensure_running()  # its start would unblock the signal
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            super().start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def target(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve, in the new process."""
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # until uvicorn has its handler, and after that
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        super().target(sockets)
 
     @property
     def server(self) -> uvicorn.Server:
@@ -84,6 +100,8 @@ class Workers(Multiprocess):
                 continue
             worker.kill()
             worker.join()
+            if self.signal_queue:  # the same signal may have ended it
+                return
             status = worker.exitcode or 0
             if worker.pid not in self._ready:
                 self._killed += 1
@@ -93,6 +111,7 @@ class Workers(Multiprocess):
                 self.should_exit.set()
                 return
             _log.error("worker %s ended with status %s; it is replaced", worker.pid, status)
+            self._ready.discard(worker.pid)
             self.processes[place] = replacement = Worker(self.config, self.sockets)
             replacement.start()
 
@@ -103,6 +122,10 @@ class Workers(Multiprocess):
             self._ready.add(worker.pid)
             self._killed = 0
         return True  # on a busy machine, a start takes its time
+
+    def handle_hup(self) -> None:
+        """End: the terminal was closed."""
+        self.handle_int()
 
     def handle_int(self) -> None:
         """End without a drain."""
