@@ -28,6 +28,8 @@ class Memory:
 
         A single record may be larger than the budget, so no request needs more than all of it.
         """
+        if not size:
+            return
         size = min(size, self._size)
         if self._waiting or size > self._free:
             await self._turn(size)

@@ -4,14 +4,18 @@ import asyncio
 import secrets
 from collections.abc import Callable, Collection
 from time import monotonic
+from typing import TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from leads_api.catalog.model import CATEGORIES, CUSTOM_FIELDS, STATUSES, TEAM, Kind
+from leads_api.errors import Failure
 from leads_api.mongo.client import Database, Document, NotSetUp
+from leads_api.mongo.faults import DatabaseError
 from leads_api.users.store import full_name
 
+R = TypeVar("R")
 Titles = dict[int, Document]
 
 LOOKUPS_PER_SECOND = 20
@@ -81,6 +85,24 @@ class Catalog:
         if self._snapshot is not None and monotonic() < self._until:
             return self._snapshot
         return await self.refreshed()
+
+    async def show(self, make: Callable[[Snapshot], R], *, written: bool = False) -> R:
+        """Return what `make` returns for the settings; it is called again with newer ones if an id is not among them.
+
+        With `written`, what is shown has just been written. Then cached settings of any age are enough: the caller must
+        not be told that the write failed because the settings could not be read.
+        """
+        known = self._snapshot if written else None
+        try:
+            return make(known or await self.snapshot())
+        except KeyError:
+            try:
+                newer = await self.refreshed()
+            except (DatabaseError, Failure):
+                if known is None:
+                    raise
+                newer = known
+            return make(newer.tolerant())
 
     async def refreshed(self) -> Snapshot:
         """Return the current settings. Concurrent callers share one refresh (single-flight)."""

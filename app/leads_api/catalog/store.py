@@ -111,7 +111,7 @@ class CatalogStore(Generic[T]):
             if self.kind.positioned and changed["position"] is None:
                 changed["position"] = await self._last_position(session) + 1
             changed["folded"] = self.kind.folded(changed)
-            changed["dates"] = {**document.get("dates", {}), "updated": now()}
+            changed["dates"] = {**(document.get("dates") or {}), "updated": now()}
             await self._records.replace_one({"_id": record_id, **self._alive}, changed, session=session)
             await self._revise(session)
             return changed

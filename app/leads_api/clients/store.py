@@ -32,7 +32,7 @@ INDEXES = {
 
 
 def _refolded(client: Document) -> Document:
-    owner = client.get("owner", {})
+    owner = client.get("owner") or {}
     name, email = owner.get("name"), owner.get("email")
     folded = {} if email is None else {"owner.folded_email": caseless_email(email)}
     return {"$set": folded | {"search": pieces(client.get("company_name"), name, email)}}
@@ -118,9 +118,6 @@ class ClientStore:
         """Return whether any client has this category."""
         return await self._clients.find_one({"category": category_id}, {"_id": 1}) is not None
 
-    async def shown(self, document: Document) -> Client:
-        """Return a client as callers see it."""
-        settings = await self._catalog.snapshot()
-        if (document.get("category") or CLIENT_CATEGORY) not in settings.categories:
-            settings = (await self._catalog.refreshed()).tolerant()
-        return client_of(document, settings)
+    async def shown(self, document: Document, *, written: bool = False) -> Client:
+        """Return a client as callers see it; with `written`, one that has just been written."""
+        return await self._catalog.show(lambda settings: client_of(document, settings), written=written)

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import NoReturn
 
 from leads_api.catalog.cache import Catalog
-from leads_api.catalog.model import ADMIN
 from leads_api.clock import now
 from leads_api.comments.model import MAX_LENGTH, Comment, comment_of
 from leads_api.errors import Invalid, NotFound
@@ -71,10 +70,12 @@ class CommentStore:
     async def page(self, parent_id: int, paging: Paging | None) -> tuple[Sequence[Comment], int]:
         """Return all comments or a page, newest first, and the total. Raises the parent's NotFound."""
         most = self._limits.size if paging is None else min(self._limits.size, paging.limit * MAX_LENGTH * 4)
-        await self._memory.hold(most)
         async with self._concurrency.lists:
+            await self._memory.hold(most)
             newest_first, total = await (self._all(parent_id) if paging is None else self._some(parent_id, paging))
-        return await self._shown(newest_first), total
+        return await self._catalog.show(
+            lambda settings: [comment_of(comment, settings) for comment in newest_first]
+        ), total
 
     async def _all(self, parent_id: int) -> tuple[list[Document], int]:
         parent = await self._parents.find_one({"_id": parent_id}, {"comments": 1})
@@ -120,8 +121,7 @@ class CommentStore:
             )
         if result.matched_count == 0:
             await self._refuse(parent_id)
-        (shown,) = await self._shown([comment])
-        return shown
+        return await self._catalog.show(lambda settings: comment_of(comment, settings), written=True)
 
     async def delete(self, parent_id: int, comment_id: int, by: int) -> None:
         """Delete a comment. Raises the parent's NotFound, or CommentNotFound."""
@@ -155,9 +155,3 @@ class CommentStore:
         raise TooManyComments(
             f"All comments together must not be greater than {self._limits.size} bytes. Please delete one first."
         )
-
-    async def _shown(self, comments: Sequence[Document]) -> list[Comment]:
-        settings = await self._catalog.snapshot()
-        if any((comment.get("creator") or ADMIN) not in settings.people for comment in comments):
-            settings = (await self._catalog.refreshed()).tolerant()
-        return [comment_of(comment, settings) for comment in comments]

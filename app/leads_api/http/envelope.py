@@ -127,4 +127,4 @@ def body_of(failure: Failure) -> dict[str, Any]:
 
 def failure_body(failure: Failure) -> bytes:
     """Return the response body of a failure, as JSON."""
-    return msgspec.json.encode(body_of(failure))
+    return encode(body_of(failure))

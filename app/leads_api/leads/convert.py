@@ -88,7 +88,7 @@ class ConvertLead:
             raise await self._refusal(lead_id) from duplicate
         if request.send_welcome_email == "yes":
             self.mail_queued()
-        return await self.clients.shown(client)
+        return await self.clients.shown(client, written=True)
 
     async def _refusal(self, lead_id: int) -> EmailTaken:
         """Return the error of a taken e-mail, if the lead could be converted at all.

@@ -8,7 +8,7 @@ from leads_api.mongo.client import Document
 from leads_api.mongo.substrings import pieces
 
 _COPIES: Mapping[str, tuple[str, Callable[[str], str]]] = {
-    "title": ("folded.title", letters),
+    "title": ("folded.title", lambda title: letters(title) or title),  # of accents only: cursors need a key
     "contact.email": ("folded.email", caseless_email),
     "source": ("folded.source", caseless),
 }

@@ -218,19 +218,14 @@ def lead_of(document: Document, settings: Snapshot) -> Lead:
         get("tags") or [],
         Dates(shown_time(created), shown_time(dates("updated") or created)),
         custom_fields.shown(get("custom") or _NOTHING, settings.custom_fields),
-        get("comments_count") or 0,
+        max(0, get("comments_count") or 0),
         get("version") or 1,
     )
 
 
 async def leads_of(documents: Sequence[Document], catalog: Catalog) -> list[Lead]:
     """Return leads as callers see them."""
-    settings = await catalog.snapshot()
-    try:
-        return [lead_of(document, settings) for document in documents]
-    except KeyError:  # an id that is newer than the cached settings, or unknown
-        settings = (await catalog.refreshed()).tolerant()
-        return [lead_of(document, settings) for document in documents]
+    return await catalog.show(lambda settings: [lead_of(document, settings) for document in documents])
 
 
 def _people(ids: Iterable[int], settings: Snapshot) -> list[NameShown]:

@@ -16,10 +16,13 @@ from leads_api.leads.schemas import LeadQuery
 from leads_api.memory import Memory
 from leads_api.mongo.batching import SingleFlight
 from leads_api.mongo.client import Collection, Document
-from leads_api.mongo.concurrency import ConcurrencyLimits
+from leads_api.mongo.concurrency import ConcurrencyLimits, Turns
 from leads_api.mongo.long_values import Found, LongValues
 from leads_api.users.store import PENDING_CLEANUP
 from leads_api.validation.paging import Paging
+
+LONG_READS_AT_ONCE = 4
+"""How many pages with long values are read at once."""
 
 _encode = msgspec.json.Encoder(enc_hook=plain_time).encode
 
@@ -63,6 +66,8 @@ class LeadPages:
         self._max_bytes = max_bytes
         self._counts = counts.Counts(leads, concurrency)
         self._pages = SingleFlight(self._page)
+        # Not of the turns of lists: those who hold one may wait for the memory that these have.
+        self._long_reads = Turns(LONG_READS_AT_ONCE, "long values")
 
     async def drain(self) -> None:
         """Cancel counts, and wait until no page is being read."""
@@ -128,10 +133,11 @@ class LeadPages:
 
     async def _page_of(self, found: list[Found]) -> _Page:
         leads = await leads_of([document for document, _, _ in found], self._catalog)
+        encoded = encode(leads)
         return _Page(
             leads,
-            Raw(encode(leads)),
-            sum(size for _, size, _ in found),
+            Raw(encoded),
+            max(len(encoded), sum(size for _, size, _ in found)),  # names of assignees are not in the documents
             [document["_id"] for document, _, is_whole in found if not is_whole],
             self._fitting(found) == len(found),
         )
@@ -144,7 +150,7 @@ class LeadPages:
         await self._memory.hold(page.size)
         if not page.missing:
             return cast("Sequence[Lead]", page.encoded)
-        async with self._concurrency.lists:
+        async with self._long_reads.turn():
             documents = await self._leads.read(page.missing)
         read = {lead.id: lead for lead in await leads_of(documents, self._catalog)}
         missing = set(page.missing)

@@ -13,7 +13,7 @@ from leads_api.clock import now
 from leads_api.errors import NotFound, Unavailable
 from leads_api.leads import listing
 from leads_api.leads.folded import SEARCHED, distinct_tags, refolded
-from leads_api.leads.model import Lead, assignments, leads_of, new_document
+from leads_api.leads.model import Lead, assignments, lead_of, new_document
 from leads_api.mongo.batching import Batcher, insert_each
 from leads_api.mongo.client import Database, Document, Session
 from leads_api.mongo.concurrency import ConcurrencyLimits
@@ -83,7 +83,7 @@ class LeadStore:
         document = await self._reads(lead_id)
         if document is None:
             raise LeadNotFound
-        return await self.shown(document)
+        return await self._catalog.show(lambda settings: lead_of(document, settings))
 
     async def drain(self) -> None:
         """Wait until no batch is in progress."""
@@ -204,9 +204,8 @@ class LeadStore:
         return document
 
     async def shown(self, document: Document) -> Lead:
-        """Return a lead as callers see it."""
-        (lead,) = await leads_of([document], self._catalog)
-        return lead
+        """Return a lead that has just been written, as callers see it."""
+        return await self._catalog.show(lambda settings: lead_of(document, settings), written=True)
 
     async def uses_status(self, status_id: int) -> bool:
         """Return whether any lead has this status."""

@@ -271,8 +271,10 @@ async def _inserted(collection: Collection, document: Document) -> Document | Ex
     try:
         await collection.insert_one(document)
     except DuplicateKeyError as error:
-        # The refused batch may have written it.
-        return document if await collection.find_one({"_id": document["_id"]}) == document else error
+        try:  # the refused batch may have written it
+            return document if await collection.find_one({"_id": document["_id"]}) == document else error
+        except PyMongoError as later:
+            return later
     except (PyMongoError, InvalidDocument, OverflowError) as error:
         return error
     return document

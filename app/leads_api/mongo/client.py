@@ -207,7 +207,8 @@ class deadline:  # noqa: N801 - called like a function
 
 def deadline_at(late: float) -> deadline:
     """Limit the block to an absolute time, and to LONGEST_SECONDS."""
-    return deadline(min(late - monotonic(), LONGEST_SECONDS))
+    # Not below or at zero, which the driver refuses or takes for no limit.
+    return deadline(min(max(late - monotonic(), 0.001), LONGEST_SECONDS))
 
 
 class DeadlinePassed(Unavailable):

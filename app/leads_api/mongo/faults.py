@@ -28,6 +28,11 @@ def as_failure(error: PyMongoError) -> Failure:
     return Unavailable()
 
 
+def without_values(text: str) -> str:
+    """Return the text of an error without the parts that may be data or credentials."""
+    return _VALUES.sub("...", text)[:_MAX_CHARACTERS]
+
+
 def described(error: Exception) -> str:
     """Return the kind of an error, the server's code and its name, and the text without values."""
     text = str(error)
@@ -38,4 +43,4 @@ def described(error: Exception) -> str:
         # Not `str(error)`: it repeats the server's whole answer, with keys and, for a batch, the documents.
         text = first.get("errmsg") or text.partition(", full error:")[0]
         names += [str(value) for value in (first.get("code", error.code), first.get("codeName")) if value is not None]
-    return f"{' '.join(names)}: {_VALUES.sub('...', text)[:_MAX_CHARACTERS]}"
+    return f"{' '.join(names)}: {without_values(text)}"

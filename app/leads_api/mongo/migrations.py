@@ -17,6 +17,7 @@ from pymongo.errors import BulkWriteError
 
 from leads_api.mongo.batching import DUPLICATE_KEY
 from leads_api.mongo.client import Collection, Document
+from leads_api.mongo.faults import without_values
 
 _TRIES = 20
 """How often the update of a document is tried before the document is left unchanged.
@@ -125,7 +126,7 @@ async def _write_each(
             raise
         for fault in error.details["writeErrors"]:
             reasons = taken if fault.get("code") == DUPLICATE_KEY else refused
-            reasons[list(writes)[fault["index"]]] = fault.get("errmsg", "")
+            reasons[list(writes)[fault["index"]]] = without_values(fault.get("errmsg", ""))
         wrote: int = error.details["nModified"]
         return wrote
 

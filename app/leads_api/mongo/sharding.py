@@ -36,7 +36,7 @@ def faults(database: str, entries: Iterable[Document], keys: ShardKeys) -> list[
         owner, _, name = entry["_id"].partition(".")
         if owner != database or entry.get("dropped") or entry.get("unsplittable"):
             continue
-        key = dict(entry["key"])
+        key = dict(entry.get("key") or {})
         if name not in keys:
             found.append(f"the collection {name} must not be sharded, but it is, by {key}")
         elif list(key.items()) != list(keys[name].items()):
