@@ -3,14 +3,16 @@
 from asyncio import create_task, gather
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
 from leads_api.mongo.client import Database, start_session
 from leads_api.mongo.concurrency import TRANSACTIONS_AT_ONCE
-from leads_api.mongo.transaction import begin
+from leads_api.mongo.transaction import _Run, begin
 from tests.client import Api, Json
 from tests.conftest import Serve
+from tests.wire.process import until
 
 ROUNDS = 300
 TOGETHER = 10
@@ -84,15 +86,30 @@ async def test_other_changes_of_a_locked_lead_keep_no_turn_either(api: Api, data
 
 
 async def test_of_callers_who_give_up_while_a_lead_is_locked_nothing_is_done_later(
-    api: Api, database: Database
+    api: Api, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lead = await api.lead()
+    trying: set[Any] = set()
+    real = _Run._try
+
+    async def followed(run: _Run[Any], session: Any) -> Any:
+        trying.add(run)
+        try:
+            return await real(run, session)
+        finally:
+            trying.discard(run)
+
+    async def idle() -> bool:
+        return not trying
+
+    monkeypatch.setattr(_Run, "_try", followed)
     async with locked(database, lead):
         deletions = [create_task(api.delete(f"/api/leads/{lead['id']}")) for _ in range(20)]
         await api.shown(lead["id"])
         for deletion in deletions:
             deletion.cancel()
         await gather(*deletions, return_exceptions=True)
+        await until(idle, "tries that have begun end")
     changed = await api.put(f"/api/leads/{lead['id']}/tags", {"tags": ["still there"]})
 
     assert changed.status_code == 200
