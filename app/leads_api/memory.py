@@ -1,4 +1,4 @@
-"""The memory of lists in one process: a budget, held from before the records are read until they have been sent."""
+"""The memory of lists in one process: a budget, held from before long values are read until they have been sent."""
 
 import asyncio
 from collections import deque
