@@ -273,7 +273,7 @@ async def test_two_records_with_what_is_one_name_now_both_stay_and_a_line_tells_
     for done in (first, second):
         told = [line for line in done.stderr.splitlines() if "has the same unique value" in line]
         assert sorted(line.split()[2] for line in told) == sorted(TWICE), done.stderr
-        assert all("100" in line and "café@x.example" in line for line in told)
+        assert all("100" in line and "@x.example" not in line for line in told)
     assert await not_current(old) == []
     async with running(tmp_path, given=settings) as service:
         for path, name in {"lead-statuses": "title", "categories": "name", "team": "email"}.items():
