@@ -1,5 +1,6 @@
 """The seam between the service and its driver (app/leads_api/mongo/client.py)."""
 
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from mongomock_motor import AsyncMongoMockClient
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient
 
-from leads_api.mongo.client import is_mongomock
+from leads_api.mongo.client import LONGEST_SECONDS, deadline_at, is_mongomock, until
 
 
 class TracedMotor(AsyncIOMotorClient[dict[str, Any]]):
@@ -34,3 +35,8 @@ def test_mongomock_is_known_for_what_it_is(kind: type) -> None:
 @pytest.mark.parametrize("kind", [TracedMotor, TracedPyMongo, AsyncIOMotorClient, AsyncMongoClient, Proxy])
 def test_whatever_is_not_mongomock_gets_transactions(kind: type) -> None:
     assert not is_mongomock(object.__new__(kind))
+
+
+def test_a_deadline_that_has_passed_is_a_short_one_and_no_error() -> None:
+    with deadline_at(monotonic() - 1):
+        assert until() < monotonic() + LONGEST_SECONDS
