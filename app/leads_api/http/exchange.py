@@ -10,6 +10,7 @@ from litestar.types import HTTPScope, Receive, Send
 from leads_api.errors import BadRequest, Failure, PayloadTooLarge
 from leads_api.http.envelope import failure_body
 from leads_api.server.drain import process_drain
+from leads_api.telemetry import traces
 from leads_api.validation.bodies import JSON
 
 _LARGE_BYTES = 64 * 1024
@@ -43,6 +44,8 @@ class Exchange:
         identity = sent if _REQUEST_ID.fullmatch(sent) else secrets.token_hex(16).encode()
         self.identity = identity.decode()
         self._fields = [(b"x-request-id", identity)]
+        self.trace = traces.of_headers(scope["headers"]) if b"traceparent" in self.headers else None
+        """The trace that the request belongs to; None if the caller names none."""
 
     def _strip(self, outer: str, inner: str) -> None:
         """Remove the prefix from the path. Gateways and mounting applications may have removed parts of it already."""

@@ -25,9 +25,10 @@ field. The key of an array item is like `assigned.0`. Checks are made in this or
 413/415/400, 422, 404 of the record, 409, and last whether an e-mail is taken (422). After a 503, you can repeat the
 request in `Retry-After` seconds.
 
-**Headers.** Every response has an `X-Request-ID`: the one that you send, or a new one. If the service has a rate limit,
-responses have `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers), and a 429 has `Retry-After`. A
-405 has `Allow`.
+**Headers.** Every response has an `X-Request-ID`: the one that you send, or a new one. If you send a `traceparent` (W3C
+Trace Context), the logs of the service name its trace. If the service has a rate limit, responses have
+`RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers), and a 429 has `Retry-After`. A 405 has
+`Allow`.
 
 **Lists.** The first `page` is 1. A `limit` above 100 is reduced to 100. A page past the end is empty and has the true
 `meta`. HEAD works wherever GET does, and OPTIONS returns the correct `Allow`.
