@@ -97,6 +97,7 @@ def create_app(settings: Settings, mongo: Client | None = None) -> Litestar:
                 services.users.drain,
                 services.ids.drain,
                 services.keys.drain,
+                services.catalog.drain,
             ),
             readiness=readiness,
             sender=services.sender,
