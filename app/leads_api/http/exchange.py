@@ -39,10 +39,9 @@ class Exchange:
         self._answer: tuple[int, Mapping[str, str], bytes]
         self._receive = receive
         self._send = send
-        sent = self.headers.get(b"x-request-id", b"")
-        identity = sent if _REQUEST_ID.fullmatch(sent) else secrets.token_hex(16).encode()
-        self.identity = identity.decode()
-        self._fields = [(b"x-request-id", identity)]
+        sent = self.headers.get(b"x-request-id")
+        self.identity = sent.decode() if sent and _REQUEST_ID.fullmatch(sent) else secrets.token_hex(16)
+        self._fields = [(b"x-request-id", self.identity.encode())]
 
     def _strip(self, outer: str, inner: str) -> None:
         """Remove the prefix from the path. Gateways and mounting applications may have removed parts of it already."""
