@@ -3,11 +3,12 @@
 from asyncio import gather
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from leads_api.clients.model import Client
 from leads_api.clients.store import ClientStore
 from leads_api.clock import now
-from leads_api.errors import Conflict
+from leads_api.errors import Conflict, Unavailable
 from leads_api.leads.delete import DeleteLead
 from leads_api.leads.schemas import ConvertInput
 from leads_api.leads.store import COLLECTION, LeadStore
@@ -26,6 +27,13 @@ class AlreadyConverted(Conflict):
         super().__init__("This lead has already been converted to a client.", client_id=client_id)
 
 
+class _Changed(Unavailable):
+    """The lead is not the one that was read before the transaction, which aborts."""
+
+    def __init__(self) -> None:
+        super().__init__(reason="another call changed the lead in the middle of a conversion")
+
+
 @dataclass(frozen=True, slots=True)
 class ConvertLead:
     """Creates a client and its first user from a lead, in one transaction."""
@@ -41,20 +49,24 @@ class ConvertLead:
 
     async def __call__(self, lead_id: int, request: ConvertInput, by: int) -> Client:
         """Return the client. Raises LeadNotFound, AlreadyConverted or EmailTaken; nothing is written then."""
-        if await self.users.has(request.email):
-            raise await self._refusal(lead_id)
-        client_id = user_id = 0
+        # Reads are batched with those of other requests; calls of a transaction are not. So the lead is read before,
+        # and the transaction checks that it has not changed since.
+        lead, is_taken = await gather(self.leads.read(lead_id), self.users.has(request.email))
+        _refuse_converted(lead)
+        if is_taken:
+            raise EmailTaken
+        client_id, user_id = await gather(self.ids.take("clients"), self.ids.take("users"))
         name = f"{request.first_name} {request.last_name}"
+        known: Document | None = lead
 
         async def committed(session: Session) -> Document | None:
             return await self.clients.find(client_id, session)
 
         async def work(session: Session) -> Document:
-            nonlocal client_id, user_id
-            lead = await self.leads.find(lead_id, session)
+            nonlocal known
+            # mongomock, without a session, could not roll back what was made from a lead that has changed.
+            lead, known = (session and known) or await self.leads.find(lead_id, session), None
             _refuse_converted(lead)
-            if not client_id:  # as late as possible, so that a refused conversion uses up none
-                client_id, user_id = await gather(self.ids.take("clients"), self.ids.take("users"))
             moment = now()
             await self.users.insert_owner(  # raises Duplicate if the e-mail is taken
                 user_id=user_id,
@@ -74,16 +86,20 @@ class ConvertLead:
                 now=moment,
                 session=session,
             )
+            if not await self.leads.mark_converted(lead, client_id, moment, by, session):
+                raise _Changed
             if request.delete_lead == "yes":
                 await self.delete_lead.with_belongings(lead_id, session)
-            else:
-                await self.leads.mark_converted(lead, client_id, moment, by, session)
             if request.send_welcome_email == "yes":
                 await self.mails.enqueue_welcome(request.email, name, session)
             return client
 
+        convert = partial(self.transact, work, records=[(COLLECTION, lead_id)], committed=committed)
         try:
-            client = await self.transact(work, records=[(COLLECTION, lead_id)], committed=committed)
+            try:
+                client = await convert()
+            except _Changed:
+                client = await convert()
         except Duplicate as duplicate:  # it has aborted the transaction
             raise await self._refusal(lead_id) from duplicate
         if request.send_welcome_email == "yes":

@@ -10,7 +10,7 @@ from pymongo import ReturnDocument
 from leads_api.catalog.cache import Catalog
 from leads_api.catalog.model import CONVERTED
 from leads_api.clock import now
-from leads_api.errors import NotFound, Unavailable
+from leads_api.errors import NotFound
 from leads_api.leads import listing
 from leads_api.leads.folded import SEARCHED, distinct_tags, refolded
 from leads_api.leads.model import Lead, assignments, lead_of, new_document
@@ -80,10 +80,15 @@ class LeadStore:
 
     async def get(self, lead_id: int) -> Lead:
         """Return a lead. Raises LeadNotFound."""
+        document = await self.read(lead_id)
+        return await self._catalog.show(lambda settings: lead_of(document, settings))
+
+    async def read(self, lead_id: int) -> Document:
+        """Return a lead's document without its comments, in a batch with other reads. Raises LeadNotFound."""
         document = await self._reads(lead_id)
         if document is None:
             raise LeadNotFound
-        return await self._catalog.show(lambda settings: lead_of(document, settings))
+        return document
 
     async def drain(self) -> None:
         """Wait until no batch is in progress."""
@@ -151,10 +156,10 @@ class LeadStore:
             )
         return document
 
-    async def mark_converted(self, lead: Document, client_id: int, moment: datetime, by: int, session: Session) -> None:
-        """Mark the lead as converted. A concurrent conversion conflicts here and its transaction is retried.
+    async def mark_converted(self, lead: Document, client_id: int, moment: datetime, by: int, session: Session) -> bool:
+        """Mark the lead as converted, unless it has changed since it was read; return whether it was marked.
 
-        Raises Unavailable if the lead is already converted.
+        A concurrent change conflicts here, and the transaction is retried.
         """
         touched = touch("converted", moment, by)
         values = {
@@ -162,12 +167,11 @@ class LeadStore:
             "status": CONVERTED,
         }
         result = await self._leads.update_one(
-            {"_id": lead["_id"], "converted.is_converted": {"$ne": True}},
+            {"_id": lead["_id"], "version": lead.get("version")},
             touched | {"$set": values | touched["$set"]},
             session=session,
         )
-        if result.matched_count == 0:  # a server without snapshots let another call in between; this aborts
-            raise Unavailable(reason="another call changed the lead in the middle of a conversion")
+        return result.matched_count == 1
 
     async def delete(self, lead_id: int, session: Session) -> bool:
         """Delete a lead's document; return whether it existed."""
