@@ -16,6 +16,7 @@ from leads_api.mongo.client import Document, Session
 from leads_api.mongo.faults import Duplicate
 from leads_api.mongo.ids import Ids
 from leads_api.mongo.transaction import Transact
+from leads_api.mongo.versions import Versions, require
 from leads_api.users.store import EmailTaken, UserStore
 
 
@@ -39,10 +40,13 @@ class ConvertLead:
     transact: Transact
     mail_queued: Callable[[], None]
 
-    async def __call__(self, lead_id: int, request: ConvertInput, by: int) -> Client:
-        """Return the client. Raises LeadNotFound, AlreadyConverted or EmailTaken; nothing is written then."""
+    async def __call__(self, lead_id: int, request: ConvertInput, by: int, versions: Versions) -> Client:
+        """Return the client.
+
+        Raises LeadNotFound, PreconditionFailed, AlreadyConverted or EmailTaken; nothing is written then.
+        """
         if await self.users.has(request.email):
-            raise await self._refusal(lead_id)
+            raise await self._refusal(lead_id, versions)
         client_id = user_id = 0
         name = f"{request.first_name} {request.last_name}"
 
@@ -52,6 +56,7 @@ class ConvertLead:
         async def work(session: Session) -> Document:
             nonlocal client_id, user_id
             lead = await self.leads.find(lead_id, session)
+            require(lead, versions)
             _refuse_converted(lead)
             if not client_id:  # as late as possible, so that a refused conversion uses up none
                 client_id, user_id = await gather(self.ids.take("clients"), self.ids.take("users"))
@@ -75,9 +80,9 @@ class ConvertLead:
                 session=session,
             )
             if request.delete_lead == "yes":
-                await self.delete_lead.with_belongings(lead_id, session)
+                await self.delete_lead.with_belongings(lead_id, versions, session)
             else:
-                await self.leads.mark_converted(lead, client_id, moment, by, session)
+                await self.leads.mark_converted(lead, client_id, moment, by, versions=versions, session=session)
             if request.send_welcome_email == "yes":
                 await self.mails.enqueue_welcome(request.email, name, session)
             return client
@@ -85,17 +90,20 @@ class ConvertLead:
         try:
             client = await self.transact(work, records=[(COLLECTION, lead_id)], committed=committed)
         except Duplicate as duplicate:  # it has aborted the transaction
-            raise await self._refusal(lead_id) from duplicate
+            raise await self._refusal(lead_id, versions) from duplicate
         if request.send_welcome_email == "yes":
             self.mail_queued()
         return await self.clients.shown(client, written=True)
 
-    async def _refusal(self, lead_id: int) -> EmailTaken:
+    async def _refusal(self, lead_id: int, versions: Versions) -> EmailTaken:
         """Return the error of a taken e-mail, if the lead could be converted at all.
 
-        Another call may have converted it, possibly with the same e-mail. Raises LeadNotFound or AlreadyConverted.
+        Another call may have converted it, possibly with the same e-mail. Raises LeadNotFound, PreconditionFailed or
+        AlreadyConverted.
         """
-        _refuse_converted(await self.leads.find(lead_id))
+        lead = await self.leads.find(lead_id)
+        require(lead, versions)
+        _refuse_converted(lead)
         return EmailTaken()
 
 
