@@ -17,6 +17,7 @@ from leads_api.mongo.client import Document, Session
 from leads_api.mongo.faults import Duplicate
 from leads_api.mongo.ids import Ids
 from leads_api.mongo.transaction import Transact
+from leads_api.mongo.versions import Versions, require
 from leads_api.users.store import EmailTaken, UserStore
 
 
@@ -47,12 +48,15 @@ class ConvertLead:
     transact: Transact
     mail_queued: Callable[[], None]
 
-    async def __call__(self, lead_id: int, request: ConvertInput, by: int) -> Client:
-        """Return the client. Raises LeadNotFound, AlreadyConverted or EmailTaken; nothing is written then."""
+    async def __call__(self, lead_id: int, request: ConvertInput, by: int, versions: Versions) -> Client:
+        """Return the client.
+
+        Raises LeadNotFound, PreconditionFailed, AlreadyConverted or EmailTaken; nothing is written then.
+        """
         # Reads are batched with those of other requests; calls of a transaction are not. So the lead is read before,
         # and the transaction checks that it has not changed since.
         lead, is_taken = await gather(self.leads.read(lead_id), self.users.has(request.email))
-        _refuse_converted(lead)
+        _refuse(lead, versions)
         if is_taken:
             raise EmailTaken
         client_id, user_id = await gather(self.ids.take("clients"), self.ids.take("users"))
@@ -66,7 +70,7 @@ class ConvertLead:
             nonlocal known
             # mongomock, without a session, could not roll back what was made from a lead that has changed.
             lead, known = (session and known) or await self.leads.find(lead_id, session), None
-            _refuse_converted(lead)
+            _refuse(lead, versions)
             moment = now()
             await self.users.insert_owner(  # raises Duplicate if the e-mail is taken
                 user_id=user_id,
@@ -89,7 +93,7 @@ class ConvertLead:
             if not await self.leads.mark_converted(lead, client_id, moment, by, session):
                 raise _Changed
             if request.delete_lead == "yes":
-                await self.delete_lead.with_belongings(lead_id, session)
+                await self.delete_lead.with_belongings(lead_id, None, session)
             if request.send_welcome_email == "yes":
                 await self.mails.enqueue_welcome(request.email, name, session)
             return client
@@ -101,21 +105,24 @@ class ConvertLead:
             except _Changed:
                 client = await convert()
         except Duplicate as duplicate:  # it has aborted the transaction
-            raise await self._refusal(lead_id) from duplicate
+            raise await self._refusal(lead_id, versions) from duplicate
         if request.send_welcome_email == "yes":
             self.mail_queued()
         return await self.clients.shown(client, written=True)
 
-    async def _refusal(self, lead_id: int) -> EmailTaken:
+    async def _refusal(self, lead_id: int, versions: Versions) -> EmailTaken:
         """Return the error of a taken e-mail, if the lead could be converted at all.
 
-        Another call may have converted it, possibly with the same e-mail. Raises LeadNotFound or AlreadyConverted.
+        Another call may have converted it, possibly with the same e-mail. Raises LeadNotFound, PreconditionFailed or
+        AlreadyConverted.
         """
-        _refuse_converted(await self.leads.find(lead_id))
+        _refuse(await self.leads.find(lead_id), versions)
         return EmailTaken()
 
 
-def _refuse_converted(lead: Document) -> None:
+def _refuse(lead: Document, versions: Versions) -> None:
+    """Raise PreconditionFailed or AlreadyConverted if the lead must not be converted."""
+    require(lead, versions)
     converted = lead.get("converted") or {}
     if converted.get("is_converted"):
         raise AlreadyConverted(converted.get("client_id") or 0)
