@@ -1,20 +1,18 @@
 """A database that is away, or hangs, or comes late, or dies (contract, sections 1, 5 and 6)."""
 
 import asyncio
-import os
 import re
-import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from leads_api.server.embedded import Embedded
 from tests.client import KEY, Json
-from tests.wire.process import SECONDS, Service, free_port, hanging, running, started, until
+from tests.faults.database import Database
+from tests.wire.process import SECONDS, Service, running, started, until
 
 TIMEOUT = 1.5
 """LEADS_REQUEST_TIMEOUT of most tests."""
@@ -22,56 +20,8 @@ STALLED = "stalled"
 """The id of a request whose body never arrives."""
 
 
-class Database:
-    """An embedded server that can go away and come back on the same port."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._port = free_port()
-        self._server: Embedded | None = None
-        self.uri = f"mongodb://127.0.0.1:{self._port}/?replicaSet=secantus&retryWrites=false"
-
-    def start(self) -> None:
-        assert self._server is None
-        self._server = Embedded(self._folder, port=self._port)
-
-    def stop(self) -> None:
-        if self._server is not None:
-            self._server.stop()
-            self._server = None
-
-    def kill(self) -> None:
-        os.killpg(self.group, signal.SIGKILL)
-        self.stop()
-
-    @property
-    def group(self) -> int:
-        assert self._server is not None
-        return self._server._process.pid
-
-    @contextmanager
-    def stopped(self) -> Iterator[None]:
-        self.stop()
-        try:
-            yield
-        finally:
-            self.start()
-
-    @contextmanager
-    def hanging(self) -> Iterator[None]:
-        with hanging(self.group):
-            yield
-
-
 Away = Callable[[Database], AbstractContextManager[None]]
 AWAY = pytest.mark.parametrize("away", [Database.stopped, Database.hanging])
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    server = Database(tmp_path / "store")
-    yield server
-    server.stop()
 
 
 @pytest.fixture

@@ -1,0 +1,33 @@
+"""What a database has in the end."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from leads_api.mongo.client import Database
+from tests.client import Json
+
+
+@dataclass
+class Found:
+    """The documents of a database."""
+
+    leads: list[Json] = field(default_factory=list)
+    checklists: list[Json] = field(default_factory=list)
+    files: list[Json] = field(default_factory=list)
+    clients: list[Json] = field(default_factory=list)
+    owners: list[Json] = field(default_factory=list)
+    mails: list[Json] = field(default_factory=list)
+
+    @classmethod
+    async def read(cls, database: Database) -> "Found":
+        async def every(collection: str, **wanted: Any) -> list[Json]:
+            return [document async for document in database[collection].find(wanted)]
+
+        return cls(
+            leads=await every("leads"),
+            checklists=await every("checklists"),
+            files=await every("files"),
+            clients=await every("clients"),
+            owners=await every("users", type="client"),
+            mails=await every("mails"),
+        )
