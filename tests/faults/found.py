@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from leads_api.mongo.client import Database
+from leads_api.mongo.client import Database, start_session
+from leads_api.mongo.transaction import begin
 from tests.client import Json
 
 
@@ -20,14 +21,20 @@ class Found:
 
     @classmethod
     async def read(cls, database: Database) -> "Found":
-        async def every(collection: str, **wanted: Any) -> list[Json]:
-            return [document async for document in database[collection].find(wanted)]
+        """Read all of it as it is at one moment: what was sent before may still be executed."""
+        async with await start_session(database.client) as session:
+            await begin(session)
 
-        return cls(
-            leads=await every("leads"),
-            checklists=await every("checklists"),
-            files=await every("files"),
-            clients=await every("clients"),
-            owners=await every("users", type="client"),
-            mails=await every("mails"),
-        )
+            async def every(collection: str, **wanted: Any) -> list[Json]:
+                return [document async for document in database[collection].find(wanted, session=session)]
+
+            found = cls(
+                leads=await every("leads"),
+                checklists=await every("checklists"),
+                files=await every("files"),
+                clients=await every("clients"),
+                owners=await every("users", type="client"),
+                mails=await every("mails"),
+            )
+            await session.abort_transaction()
+        return found

@@ -26,7 +26,7 @@ _SENT_ONCE = r"AutoReconnect|NetworkTimeout|WTimeoutError|ExecutionTimeout|Write
 _MAY_BE_LOST = re.compile(rf"database error: ({_SENT_ONCE})\b|the deadline of the request passed")
 """Reasons in the log of a 503 after which the database may have written: it was asked, and its answer did not come."""
 _COMMIT_MAY_BE_LOST = re.compile(
-    rf"{_MAY_BE_LOST.pattern}|ServerSelectionTimeoutError|WaitQueueTimeoutError|OperationFailure"
+    rf"{_MAY_BE_LOST.pattern}|ServerSelectionTimeoutError|WaitQueueTimeoutError|OperationFailure (?!112)"
 )
 """The same for a transaction. After a commit whose answer was lost, what follows can fail in more ways."""
 
