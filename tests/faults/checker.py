@@ -108,7 +108,7 @@ class Checker:
                 404: gone or (request.kind == UNCOMMENT and self._may_be_uncommented(request)),
                 409: request.kind == CONVERT and self._may_be_converted(request),
                 422: gone and request.kind == ITEM,
-                503: True,
+                503: request.retry_after.isdigit(),
                 None: True,
             }
             if not request.done and not explained.get(request.status, False):

@@ -49,6 +49,7 @@ class Request:
     status: int | None = None
     """The status of the answer; None if there was none."""
     data: Json = field(default_factory=dict)
+    retry_after: str = ""
     text: str = ""
     """The answer's body, if it is an error."""
 
@@ -133,3 +134,4 @@ def told(request: Request, answer: httpx.Response) -> None:
         request.data = answer.json()["data"]
     else:
         request.text = answer.text
+        request.retry_after = answer.headers.get("Retry-After", "")

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from time import monotonic
 
 import httpx
 
@@ -43,15 +44,19 @@ class Load:
 
     async def acknowledged(self, count: int) -> None:
         """Wait until so many more requests were acknowledged."""
-        begun = self._done()
+        await self._more(count, "acknowledged", lambda request: request.done)
+
+    async def refused(self, count: int) -> None:
+        """Wait until so many more requests were answered 503."""
+        await self._more(count, "refused", lambda request: request.status == 503)
+
+    async def _more(self, count: int, what: str, counts: Callable[[Request], bool]) -> None:
+        begun = sum(map(counts, self._history))
 
         async def enough() -> bool:
-            return self._done() >= begun + count
+            return sum(map(counts, self._history)) >= begun + count
 
-        await until(enough, f"{count} requests are acknowledged")
-
-    def _done(self) -> int:
-        return sum(request.done for request in self._history)
+        await until(enough, f"{count} requests are {what}")
 
     @asynccontextmanager
     async def _caller(self) -> AsyncIterator[Writer]:
@@ -107,8 +112,9 @@ async def patient(sending: Awaitable[Request]) -> Request:
 
 
 async def made(create: Callable[[], Awaitable[Request]]) -> int:
-    """Create a lead, and return its id; the service is whole."""
-    request = await create()
-    assert request.done, request
+    """Make something, and return its id. A service may be late on a busy machine, so it is asked again."""
+    end = monotonic() + SECONDS
+    while not (request := await patient(create())).done:
+        assert monotonic() < end, request
     number: int = request.data["id"]
     return number

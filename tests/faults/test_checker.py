@@ -54,7 +54,7 @@ class Case:
         return next(lead for lead in self.found.leads if lead["_id"] == number)
 
     def unavailable(self, kind: str, lead: int | None = None, reason: str = LOST, **fields: Any) -> Request:
-        request = self.sent(kind, lead, status=503, **fields)
+        request = self.sent(kind, lead, status=503, retry_after="1", **fields)
         self.history.reasons[request.mark] = reason
         return request
 
@@ -200,6 +200,7 @@ FAULTS = {
     "an id that was given twice": (_told(CLONE, data=shown(4, 1)), "id 4 was given 2 times"),
     "a lead that became another": (lambda case: case.lead(1).update(title="create-1"), "is another lead now"),
     "an unexpected error": (_told(READ, status=500, data={}, text="x"), "read-9 was answered 500: x"),
+    "a 503 that does not tell when to come again": (_told(READ, status=503, data={}), "read-9 was answered 503"),
     "a lead that is not found, and there": (_told(READ, status=404, data={}), "read-9 was answered 404"),
 }  # fmt: skip
 
