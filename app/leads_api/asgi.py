@@ -163,10 +163,10 @@ def _document(app: Litestar, settings: Settings) -> dict[str, Any]:
 def _admission(settings: Settings, authenticator: Authenticator, readiness: health.Readiness) -> Admit:
     limit = settings.rate_limit and RateLimit(settings.rate_limit.requests, settings.rate_limit.seconds)
 
-    async def admit(authorization: str | None) -> tuple[int, Mapping[str, str]]:
+    async def admit(authorization: str | None) -> tuple[int, bool, Mapping[str, str]]:
         readiness.require_set_up()
         caller = await authenticator(authorization)
-        return caller.user, limit.take(str(caller.key)) if limit else {}
+        return caller.user, caller.reads_only, limit.take(str(caller.key)) if limit else {}
 
     return admit
 

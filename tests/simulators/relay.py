@@ -2,7 +2,7 @@
 
 import asyncio
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import bson
 
 Command = dict[str, Any]
+Where = Callable[[Command], bool]
 
 SECONDS = 60.0
 """More than any answer takes on a busy machine."""
@@ -21,19 +22,24 @@ _MESSAGE = 2013
 """The opcode OP_MSG of the wire protocol: all but a connection's first words."""
 
 
+def _any(_: Command) -> bool:
+    return True
+
+
 class Seen:
     """The commands of one name on one collection (1 if it has none) that were sent during a block, in their order."""
 
-    def __init__(self, name: str, collection: str | int, *, held: bool) -> None:
+    def __init__(self, name: str, collection: str | int, where: Where, *, held: bool) -> None:
         self.commands: list[Command] = []
         self._kind = name, collection
+        self._where = where
         self._held = held
         self._answers: list[asyncio.Event] = []
         self._came = asyncio.Condition()
 
     def is_of(self, command: Command) -> bool:
         name = next(iter(command))
-        return (name, command[name]) == self._kind
+        return (name, command[name]) == self._kind and self._where(command)
 
     async def came(self, count: int) -> None:
         """Wait until so many were answered by the server, and the answers are kept here or have gone on."""
@@ -127,13 +133,13 @@ class Relay:
     @contextmanager
     def watching(self, name: str, collection: str | int) -> Iterator[Seen]:
         """See what is sent during the block."""
-        with self._during(Seen(name, collection, held=False)) as seen:
+        with self._during(Seen(name, collection, _any, held=False)) as seen:
             yield seen
 
     @contextmanager
-    def holding(self, name: str, collection: str | int) -> Iterator[Seen]:
+    def holding(self, name: str, collection: str | int, where: Where = _any) -> Iterator[Seen]:
         """Keep the answers to these commands back, until they are released one by one, or the block ends."""
-        with self._during(Seen(name, collection, held=True)) as seen:
+        with self._during(Seen(name, collection, where, held=True)) as seen:
             yield seen
 
     @contextmanager

@@ -3,13 +3,14 @@
 Controllers are Litestar's and are registered with a Litestar application. Their handlers are called from here, because
 Litestar's own code between route and handler takes longer than the rest of a GET
 (docs/decisions/0009-endpoints-called-by-the-pipeline.md). The annotation of each parameter declares the source of its
-value: `Query`, `Body`, `User`, `RootPath`, `Part`, or Litestar's `FromPath` for an id in the path.
+value: `Query`, `Body`, `User`, `IfMatch`, `RootPath`, `Part`, or Litestar's `FromPath` for an id in the path.
 """
 
 import re
 from collections.abc import Mapping
 from enum import Enum, auto
 from functools import partial
+from http import HTTPStatus
 from inspect import signature
 from typing import Annotated, Any, NamedTuple, TypeVar, get_origin, get_type_hints
 from urllib.parse import parse_qsl, urlencode
@@ -18,9 +19,10 @@ from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
-from leads_api.errors import Unauthorized
-from leads_api.http.envelope import encode
+from leads_api.errors import ReadOnly, Unauthorized
+from leads_api.http.envelope import Tagged, encode
 from leads_api.http.exchange import Exchange
+from leads_api.http.preconditions import IF_MATCH, IF_NONE_MATCH, Tags, accepted_versions, known_tags
 from leads_api.validation.bodies import JSON
 from leads_api.validation.inputs import Input, Inputs
 from leads_api.validation.paging import CursorMeta, PageMeta
@@ -36,6 +38,7 @@ class _Source(Enum):
     QUERY = auto()
     BODY = auto()
     USER = auto()
+    IF_MATCH = auto()
     ROOT_PATH = auto()
     PART = auto()
 
@@ -46,6 +49,8 @@ Body = Annotated[T, _Source.BODY]
 """The validated body of the request; its struct declares the fields."""
 User = Annotated[int, _Source.USER]
 """The id of the team user who owns the request's API key."""
+IfMatch = Annotated[frozenset[int] | None, _Source.IF_MATCH]
+"""The versions of the record that the `If-Match` header accepts; None without one, and for `*`."""
 RootPath = Annotated[str, _Source.ROOT_PATH]
 """The path prefix under which callers reach the service: empty, or for example `/crm`."""
 Part = Annotated[T, _Source.PART]
@@ -53,11 +58,18 @@ Part = Annotated[T, _Source.PART]
 
 
 class Asked(NamedTuple):
-    """The signature of a handler: the types of its query and body, and the names of its parameters by source."""
+    """The signature of a handler."""
 
     query: Any
+    """The type of the query; None without one."""
     body: Any
+    """The type of the body; None without one."""
     names: Mapping[_Source, list[str]]
+    """The names of the parameters, by source."""
+    tagged: bool
+    """Whether its responses have entity tags."""
+    precondition: str | None
+    """The name of the header with the precondition that applies to it; None if none does."""
 
 
 def asked_for(handler: HTTPRouteHandler) -> Asked:
@@ -75,7 +87,11 @@ def asked_for(handler: HTTPRouteHandler) -> Asked:
             types[source] = hint.__origin__
         elif not metadata:
             raise TypeError(f"{handler}: the annotation of the parameter {name} does not declare its source")
-    return Asked(types.get(_Source.QUERY), types.get(_Source.BODY), names)
+    tagged = get_origin(hints.get("return")) is Tagged
+    precondition = IF_NONE_MATCH if tagged and handler.http_methods == {"GET"} else None
+    if names[_Source.IF_MATCH]:
+        precondition = IF_MATCH
+    return Asked(types.get(_Source.QUERY), types.get(_Source.BODY), names, tagged, precondition)
 
 
 class Endpoint:
@@ -90,21 +106,27 @@ class Endpoint:
         self._handler = partial(handler.fn, **{name: parts[name] for name in asked.names[_Source.PART]})
         self._path_parameters = PARAMETER.findall(route.path_format)
         self._max_body_bytes = inputs.max_body_bytes
-        self._takes_body = handler.http_methods != {"GET"}
+        self._writes = handler.http_methods != {"GET"}
         self._input: Input | None = inputs.of(asked.query, asked.body) if route.path_format.startswith(API) else None
-        self._query_name, self._body_name, self._user_name, self._root_path_name = (
+        self._query_name, self._body_name, self._user_name, self._if_match_name, self._root_path_name = (
             next(iter(asked.names[source]), None)
-            for source in (_Source.QUERY, _Source.BODY, _Source.USER, _Source.ROOT_PATH)
+            for source in (_Source.QUERY, _Source.BODY, _Source.USER, _Source.IF_MATCH, _Source.ROOT_PATH)
         )
+        self._precondition = asked.precondition
         self._status = handler.status_code
 
     async def __call__(self, exchange: Exchange, ids: list[int]) -> None:
         """Read the input, call the handler and set the response. Raises Failures of the input and of the handler."""
         given: dict[str, Any] = dict(zip(self._path_parameters, ids, strict=True))
+        known: Tags = ()
         if self._input is not None:
             if exchange.user is None:  # defence in depth: no endpoint under /api runs without authentication
                 raise Unauthorized
-            raw = await exchange.body(self._max_body_bytes) if self._takes_body else b""
+            if exchange.reads_only and self._writes:
+                raise ReadOnly
+            raw = await exchange.body(self._max_body_bytes) if self._writes else b""
+            if self._precondition is not None:
+                known = self._preconditions(exchange, given)
             query, body = await self._input.read(
                 exchange.query_string,
                 raw,
@@ -120,7 +142,26 @@ class Endpoint:
         if self._root_path_name:
             given[self._root_path_name] = exchange.root_path
         answer = await self._handler(**given)
-        if isinstance(answer, Response):
+        if known is None or (known and answer.etag in known):
+            exchange.reply(HTTPStatus.NOT_MODIFIED, {"ETag": answer.etag})  # RFC 9110, 15.4.5
+        else:
+            self._reply(exchange, answer)
+
+    def _preconditions(self, exchange: Exchange, given: dict[str, Any]) -> Tags:
+        """Add what `If-Match` accepts to the arguments; return the tags of `If-None-Match`."""
+        if self._if_match_name:
+            sent = b"if-match" in exchange.headers
+            given[self._if_match_name] = accepted_versions(exchange.list_header(b"if-match")) if sent else None
+        elif b"if-none-match" in exchange.headers:
+            return known_tags(exchange.list_header(b"if-none-match"))
+        return ()
+
+    def _reply(self, exchange: Exchange, answer: Any) -> None:
+        if isinstance(answer, Tagged):
+            content, status, headers = answer.content, self._status, {"Content-Type": JSON, "ETag": answer.etag}
+            if answer.location is not None:
+                headers["Location"] = exchange.root_path + answer.location
+        elif isinstance(answer, Response):
             content, status, headers = answer.content, answer.status_code or self._status, answer.headers
             headers = {"Content-Type": answer.media_type or JSON, **headers}
             if exchange.root_path and "Location" in headers:

@@ -20,12 +20,15 @@ Records = Annotated[Sequence[T], Meta(description="The records of this page, in 
 PHRASES = {
     200: "OK",
     201: "Created",
+    304: "Not Modified",
     400: "Bad Request",
     401: "Unauthorized",
+    403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
     408: "Request Timeout",
     409: "Conflict",
+    412: "Precondition Failed",
     413: "Content Too Large",
     415: "Unsupported Media Type",
     422: "Unprocessable Content",
@@ -87,6 +90,14 @@ class InvalidBody(ErrorBody, frozen=True, gc=False):
         dict[str, Annotated[list[str], Meta(min_length=1)]],
         Meta(description="Texts by field; the key of an array item is like `assigned.0`."),
     ]
+
+
+class Tagged(Struct, Generic[T], frozen=True, gc=False):
+    """A response with an entity tag, and for a new record its `Location`. Not part of the body."""
+
+    content: T
+    etag: str
+    location: str | None = None
 
 
 def created(data: T, message: str, location: str) -> Response[Answer[T]]:

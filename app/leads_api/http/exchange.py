@@ -29,9 +29,12 @@ class Exchange:
         if root_path or scope.get("root_path"):
             self._strip(root_path, scope.get("root_path", "").rstrip("/"))
         self.query_string = scope["query_string"]
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self._lines = scope["headers"]
+        self.headers: dict[bytes, bytes] = dict(self._lines)
         self.user: int | None = None
         """The id of the team user who owns the API key; set by authentication."""
+        self.reads_only = False
+        """Whether the API key may only read; set by authentication."""
         self.status: int | None = None
         """The status of the response; set by `reply`."""
         self.receiving = False
@@ -39,10 +42,9 @@ class Exchange:
         self._answer: tuple[int, Mapping[str, str], bytes]
         self._receive = receive
         self._send = send
-        sent = self.headers.get(b"x-request-id", b"")
-        identity = sent if _REQUEST_ID.fullmatch(sent) else secrets.token_hex(16).encode()
-        self.identity = identity.decode()
-        self._fields = [(b"x-request-id", identity)]
+        sent = self.headers.get(b"x-request-id")
+        self.identity = sent.decode() if sent and _REQUEST_ID.fullmatch(sent) else secrets.token_hex(16)
+        self._fields = [(b"x-request-id", self.identity.encode())]
 
     def _strip(self, outer: str, inner: str) -> None:
         """Remove the prefix from the path. Gateways and mounting applications may have removed parts of it already."""
@@ -57,6 +59,10 @@ class Exchange:
     def header(self, name: bytes) -> str:
         """Return a request header; empty if it was not sent."""
         return self.headers.get(name, b"").decode("latin-1")
+
+    def list_header(self, name: bytes) -> str:
+        """Return a request header that is a list: its lines as one (RFC 9110, 5.3); empty if it was not sent."""
+        return b", ".join(value for sent, value in self._lines if sent == name).decode("latin-1")
 
     def add(self, headers: Mapping[str, str]) -> None:
         """Add headers to the response, whether it succeeds or fails."""

@@ -13,6 +13,8 @@ from leads_api.errors import (
     Faults,
     Invalid,
     PayloadTooLarge,
+    PreconditionFailed,
+    ReadOnly,
     RequestTimeout,
     TooManyRequests,
     Unauthorized,
@@ -21,6 +23,7 @@ from leads_api.errors import (
 )
 from leads_api.http.endpoint import asked_for
 from leads_api.http.envelope import PHRASES, ErrorBody, InvalidBody, body_of
+from leads_api.http.preconditions import IF_MATCH, IF_NONE_MATCH, MalformedPrecondition
 from leads_api.openapi.examples import ANSWERS
 from leads_api.openapi.schemas import Schema, Schemas, answers_of, payload_of
 from leads_api.validation.bodies import JSON
@@ -29,7 +32,9 @@ from leads_api.validation.inputs import Nothing, Shape
 _FAILURES: dict[int, Failure] = {
     400: BadRequest("The request body is not valid JSON in UTF-8."),
     401: Unauthorized(),
+    403: ReadOnly(),
     408: RequestTimeout(),
+    412: PreconditionFailed(),
     413: PayloadTooLarge(1_048_576),
     415: UnsupportedMediaType(),
     429: TooManyRequests(headers={"Retry-After": "30"}),
@@ -59,6 +64,11 @@ HEADERS: dict[str, Schema] = {
         "schema": {"type": "integer", "minimum": 1},
         "example": 30,
     },
+    "ETag": {
+        "description": "The version of the lead, and the revision of the settings that the response shows.",
+        "schema": {"type": "string"},
+        "example": '"v7.3"',
+    },
     "Link": {
         "description": 'The next page (`rel="next"`), relative to this address. Absent from the last page.',
         "schema": {"type": "string"},
@@ -82,16 +92,11 @@ _LIMITED = ("RateLimit-Policy", "RateLimit")
 
 def responses_of(handler: HTTPRouteHandler, operation_id: str, schemas: Schemas, *, secured: bool) -> Schema:
     """Return the responses of an operation by status. `secured`: it needs an API key."""
-    declared = handler.responses or {}
-    statuses = set(declared)
-    if secured:
-        statuses |= {401, 422, 429, 500, 503}
-        if handler.http_methods != {"GET"}:
-            statuses |= {408, 413}
-        if payload_of(handler):
-            statuses |= {400, 415}
+    declared, precondition = handler.responses or {}, asked_for(handler).precondition
     found = {handler.status_code: _success(handler, operation_id, schemas)}
-    for status in sorted(statuses):
+    if precondition == IF_NONE_MATCH:
+        found[304] = {"description": PHRASES[304], "headers": _headers(["X-Request-ID", "ETag"])}
+    for status in sorted(_failing(handler, precondition, secured=secured) | set(declared)):
         usual = _FAILURES.get(status)
         kind: Any = ErrorBody
         bodies: list[Any] = [body_of(usual)] if usual else []
@@ -99,6 +104,9 @@ def responses_of(handler: HTTPRouteHandler, operation_id: str, schemas: Schemas,
             kind, bodies = declared[status].data_container, [each.value for each in declared[status].examples or ()]
         elif status == HTTPStatus.UNPROCESSABLE_ENTITY:
             kind, bodies = InvalidBody, [body_of(Invalid(_faults(handler)))]
+        elif status == HTTPStatus.BAD_REQUEST and precondition is not None:
+            malformed = body_of(MalformedPrecondition(precondition))
+            bodies = [*bodies, malformed] if payload_of(handler) else [malformed]
         headers = [name for name in usual.headers if name in HEADERS] if usual else []
         found[status] = _response(status, schemas.of([kind]), bodies, headers)
     for status, response in found.items():
@@ -107,11 +115,27 @@ def responses_of(handler: HTTPRouteHandler, operation_id: str, schemas: Schemas,
     return {str(status): response for status, response in found.items()}
 
 
+def _failing(handler: HTTPRouteHandler, precondition: str | None, *, secured: bool) -> set[int]:
+    """Return the statuses of failures that a handler does not declare."""
+    statuses = set()
+    if secured:
+        statuses |= {401, 422, 429, 500, 503}
+        if handler.http_methods != {"GET"}:
+            statuses |= {403, 408, 413}
+        if payload_of(handler):
+            statuses |= {400, 415}
+    if precondition is not None:
+        statuses |= {400, 412} if precondition == IF_MATCH else {400}
+    return statuses
+
+
 def _success(handler: HTTPRouteHandler, operation_id: str, schemas: Schemas) -> Schema:
     answers = answers_of(handler)
     headers = []
     if any("meta" in getattr(answer, "__origin__", answer).__struct_fields__ for answer in answers):
         headers.append("Link")
+    if asked_for(handler).tagged:
+        headers.append("ETag")
     if handler.status_code == HTTPStatus.CREATED:
         headers.append("Location")
     bodies = [ANSWERS[operation_id]] if operation_id in ANSWERS else []
