@@ -1,9 +1,35 @@
 """The fail point of a real server: commands of the service fail there, as a driver meets it in bad weather."""
 
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 from leads_api.mongo.client import Client
 from tests.client import Json
+from tests.wire.process import free_port
+
+
+@contextmanager
+def faulty_server(folder: Path) -> Iterator[str]:
+    """Run a server that has fail points for the length of the block; return its URI."""
+    port = free_port()
+    server = subprocess.Popen(
+        [
+            Path(sys.executable).with_name("secantusd-py"), "--port", str(port), "--storage-path", folder / "store",
+            "--enable-test-commands", "--log-level", "ERROR",
+        ],
+        stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        # Polled often: else a driver that has lost a connection waits ten seconds before it looks again.
+        yield f"mongodb://127.0.0.1:{port}/?retryWrites=false&serverMonitoringMode=poll&heartbeatFrequencyMS=500"
+    finally:
+        server.terminate()
+        server.wait(30)
 
 
 class Struck(CommandListener):

@@ -1,10 +1,7 @@
 """Transactions that the server cuts off: the answer is right, and all is there once (contract, "Convert", "Clone")."""
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +11,7 @@ from pymongo import AsyncMongoClient
 from leads_api.mongo.client import Client, Database, close
 from tests.client import Api, Json
 from tests.conftest import Serve
-from tests.wire.leads.fail_points import FailPoint, Struck
-from tests.wire.process import free_port
+from tests.wire.leads.fail_points import FailPoint, Struck, faulty_server
 
 TRANSIENT, UNKNOWN = "TransientTransactionError", "UnknownTransactionCommitResult"
 CONFLICT = {"errorCode": 112, "errorLabels": [TRANSIENT]}
@@ -57,18 +53,8 @@ WISH = {"first_name": "Jane", "last_name": "Doe", "email": "jane@acme.example", 
 @pytest.fixture(scope="module")
 def faulty_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server that has fail points."""
-    port, folder = free_port(), tmp_path_factory.mktemp("faulty")
-    server = subprocess.Popen(
-        [
-            Path(sys.executable).with_name("secantusd-py"), "--port", str(port), "--storage-path", folder / "store",
-            "--enable-test-commands", "--log-level", "ERROR",
-        ],
-        stdout=subprocess.DEVNULL,
-    )  # fmt: skip
-    # Polled often: else a driver that has lost a connection waits ten seconds before it looks again.
-    yield f"mongodb://127.0.0.1:{port}/?retryWrites=false&serverMonitoringMode=poll&heartbeatFrequencyMS=500"
-    server.terminate()
-    server.wait(30)
+    with faulty_server(tmp_path_factory.mktemp("faulty")) as uri:
+        yield uri
 
 
 @pytest.fixture
