@@ -18,9 +18,10 @@ from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
-from leads_api.errors import Unauthorized
+from leads_api.errors import Faults, Unauthorized
 from leads_api.http.envelope import encode
 from leads_api.http.exchange import Exchange
+from leads_api.http.idempotency import HEADER, Idempotency, key_of
 from leads_api.validation.bodies import JSON
 from leads_api.validation.inputs import Input, Inputs
 from leads_api.validation.paging import CursorMeta, PageMeta
@@ -81,7 +82,14 @@ def asked_for(handler: HTTPRouteHandler) -> Asked:
 class Endpoint:
     """One handler and the parts that it depends on."""
 
-    def __init__(self, route: HTTPRoute, handler: HTTPRouteHandler, parts: Mapping[str, Any], inputs: Inputs) -> None:
+    def __init__(
+        self,
+        route: HTTPRoute,
+        handler: HTTPRouteHandler,
+        parts: Mapping[str, Any],
+        inputs: Inputs,
+        idempotency: Idempotency,
+    ) -> None:
         """Raises TypeError if the handler uses unknown parts, or Litestar features that do not run here."""
         _refuse_hooks(handler)
         asked = asked_for(handler)
@@ -96,20 +104,29 @@ class Endpoint:
             next(iter(asked.names[source]), None)
             for source in (_Source.QUERY, _Source.BODY, _Source.USER, _Source.ROOT_PATH)
         )
+        self._idempotency = idempotency if handler.http_methods == {"POST"} and self._input is not None else None
         self._status = handler.status_code
 
     async def __call__(self, exchange: Exchange, ids: list[int]) -> None:
         """Read the input, call the handler and set the response. Raises Failures of the input and of the handler."""
         given: dict[str, Any] = dict(zip(self._path_parameters, ids, strict=True))
+        key = None
         if self._input is not None:
             if exchange.user is None:  # defence in depth: no endpoint under /api runs without authentication
                 raise Unauthorized
             raw = await exchange.body(self._max_body_bytes) if self._takes_body else b""
+            faults: Faults = {}
+            if self._idempotency is not None and HEADER in exchange.headers:
+                key = key_of(exchange, raw, faults)
+                # Before the body is checked: what it refers to may be gone since it was accepted.
+                if key is not None and await self._idempotency.replay(key, exchange, faults):
+                    return
             query, body = await self._input.read(
                 exchange.query_string,
                 raw,
                 content_type=exchange.header(b"content-type"),
                 content_encoding=exchange.header(b"content-encoding"),
+                faults=faults,
             )
             if self._query_name:
                 given[self._query_name] = query
@@ -119,7 +136,15 @@ class Endpoint:
                 given[self._user_name] = exchange.user
         if self._root_path_name:
             given[self._root_path_name] = exchange.root_path
-        answer = await self._handler(**given)
+        if key is None or self._idempotency is None:
+            self._reply(exchange, await self._handler(**given))
+        else:
+            await self._idempotency.answer(key, exchange, partial(self._handle, exchange, given))
+
+    async def _handle(self, exchange: Exchange, given: Mapping[str, Any]) -> None:
+        self._reply(exchange, await self._handler(**given))
+
+    def _reply(self, exchange: Exchange, answer: Any) -> None:
         if isinstance(answer, Response):
             content, status, headers = answer.content, answer.status_code or self._status, answer.headers
             headers = {"Content-Type": answer.media_type or JSON, **headers}

@@ -29,9 +29,12 @@ class Exchange:
         if root_path or scope.get("root_path"):
             self._strip(root_path, scope.get("root_path", "").rstrip("/"))
         self.query_string = scope["query_string"]
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self._lines = scope["headers"]
+        self.headers: dict[bytes, bytes] = dict(self._lines)
         self.user: int | None = None
         """The id of the team user who owns the API key; set by authentication."""
+        self.api_key: int | None = None
+        """The id of the API key; set by authentication."""
         self.status: int | None = None
         """The status of the response; set by `reply`."""
         self.receiving = False
@@ -57,6 +60,15 @@ class Exchange:
     def header(self, name: bytes) -> str:
         """Return a request header; empty if it was not sent."""
         return self.headers.get(name, b"").decode("latin-1")
+
+    def list_header(self, name: bytes) -> str:
+        """Return a request header that is a list: its lines as one (RFC 9110, 5.3); empty if it was not sent."""
+        return b", ".join(value for sent, value in self._lines if sent == name).decode("latin-1")
+
+    @property
+    def answer(self) -> tuple[int, Mapping[str, str], bytes]:
+        """Status, headers and body of the response."""
+        return self._answer
 
     def add(self, headers: Mapping[str, str]) -> None:
         """Add headers to the response, whether it succeeds or fails."""

@@ -27,8 +27,11 @@ MAX_AT_ONCE = 2000
 
 _log = logging.getLogger("leads.http")
 
-Admit = Callable[[str | None], Awaitable[tuple[int, Mapping[str, str]]]]
-"""Returns the user of an Authorization header, and response headers. Raises Unauthorized or TooManyRequests."""
+Admit = Callable[[str | None], Awaitable[tuple[int, int, Mapping[str, str]]]]
+"""Returns the user and the key of an Authorization header, and response headers.
+
+Raises Unauthorized or TooManyRequests.
+"""
 
 
 class Pipeline:
@@ -116,7 +119,9 @@ class Pipeline:
             if len(self._deadlines) > MAX_AT_ONCE:
                 raise Unavailable(reason=f"more than {MAX_AT_ONCE} requests are in progress")
             authorization = exchange.headers.get(b"authorization")
-            exchange.user, fields = await self._admit(authorization.decode("latin-1") if authorization else None)
+            exchange.user, exchange.api_key, fields = await self._admit(
+                authorization.decode("latin-1") if authorization else None
+            )
             if fields:
                 exchange.add(fields)
         there, ids = self._router.at(path)

@@ -82,12 +82,11 @@ class ConvertLead:
                 await self.mails.enqueue_welcome(request.email, name, session)
             return client
 
+        then = self.mail_queued if request.send_welcome_email == "yes" else None
         try:
-            client = await self.transact(work, records=[(COLLECTION, lead_id)], committed=committed)
+            client = await self.transact(work, records=[(COLLECTION, lead_id)], committed=committed, then=then)
         except Duplicate as duplicate:  # it has aborted the transaction
             raise await self._refusal(lead_id) from duplicate
-        if request.send_welcome_email == "yes":
-            self.mail_queued()
         return await self.clients.shown(client, written=True)
 
     async def _refusal(self, lead_id: int) -> EmailTaken:
