@@ -46,7 +46,7 @@ class IdempotencyStore:
     def __init__(self, database: Database) -> None:
         self._records = database[COLLECTION]
         self._clock = ServerClock(database)
-        self._reads = Batcher(self._find_all)
+        self._reads = Batcher(self._find_all, gathers=True)
 
     async def find(self, identity: str) -> Seen | None:
         """Return what is known of a record. Concurrent look-ups share one call."""

@@ -30,7 +30,7 @@ class Inserts:
         self._together = not is_mongomock(collection.database.client)
         """Whether transactions can be shared: without rollback, a refused document would leave the others behind."""
         self._plain = Batcher(partial(insert_each, collection), writes=True)
-        self._keyed = Batcher(self._insert_all, writes=True)
+        self._keyed = Batcher(self._insert_all, writes=True, gathers=True)
 
     def __call__(self, document: Document) -> Awaitable[Document]:
         """Insert a document and return it. If the request has an idempotency key, it is inserted with the answer."""

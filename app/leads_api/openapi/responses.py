@@ -21,6 +21,7 @@ from leads_api.errors import (
 )
 from leads_api.http.endpoint import asked_for
 from leads_api.http.envelope import PHRASES, ErrorBody, InvalidBody, body_of
+from leads_api.http.idempotency import StillRunning
 from leads_api.openapi.examples import ANSWERS
 from leads_api.openapi.schemas import Schema, Schemas, answers_of, payload_of
 from leads_api.validation.bodies import JSON
@@ -69,6 +70,11 @@ HEADERS: dict[str, Schema] = {
         "schema": {"type": "string"},
         "example": "/api/leads/59",
     },
+    "Idempotency-Replayed": {
+        "description": "`true` if this is the recorded response to the first request with this `Idempotency-Key`.",
+        "schema": {"type": "string", "const": "true"},
+        "example": "true",
+    },
     "WWW-Authenticate": {
         "description": "The scheme of the API key.",
         "schema": {"type": "string"},
@@ -80,40 +86,55 @@ HEADERS: dict[str, Schema] = {
 _LIMITED = ("RateLimit-Policy", "RateLimit")
 
 
-def responses_of(handler: HTTPRouteHandler, operation_id: str, schemas: Schemas, *, secured: bool) -> Schema:
-    """Return the responses of an operation by status. `secured`: it needs an API key."""
+def responses_of(
+    handler: HTTPRouteHandler, operation_id: str, schemas: Schemas, *, secured: bool, keyed: bool
+) -> Schema:
+    """Return the responses of an operation by status.
+
+    `secured`: it needs an API key; `keyed`: it takes an idempotency key.
+    """
     declared = handler.responses or {}
-    statuses = set(declared)
-    if secured:
-        statuses |= {401, 422, 429, 500, 503}
-        if handler.http_methods != {"GET"}:
-            statuses |= {408, 413}
-        if payload_of(handler):
-            statuses |= {400, 415}
-    found = {handler.status_code: _success(handler, operation_id, schemas)}
-    for status in sorted(statuses):
+    found = {handler.status_code: _success(handler, operation_id, schemas, keyed=keyed)}
+    for status in sorted({*declared, *_usual(handler, secured=secured, keyed=keyed)}):
         usual = _FAILURES.get(status)
-        kind: Any = ErrorBody
+        kinds: list[Any] = [ErrorBody]
         bodies: list[Any] = [body_of(usual)] if usual else []
         if status in declared:
-            kind, bodies = declared[status].data_container, [each.value for each in declared[status].examples or ()]
+            kinds, bodies = [declared[status].data_container], [each.value for each in declared[status].examples or ()]
         elif status == HTTPStatus.UNPROCESSABLE_ENTITY:
-            kind, bodies = InvalidBody, [body_of(Invalid(_faults(handler)))]
+            kinds, bodies = [InvalidBody], [body_of(Invalid(_faults(handler)))]
+        if status == HTTPStatus.CONFLICT and keyed:
+            usual = StillRunning()
+            kinds, bodies = [*dict.fromkeys([*kinds, ErrorBody])], [*bodies, body_of(usual)]
         headers = [name for name in usual.headers if name in HEADERS] if usual else []
-        found[status] = _response(status, schemas.of([kind]), bodies, headers)
+        found[status] = _response(status, schemas.of(kinds), bodies, headers)
     for status, response in found.items():
         if secured and status != HTTPStatus.UNAUTHORIZED:
             response["headers"] |= _headers(_LIMITED)
     return {str(status): response for status, response in found.items()}
 
 
-def _success(handler: HTTPRouteHandler, operation_id: str, schemas: Schemas) -> Schema:
+def _usual(handler: HTTPRouteHandler, *, secured: bool, keyed: bool) -> set[int]:
+    """Return the statuses of failures that routes do not declare."""
+    statuses = {409} if keyed else set()
+    if secured:
+        statuses |= {401, 422, 429, 500, 503}
+        if handler.http_methods != {"GET"}:
+            statuses |= {408, 413}
+        if payload_of(handler):
+            statuses |= {400, 415}
+    return statuses
+
+
+def _success(handler: HTTPRouteHandler, operation_id: str, schemas: Schemas, *, keyed: bool) -> Schema:
     answers = answers_of(handler)
     headers = []
     if any("meta" in getattr(answer, "__origin__", answer).__struct_fields__ for answer in answers):
         headers.append("Link")
     if handler.status_code == HTTPStatus.CREATED:
         headers.append("Location")
+    if keyed:
+        headers.append("Idempotency-Replayed")
     bodies = [ANSWERS[operation_id]] if operation_id in ANSWERS else []
     return _response(handler.status_code, schemas.of(answers), bodies, headers)
 

@@ -37,7 +37,7 @@ async def test_a_preflight_of_an_allowed_origin_needs_no_key(serve: Serve) -> No
     assert answer.headers[ALLOW] == ORIGIN
     assert "origin" in answer.headers["Vary"].lower()
     assert {"POST", "PUT", "PATCH", "DELETE"} <= set(answer.headers["Access-Control-Allow-Methods"].split(", "))
-    assert allowed_headers(answer) == {"authorization", "content-type", "x-request-id"}
+    assert allowed_headers(answer) == {"authorization", "content-type", "idempotency-key", "x-request-id"}
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ async def test_what_is_no_short_list_of_header_names_is_not_repeated(serve: Serv
         answer = await preflight(api, ORIGIN, asked=asked)
 
     assert answer.status_code == 204
-    assert allowed_headers(answer) == {"authorization", "content-type", "x-request-id"}
+    assert allowed_headers(answer) == {"authorization", "content-type", "idempotency-key", "x-request-id"}
 
 
 async def test_a_preflight_carries_a_request_id_like_every_answer(serve: Serve) -> None:
@@ -108,7 +108,9 @@ async def test_answers_and_errors_can_be_read_by_an_allowed_origin(serve: Serve)
     for answer in answers:
         assert answer.headers.get_list(ALLOW) == [ORIGIN]
         exposed = {name.strip().lower() for name in answer.headers["Access-Control-Expose-Headers"].split(",")}
-        assert exposed == {"x-request-id", "location", "link", "retry-after", "ratelimit", "ratelimit-policy"}
+        assert exposed == {
+            "x-request-id", "location", "link", "retry-after", "ratelimit", "ratelimit-policy", "idempotency-replayed",
+        }  # fmt: skip
         assert "Access-Control-Allow-Credentials" not in answer.headers
 
 
