@@ -66,13 +66,11 @@ def create_app(settings: Settings, mongo: Client | None = None) -> Litestar:
         root_path=settings.root_path,
     )
     app = Litestar(
-        [_routes(), health.about, health.live, health.ready],
+        [_routes(), health.about, health.live, health.ready, *page.handlers(lambda: _document(app, settings))],
         lifespan=[live],
         openapi_config=None,
         logging_config=None,
     )
-    for handler in page.handlers(_document(app, settings)):
-        app.register(handler)
     app.asgi_handler = pipeline
 
     def begin() -> Lifespan:
