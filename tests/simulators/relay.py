@@ -78,7 +78,7 @@ class Steps(Seen):
     """
 
     def __init__(self, end: int | None = None, *, before: bool = False) -> None:
-        super().__init__("", 0, held=False)
+        super().__init__("", 0, _any, held=False)
         self._end = end
         self._before = before
         self.reached = asyncio.Event()
