@@ -84,7 +84,8 @@ def create_app(settings: Settings, mongo: Client | None = None) -> Litestar:
         readiness = health.Readiness(lambda: ping(services.database))
         parts = services.parts() | {"readiness": readiness, "version": version("leads-api")}
         pipeline.answer_with(
-            Router(app.routes, parts, services.inputs()), _admission(settings, services.authenticator, readiness)
+            Router(app.routes, parts, services.inputs(), services.idempotency),
+            _admission(settings, services.authenticator, readiness),
         )
         return Lifespan(
             client=client,
@@ -97,6 +98,8 @@ def create_app(settings: Settings, mongo: Client | None = None) -> Litestar:
                 services.users.drain,
                 services.ids.drain,
                 services.keys.drain,
+                services.catalog.drain,
+                services.idempotency_keys.drain,
             ),
             readiness=readiness,
             sender=services.sender,
@@ -163,10 +166,10 @@ def _document(app: Litestar, settings: Settings) -> dict[str, Any]:
 def _admission(settings: Settings, authenticator: Authenticator, readiness: health.Readiness) -> Admit:
     limit = settings.rate_limit and RateLimit(settings.rate_limit.requests, settings.rate_limit.seconds)
 
-    async def admit(authorization: str | None) -> tuple[int, bool, Mapping[str, str]]:
+    async def admit(authorization: str | None) -> tuple[int, int, bool, Mapping[str, str]]:
         readiness.require_set_up()
         caller = await authenticator(authorization)
-        return caller.user, caller.reads_only, limit.take(str(caller.key)) if limit else {}
+        return caller.user, caller.key, caller.reads_only, limit.take(str(caller.key)) if limit else {}
 
     return admit
 

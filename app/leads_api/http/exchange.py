@@ -10,6 +10,7 @@ from litestar.types import HTTPScope, Receive, Send
 from leads_api.errors import BadRequest, Failure, PayloadTooLarge
 from leads_api.http.envelope import failure_body
 from leads_api.server.drain import process_drain
+from leads_api.telemetry import traces
 from leads_api.validation.bodies import JSON
 
 _LARGE_BYTES = 64 * 1024
@@ -35,6 +36,8 @@ class Exchange:
         """The id of the team user who owns the API key; set by authentication."""
         self.reads_only = False
         """Whether the API key may only read; set by authentication."""
+        self.api_key: int | None = None
+        """The id of the API key; set by authentication."""
         self.status: int | None = None
         """The status of the response; set by `reply`."""
         self.receiving = False
@@ -45,6 +48,8 @@ class Exchange:
         sent = self.headers.get(b"x-request-id")
         self.identity = sent.decode() if sent and _REQUEST_ID.fullmatch(sent) else secrets.token_hex(16)
         self._fields = [(b"x-request-id", self.identity.encode())]
+        self.trace = traces.of_headers(scope["headers"]) if b"traceparent" in self.headers else None
+        """The trace that the request belongs to; None if the caller names none."""
 
     def _strip(self, outer: str, inner: str) -> None:
         """Remove the prefix from the path. Gateways and mounting applications may have removed parts of it already."""
@@ -63,6 +68,11 @@ class Exchange:
     def list_header(self, name: bytes) -> str:
         """Return a request header that is a list: its lines as one (RFC 9110, 5.3); empty if it was not sent."""
         return b", ".join(value for sent, value in self._lines if sent == name).decode("latin-1")
+
+    @property
+    def answer(self) -> tuple[int, Mapping[str, str], bytes]:
+        """Status, headers and body of the response."""
+        return self._answer
 
     def add(self, headers: Mapping[str, str]) -> None:
         """Add headers to the response, whether it succeeds or fails."""
