@@ -64,11 +64,12 @@ class Lives(RuleBasedStateMachine):
         self._leads: dict[int, Lead] = {}
         self._owners: set[str] = set()
         self._ids: set[int] = set()
+        self._keys = count()
 
-    @rule(body=st.fixed_dictionaries(REQUIRED, optional=VALUES))
-    def create(self, body: Json) -> None:
+    @rule(body=st.fixed_dictionaries(REQUIRED, optional=VALUES), keyed=st.booleans())
+    def create(self, body: Json, keyed: bool) -> None:
         body |= {"lead_source": self._source}
-        answer = self._call("POST", "/api/leads", body)
+        answer = self._post("/api/leads", body, {}, keyed=keyed)
         lead = self._add(answer)
         lead.replace(body)
         self._is_shown(lead, answer)
@@ -110,9 +111,9 @@ class Lives(RuleBasedStateMachine):
         self._changed(("PUT", f"/{action}", None), at, if_match, lambda lead: setattr(lead, "active_state", state))
 
     @precondition(lambda self: self._made)
-    @rule(at=LEAD, text=WORDS, if_match=IF_MATCH)
-    def comment(self, at: int, text: str, if_match: str | None) -> None:
-        answer, lead = self._sent(("POST", "/comments", {"comment": text}), at, if_match)
+    @rule(at=LEAD, text=WORDS, if_match=IF_MATCH, keyed=st.booleans())
+    def comment(self, at: int, text: str, if_match: str | None, keyed: bool) -> None:
+        answer, lead = self._sent(("POST", "/comments", {"comment": text}), at, if_match, keyed=keyed)
         if lead:
             comment = answer.json()["data"]
             assert (answer.status_code, comment["text"]) == (201, text)
@@ -144,11 +145,11 @@ class Lives(RuleBasedStateMachine):
             lead.items.append(text)
 
     @precondition(lambda self: self._made)
-    @rule(at=LEAD, owner=st.integers(0, 3), delete=st.booleans(), if_match=IF_MATCH)
-    def convert(self, at: int, owner: int, delete: bool, if_match: str | None) -> None:
+    @rule(at=LEAD, owner=st.integers(0, 3), delete=st.booleans(), if_match=IF_MATCH, keyed=st.booleans())
+    def convert(self, at: int, owner: int, delete: bool, if_match: str | None, keyed: bool) -> None:
         email = f"{self._source}-{owner}@acme.example".replace(" ", "").lower()
         body = {"first_name": "Jane", "last_name": "Doe", "email": email, "delete_lead": "yes" if delete else "no"}
-        answer, lead = self._sent(("POST", "/convert", body), at, if_match)
+        answer, lead = self._sent(("POST", "/convert", body), at, if_match, keyed=keyed)
         if lead is None:
             return
         if lead.client is not None:
@@ -174,9 +175,10 @@ class Lives(RuleBasedStateMachine):
             optional={name: VALUES[name] for name in CLONED} | {"copy_checklist": st.sampled_from(["on", "off"])},
         ),
         if_match=IF_MATCH,
+        keyed=st.booleans(),
     )
-    def clone(self, at: int, body: Json, if_match: str | None) -> None:
-        answer, lead = self._sent(("POST", "/clone", body), at, if_match)
+    def clone(self, at: int, body: Json, if_match: str | None, keyed: bool) -> None:
+        answer, lead = self._sent(("POST", "/clone", body), at, if_match, keyed=keyed)
         if lead:
             number = self._add(answer).id
             self._leads[number] = clone = lead.clone(number, body)
@@ -238,20 +240,43 @@ class Lives(RuleBasedStateMachine):
         self._leads[number] = lead = Lead(number)
         return lead
 
-    def _sent(self, request: Request, at: int, if_match: str | None) -> tuple[httpx.Response, Lead | None]:
+    def _sent(
+        self, request: Request, at: int, if_match: str | None, *, keyed: bool = False
+    ) -> tuple[httpx.Response, Lead | None]:
         """Send a request about a lead; return the answer, and the lead unless it was rightly refused."""
         number, (method, path, body) = self._number(at), request
         lead = self._leads.get(number)
         tags = {"current": f'"v{lead.version if lead else 1}.1"', "*": "*"}
         tags |= {"stale": '"v999.1"', "weak": "W/" + tags["current"]}
         headers = {"If-Match": tags[if_match]} if if_match else {}
-        answer = self._call(method, f"/api/leads/{number}{path}", body, headers=headers)
+        path = f"/api/leads/{number}{path}"
+        if method == "POST" and body is not None:
+            answer = self._post(path, body, headers, keyed=keyed)
+        else:
+            answer = self._call(method, path, body, headers=headers)
         if lead is None:
             assert (answer.status_code, answer.json()["message"]) == (404, "Lead not found.")
         elif if_match in ("stale", "weak"):
             assert answer.status_code == 412, answer.text
             lead = None
         return answer, lead
+
+    def _post(self, path: str, body: Json, headers: dict[str, str], *, keyed: bool) -> httpx.Response:
+        """Send a POST. With a key, send it once more: only an answer that is a success is given again."""
+        if not keyed:
+            return self._call("POST", path, body, headers=headers)
+        headers = headers | {"Idempotency-Key": f"{self._source}-{next(self._keys)}".replace(" ", "-")}
+        answer = self._call("POST", path, body, headers=headers)
+        again = self._call("POST", path, body, headers=headers)
+        assert (again.status_code, again.content) == (answer.status_code, answer.content)
+        assert again.headers.get("ETag") == answer.headers.get("ETag")
+        assert again.headers.get("Location") == answer.headers.get("Location")
+        assert ("Idempotency-Replayed" in again.headers) == (answer.status_code == 201)
+        if answer.status_code == 201:
+            other = self._call("POST", path, body | {"other": 1}, headers=headers)
+            assert other.status_code == 422, other.text
+            assert "idempotency_key" in other.json()["errors"]
+        return answer
 
     def _changed(self, request: Request, at: int, if_match: str | None, change: Callable[[Lead], None]) -> None:
         answer, lead = self._sent(request, at, if_match)
