@@ -5,7 +5,7 @@ so the effect of each request can be found.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from math import inf
 from time import monotonic
@@ -43,12 +43,17 @@ class Request:
     lead: int | None = None
     comment: int | None = None
     """The comment that is to be deleted."""
+    method: str = ""
+    path: str = ""
     body: Json = field(default_factory=dict)
+    keyed: bool = False
+    """Whether it has an idempotency key, so that it can be sent again: it is one request then."""
     began: float = 0.0
     ended: float = inf
     status: int | None = None
     """The status of the answer; None if there was none."""
     data: Json = field(default_factory=dict)
+    replayed: bool = False
     retry_after: str = ""
     text: str = ""
     """The answer's body, if it is an error."""
@@ -109,17 +114,11 @@ class History:
             if line["level"] != "info" and "request_id" in line:
                 self.reasons[line["request_id"]] = line["message"]
 
-    async def send(
-        self, api: Api, method: str, path: str, kind: str, body: Callable[[str], Json] | None = None, **fields: Any
-    ) -> Request:
-        """Send a request and record what comes of it. `body` returns the body with the request's mark in it."""
-        request = self.begin(kind, **fields)
-        if body is not None:
-            request.body = body(request.mark)
+    async def send(self, api: Api, request: Request) -> Request:
+        """Send a request, possibly once more, and record what comes of it."""
+        headers = {"X-Request-ID": request.mark} | ({"Idempotency-Key": request.mark} if request.keyed else {})
         try:
-            answer = await api.call(
-                method, path, request.body if body is not None else None, headers={"X-Request-ID": request.mark}
-            )
+            answer = await api.call(request.method, request.path, request.body or None, headers=headers)
         except httpx.HTTPError:
             return request  # it has not ended: no answer will come any more, but an effect may
         request.ended = monotonic()
@@ -132,6 +131,7 @@ def told(request: Request, answer: httpx.Response) -> None:
     request.status = answer.status_code
     if request.done:
         request.data = answer.json()["data"]
+        request.replayed = "Idempotency-Replayed" in answer.headers
     else:
         request.text = answer.text
         request.retry_after = answer.headers.get("Retry-After", "")

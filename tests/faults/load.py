@@ -66,11 +66,11 @@ class Load:
     async def _call(self, chance: random.Random) -> None:
         async with self._caller() as writer:
             while not self._ending.is_set():
-                if lead := (await patient(writer.create())).data.get("id"):
-                    await self._live(writer, lead, chance)
+                created = await persistently(writer, writer.create(keyed=True))
+                await self._live(writer, created.data["id"], chance)
 
     async def _live(self, writer: Writer, lead: int, chance: random.Random) -> None:
-        """Let a lead live through everything, as far as there is time. What is not acknowledged is not sent again."""
+        """Let a lead live through everything, as far as there is time. What has no key is not sent again."""
         shared = chance.choice(self._shared)
         for _ in range(2):
             await patient(writer.item(lead))
@@ -80,6 +80,7 @@ class Load:
             lambda: writer.patch(lead),
             lambda: writer.patch(shared),
             lambda: writer.comment(shared),
+            lambda: persistently(writer, writer.comment(shared, keyed=True)),
             lambda: writer.read(shared),
             lambda: writer.archive(lead),
         ]
@@ -95,6 +96,8 @@ class Load:
         """End a lead's life, or copy it."""
         ends: Sequence[Callable[[], Awaitable[Request]]] = (
             lambda: writer.clone(lead),
+            lambda: persistently(writer, writer.clone(lead, keyed=True)),
+            lambda: persistently(writer, writer.convert(lead, keyed=True, send_welcome_email="yes")),
             lambda: writer.delete(lead),
             lambda: writer.convert(lead),
             lambda: writer.convert(lead, send_welcome_email="yes"),
@@ -108,6 +111,17 @@ async def patient(sending: Awaitable[Request]) -> Request:
     request = await sending
     if not request.done:
         await asyncio.sleep(BACK_OFF)
+    return request
+
+
+async def persistently(writer: Writer, sending: Awaitable[Request]) -> Request:
+    """Send a request with a key again and again, until it is acknowledged."""
+    end = monotonic() + SECONDS
+    request = await patient(sending)
+    while not request.done:
+        assert monotonic() < end, request
+        assert request.status in (None, 409, 503), request
+        await patient(writer.repeat(request))
     return request
 
 

@@ -27,11 +27,11 @@ class Writer:
         self._history = history
         self._api = api
 
-    async def create(self) -> Request:
+    async def create(self, *, keyed: bool = False) -> Request:
         def body(mark: str) -> Json:
             return {"lead_title": mark, "lead_status": 1, "lead_categoryid": 3}
 
-        return await self._send("POST", "/api/leads", CREATE, body)
+        return await self._send("POST", "/api/leads", CREATE, body, keyed=keyed)
 
     async def item(self, lead: int) -> Request:
         def body(mark: str) -> Json:
@@ -51,25 +51,25 @@ class Writer:
     async def archive(self, lead: int) -> Request:
         return await self._send("PUT", f"/api/leads/{lead}/archive", ARCHIVE, lead=lead)
 
-    async def comment(self, lead: int) -> Request:
+    async def comment(self, lead: int, *, keyed: bool = False) -> Request:
         path = f"/api/leads/{lead}/comments"
-        return await self._send("POST", path, COMMENT, lambda mark: {"comment": mark}, lead=lead)
+        return await self._send("POST", path, COMMENT, lambda mark: {"comment": mark}, lead=lead, keyed=keyed)
 
     async def uncomment(self, lead: int, comment: int) -> Request:
         path = f"/api/leads/{lead}/comments/{comment}"
         return await self._send("DELETE", path, UNCOMMENT, lead=lead, comment=comment)
 
-    async def convert(self, lead: int, **choices: str) -> Request:
+    async def convert(self, lead: int, *, keyed: bool = False, **choices: str) -> Request:
         def body(mark: str) -> Json:
             return {"first_name": "Jane", "last_name": "Doe", "email": f"{mark}@acme.example"} | choices
 
-        return await self._send("POST", f"/api/leads/{lead}/convert", CONVERT, body, lead=lead)
+        return await self._send("POST", f"/api/leads/{lead}/convert", CONVERT, body, lead=lead, keyed=keyed)
 
-    async def clone(self, lead: int) -> Request:
+    async def clone(self, lead: int, *, keyed: bool = False) -> Request:
         def body(mark: str) -> Json:
             return {"lead_title": mark, "lead_status": 1, "copy_checklist": "on", "copy_files": "on"}
 
-        return await self._send("POST", f"/api/leads/{lead}/clone", CLONE, body, lead=lead)
+        return await self._send("POST", f"/api/leads/{lead}/clone", CLONE, body, lead=lead, keyed=keyed)
 
     async def delete(self, lead: int) -> Request:
         return await self._send("DELETE", f"/api/leads/{lead}", DELETE, lead=lead)
@@ -77,7 +77,13 @@ class Writer:
     async def read(self, lead: int) -> Request:
         return await self._send("GET", f"/api/leads/{lead}", READ, lead=lead)
 
+    async def repeat(self, request: Request) -> Request:
+        """Send a request with a key again."""
+        return await self._history.send(self._api, request)
+
     async def _send(
         self, method: str, path: str, kind: str, body: Callable[[str], Json] | None = None, **fields: Any
     ) -> Request:
-        return await self._history.send(self._api, method, path, kind, body, **fields)
+        request = self._history.begin(kind, method=method, path=path, **fields)
+        request.body = body(request.mark) if body else {}
+        return await self._history.send(self._api, request)

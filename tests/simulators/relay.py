@@ -17,7 +17,8 @@ SECONDS = 60.0
 
 _HEAD = struct.Struct("<4i")
 _OF_THE_DRIVER = {"hello", "ismaster", "isMaster", "ping", "endSessions"}
-_BESIDE_REQUESTS = {"migrations"}
+_BESIDE_REQUESTS = {("find", "counters"), ("find", "migrations"), ("update", "migrations")}
+"""Looks at the database, and the progress of migrations."""
 _MESSAGE = 2013
 """The opcode OP_MSG of the wire protocol: all but a connection's first words."""
 
@@ -85,7 +86,7 @@ class Steps(Seen):
 
     def is_of(self, command: Command) -> bool:
         name = next(iter(command))
-        return name not in _OF_THE_DRIVER and command[name] not in _BESIDE_REQUESTS
+        return name not in _OF_THE_DRIVER and (name, command[name]) not in _BESIDE_REQUESTS
 
     async def asked(self, command: Command) -> None:
         await super().asked(command)

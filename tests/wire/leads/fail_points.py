@@ -14,26 +14,6 @@ from leads_api.mongo.client import Client
 from tests.client import Json
 from tests.wire.process import free_port
 
-
-@contextmanager
-def faulty_server(folder: Path) -> Iterator[str]:
-    """Run a server that has fail points for the length of the block; return its URI."""
-    port = free_port()
-    server = subprocess.Popen(
-        [
-            Path(sys.executable).with_name("secantusd-py"), "--port", str(port), "--storage-path", folder / "store",
-            "--enable-test-commands", "--log-level", "ERROR",
-        ],
-        stdout=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        # Polled often: else a driver that has lost a connection waits ten seconds before it looks again.
-        yield f"mongodb://127.0.0.1:{port}/?retryWrites=false&serverMonitoringMode=poll&heartbeatFrequencyMS=500"
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
 TRANSIENT, UNKNOWN = "TransientTransactionError", "UnknownTransactionCommitResult"
 CONFLICT = {"errorCode": 112, "errorLabels": [TRANSIENT]}
 COMMIT = ["commitTransaction"]
@@ -68,6 +48,25 @@ INSERT_FAULTS = _faults(
         "connection_lost_at_insert": {"failCommands": ["insert"], "closeConnection": True},
     }
 )
+
+
+@contextmanager
+def faulty_server(folder: Path) -> Iterator[str]:
+    """Run a server that has fail points for the length of the block; return its URI."""
+    port = free_port()
+    server = subprocess.Popen(
+        [
+            Path(sys.executable).with_name("secantusd-py"), "--port", str(port), "--storage-path", folder / "store",
+            "--enable-test-commands", "--log-level", "ERROR",
+        ],
+        stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        # Polled often: else a driver that has lost a connection waits ten seconds before it looks again.
+        yield f"mongodb://127.0.0.1:{port}/?retryWrites=false&serverMonitoringMode=poll&heartbeatFrequencyMS=500"
+    finally:
+        server.terminate()
+        server.wait(30)
 
 
 class Struck(CommandListener):
