@@ -103,7 +103,8 @@ class Endpoint:
         asked = asked_for(handler)
         if unknown := [name for name in asked.names[_Source.PART] if name not in parts]:
             raise TypeError(f"{handler}: there is no part {', '.join(unknown)}")
-        self._handler = partial(handler.fn, **{name: parts[name] for name in asked.names[_Source.PART]})
+        without = dict.fromkeys(asked.names[_Source.IF_MATCH])
+        self._handler = partial(handler.fn, **without, **{name: parts[name] for name in asked.names[_Source.PART]})
         self._path_parameters = PARAMETER.findall(route.path_format)
         self._max_body_bytes = inputs.max_body_bytes
         self._writes = handler.http_methods != {"GET"}
@@ -112,7 +113,7 @@ class Endpoint:
             next(iter(asked.names[source]), None)
             for source in (_Source.QUERY, _Source.BODY, _Source.USER, _Source.IF_MATCH, _Source.ROOT_PATH)
         )
-        self._precondition = asked.precondition
+        self._precondition = (asked.precondition or "").lower().encode()
         self._status = handler.status_code
 
     async def __call__(self, exchange: Exchange, ids: list[int]) -> None:
@@ -125,8 +126,8 @@ class Endpoint:
             if exchange.reads_only and self._writes:
                 raise ReadOnly
             raw = await exchange.body(self._max_body_bytes) if self._writes else b""
-            if self._precondition is not None:
-                known = self._preconditions(exchange, given)
+            if self._precondition in exchange.headers:
+                known = self._read_precondition(exchange, given)
             query, body = await self._input.read(
                 exchange.query_string,
                 raw,
@@ -147,13 +148,12 @@ class Endpoint:
         else:
             self._reply(exchange, answer)
 
-    def _preconditions(self, exchange: Exchange, given: dict[str, Any]) -> Tags:
-        """Add what `If-Match` accepts to the arguments; return the tags of `If-None-Match`."""
-        if self._if_match_name:
-            sent = b"if-match" in exchange.headers
-            given[self._if_match_name] = accepted_versions(exchange.list_header(b"if-match")) if sent else None
-        elif b"if-none-match" in exchange.headers:
-            return known_tags(exchange.list_header(b"if-none-match"))
+    def _read_precondition(self, exchange: Exchange, given: dict[str, Any]) -> Tags:
+        """Add what `If-Match` accepts to the arguments, or return the tags of `If-None-Match`."""
+        text = exchange.list_header(self._precondition)
+        if self._if_match_name is None:
+            return known_tags(text)
+        given[self._if_match_name] = accepted_versions(text)
         return ()
 
     def _reply(self, exchange: Exchange, answer: Any) -> None:
