@@ -66,13 +66,11 @@ def create_app(settings: Settings, mongo: Client | None = None) -> Litestar:
         root_path=settings.root_path,
     )
     app = Litestar(
-        [_routes(), health.about, health.live, health.ready],
+        [_routes(), health.about, health.live, health.ready, *page.handlers(lambda: _document(app, settings))],
         lifespan=[live],
         openapi_config=None,
         logging_config=None,
     )
-    for handler in page.handlers(_document(app, settings)):
-        app.register(handler)
     app.asgi_handler = pipeline
 
     def begin() -> Lifespan:
@@ -98,6 +96,7 @@ def create_app(settings: Settings, mongo: Client | None = None) -> Litestar:
                 services.users.drain,
                 services.ids.drain,
                 services.keys.drain,
+                services.catalog.drain,
                 services.idempotency_keys.drain,
             ),
             readiness=readiness,
@@ -165,10 +164,10 @@ def _document(app: Litestar, settings: Settings) -> dict[str, Any]:
 def _admission(settings: Settings, authenticator: Authenticator, readiness: health.Readiness) -> Admit:
     limit = settings.rate_limit and RateLimit(settings.rate_limit.requests, settings.rate_limit.seconds)
 
-    async def admit(authorization: str | None) -> tuple[int, int, Mapping[str, str]]:
+    async def admit(authorization: str | None) -> tuple[int, int, bool, Mapping[str, str]]:
         readiness.require_set_up()
         caller = await authenticator(authorization)
-        return caller.user, caller.key, limit.take(str(caller.key)) if limit else {}
+        return caller.user, caller.key, caller.reads_only, limit.take(str(caller.key)) if limit else {}
 
     return admit
 

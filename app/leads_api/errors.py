@@ -38,6 +38,13 @@ class Unauthorized(Failure):
         super().__init__(headers={"WWW-Authenticate": "Bearer"})
 
 
+class ReadOnly(Failure):
+    """The scope of the API key does not allow this method."""
+
+    status = 403
+    message = "This API key may only read."
+
+
 class NotFound(Failure):
     """The path or the record does not exist."""
 
@@ -69,6 +76,16 @@ class Conflict(Failure):
     """The request is valid, but conflicts with the current state of the record."""
 
     status = 409
+
+
+class PreconditionFailed(Failure):
+    """The record is not, or no longer, in a version that the request accepts (RFC 9110, 15.5.13)."""
+
+    status = 412
+    message = (
+        "The record has changed since you read it, or If-Match does not have its ETag as it was sent. Get it again,"
+        " check your change against what it is now, and send its new ETag."
+    )
 
 
 class PayloadTooLarge(Failure):

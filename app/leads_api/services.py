@@ -81,7 +81,7 @@ class Services:
         limits = CommentLimits(count=settings.max_comments, size=settings.max_comment_bytes)
 
         self._settings = settings
-        self._catalog = catalog
+        self.catalog = catalog
         self.database = database
         self.ids = ids
         self.transact = transact
@@ -166,13 +166,13 @@ class Services:
             max_body_bytes=self._settings.max_body_bytes,
             defaults={"limit": self._settings.default_limit},
             lookups={
-                "lead_status": self._catalog.statuses,
-                "lead_category": self._catalog.lead_categories,
-                "assignee": self._catalog.assignable,
+                "lead_status": self.catalog.statuses,
+                "lead_category": self.catalog.lead_categories,
+                "assignee": self.catalog.assignable,
                 "lead": self.leads.existing,
                 "custom_field_name": _free_names,
             },
-            dynamic={"leads": LeadRules(self._catalog)},
+            dynamic={"leads": LeadRules(self.catalog)},
         )
 
     def parts(self) -> dict[str, Any]:

@@ -234,7 +234,7 @@ async def test_a_comment_that_lacks_a_field_is_listed(
         assert (shown["dates"] if field == "created" else shown)[field] == default
 
 
-@pytest.mark.parametrize("field", ["name", "user", "created", "expires", "revoked", "hash", "schema_version"])
+@pytest.mark.parametrize("field", ["name", "user", "scope", "created", "expires", "revoked", "hash", "schema_version"])
 @pytest.mark.parametrize("missing", [{"$unset": ""}, {"$set": None}], ids=["missing", "null"])
 async def test_a_key_that_lacks_a_field_is_valid_or_refused(
     serve: Serve, database: Database, field: str, missing: dict[str, str | None]

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,10 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
 DEADLINE = 120.0
 
 OpenGateway = Callable[..., AbstractContextManager[int]]
-"""Puts a gateway in front of a port, with some of its variables changed, for the length of a block; gives its port."""
+"""Puts a gateway in front of a port for the length of a block; gives its port.
+
+Some of its variables may be changed, and files added beside its own (`files`, by path).
+"""
 
 
 def compose() -> dict[str, Any]:
@@ -74,7 +77,7 @@ def open_gateway(tmp_path_factory: pytest.TempPathFactory) -> OpenGateway:
     nginx = program("nginx")
 
     @contextmanager
-    def opened(*upstreams: int, **changes: str) -> Iterator[int]:
+    def opened(*upstreams: int, files: Mapping[str, str] = {}, **changes: str) -> Iterator[int]:
         folder = tmp_path_factory.mktemp("gateway")
         port = free_port()
         places = {
@@ -88,6 +91,9 @@ def open_gateway(tmp_path_factory: pytest.TempPathFactory) -> OpenGateway:
         for template in (DEPLOY / "gateway" / "templates").glob("*.template"):
             text = re.sub(r"\$\{(GATEWAY_[A-Z_]+)\}", lambda match: variables[match[1]], template.read_text())
             (folder / "conf.d" / template.stem).write_text(text)
+        for name, text in files.items():
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text(text)
         with running_nginx(nginx, folder, port):
             yield port
 

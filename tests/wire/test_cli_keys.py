@@ -90,20 +90,20 @@ async def test_a_key_is_shown_once_and_kept_nowhere(
 
 async def test_the_list_tells_all_but_the_key(given: dict[str, str]) -> None:
     await create(**given)
-    await create("--expires", "2099-12-31", **given)
+    await create("--expires", "2099-12-31", "--scope", "read", **given)
     await leads("keys", "revoke", "1", **given)
 
     head, first, second = await listed(**given)
 
-    assert head == ["ID", "NAME", "USER", "CREATED", "EXPIRES", "REVOKED"]
+    assert head == ["ID", "NAME", "USER", "SCOPE", "CREATED", "EXPIRES", "REVOKED"]
     today = datetime.now(UTC).strftime("%Y-")
-    assert first[:3] == ["1", "Website", "1"]
-    assert first[3].startswith(today)
-    assert first[4] == "-"
-    assert first[5].startswith(today)
-    assert second[:3] == ["2", "Website", "1"]
-    assert second[4] == "2099-12-31"
-    assert second[5] == "-"
+    assert first[:4] == ["1", "Website", "1", "all"]
+    assert first[4].startswith(today)
+    assert first[5] == "-"
+    assert first[6].startswith(today)
+    assert second[:4] == ["2", "Website", "1", "read"]
+    assert second[5] == "2099-12-31"
+    assert second[6] == "-"
 
 
 async def test_a_revoked_key_answers_401_within_the_seconds_of_the_cache(
@@ -153,7 +153,7 @@ async def test_a_key_of_an_earlier_version_keeps_its_last_day(given: dict[str, s
 
     (_, row) = await listed(**given)
 
-    assert row[4] == "2099-12-30"
+    assert row[5] == "2099-12-30"
 
 
 async def test_a_key_that_expires_while_it_is_remembered_answers_401(
@@ -199,7 +199,7 @@ async def test_only_an_active_team_user_is_given_a_key(service: Service, given: 
         assert done.stdout == ""
         assert str(user) in done.stderr
         assert "Traceback" not in done.stderr
-    assert await listed(**given) == [["ID", "NAME", "USER", "CREATED", "EXPIRES", "REVOKED"]]
+    assert await listed(**given) == [["ID", "NAME", "USER", "SCOPE", "CREATED", "EXPIRES", "REVOKED"]]
 
 
 @pytest.mark.parametrize(
@@ -212,6 +212,8 @@ async def test_only_an_active_team_user_is_given_a_key(service: Service, given: 
         (["create", "--name", "W", "--expires", "２０９９-01-01"], "--expires"),
         (["create", "--name", "W", "--expires", "2020-01-01"], "--expires"),
         (["create", "--name", "W", "--expires", "9999-12-31"], "--expires"),
+        (["create", "--name", "W", "--scope", "write"], "--scope"),
+        (["create", "--name", "W", "--scope", ""], "--scope"),
         (["create", "--name", ""], "--name"),
         (["create", "--name", " "], "--name"),
         (["create", "--name", "Web\nsite"], "--name"),
@@ -253,7 +255,7 @@ async def test_the_list_is_a_line_per_key_whatever_their_names(given: dict[str, 
 
 async def test_keys_as_json(given: dict[str, str], service: Service) -> None:
     made = await leads("keys", "create", "--name", "Website", "--expires", "2099-12-31", "--json", **given)
-    await create(**given)
+    await create("--scope", "read", **given)
     revoked = await leads("keys", "revoke", "2", "--json", **given)
     every = await leads("keys", "list", "--json", **given)
 
@@ -265,7 +267,7 @@ async def test_keys_as_json(given: dict[str, str], service: Service) -> None:
         "id": 1, "name": "Website", "user_id": 1, "scope": "all", "expires": "2099-12-31", "revoked": None,
     }  # fmt: skip
     assert json.loads(revoked.stdout) == second
-    assert (second["id"], second["expires"]) == (2, None)
+    assert (second["id"], second["scope"], second["expires"]) == (2, "read", None)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", second["revoked"])
     assert {made.returncode, revoked.returncode, every.returncode} == {0}
     assert made.stderr.count("\n") == 1

@@ -3,14 +3,17 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
+from pymongo import AsyncMongoClient
 from pymongo.errors import DuplicateKeyError, OperationFailure
+from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStartedEvent, CommandSucceededEvent
 
 from leads_api.mongo import indexes
 from leads_api.mongo.client import Client, Database, create_indexes
 from leads_api.mongo.indexes import Index, ensure
+from leads_api.setup import set_up
 
 BY_A = Index("a", (("a", 1),))
 BY_A_AND_B = Index("a", (("a", 1), ("b", 1)))
@@ -147,3 +150,24 @@ async def test_a_build_that_takes_long_tells_that_it_goes_on_and_how_long_it_too
 
     assert told.is_set()
     assert [line.split(":")[0].split(" in ")[0] for line in caplog.messages] == ["building indexes", "built indexes"]
+
+
+async def test_every_build_waits_for_a_majority_and_not_for_each_member(server_uri: str) -> None:
+    class Builds(CommandListener):
+        quorums: ClassVar[list[Any]] = []
+
+        def started(self, event: CommandStartedEvent) -> None:
+            if event.command_name == "createIndexes":
+                self.quorums.append(event.command.get("commitQuorum"))
+
+        def succeeded(self, event: CommandSucceededEvent) -> None: ...
+
+        def failed(self, event: CommandFailedEvent) -> None: ...
+
+    client: Any = AsyncMongoClient(server_uri, event_listeners=[Builds()])
+    name = f"quorum_{os.getpid()}"
+    await set_up(client[name])
+    await client.drop_database(name)
+    await client.close()
+
+    assert set(Builds.quorums) == {"majority"}

@@ -135,7 +135,8 @@ async def test_without_a_mail_server_one_warning_says_so(tmp_path: Path, given: 
 
 async def test_each_request_is_logged_when_asked_for_without_its_key(tmp_path: Path, given: dict[str, str]) -> None:
     async with running(tmp_path, given=given, LEADS_ACCESS_LOG="yes") as service:
-        headers = {"X-Request-ID": "the-id-of-it"}
+        trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+        headers = {"X-Request-ID": "the-id-of-it", "Traceparent": f"00-{trace}-00f067aa0ba902b7-01"}
         await service.api.call("GET", "/api/leads/77", headers=headers)
         await service.http.get(
             "/api/leads", headers={"Authorization": "Bearer lk_1_wrong", "X-Request-ID": "the-other"}
@@ -147,6 +148,8 @@ async def test_each_request_is_logged_when_asked_for_without_its_key(tmp_path: P
         "method": "GET", "path": "/api/leads/77", "status": 404,
     }  # fmt: skip
     assert line["user"] == 1
+    assert line["trace_id"] == trace
+    assert "trace_id" not in other
     assert line["ms"] > 0
     assert (other["method"], other["path"], other["status"]) == ("GET", "/api/leads", 401)
     assert KEY not in service.log

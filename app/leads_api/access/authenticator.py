@@ -21,6 +21,7 @@ class Caller(Struct, frozen=True):
     user: int
     key: int
     """The id of the key; 0 for LEADS_API_KEY."""
+    reads_only: bool
 
 
 class Authenticator:
@@ -49,7 +50,7 @@ class Authenticator:
     async def _caller(self, text: str) -> Caller | None:
         hashed = digest(text)
         if self._fixed is not None and hmac.compare_digest(self._fixed, hashed):
-            return Caller(self._fixed_user, 0)
+            return Caller(self._fixed_user, 0, reads_only=False)
         until, key = self._known.get(hashed, (0.0, None))
         asked = monotonic()
         if key is None or asked >= until:
@@ -61,4 +62,4 @@ class Authenticator:
             self._known[hashed] = (asked + self._seconds, key)
         if key.revoked is not None or (key.expires is not None and key.expires <= now()):
             return None
-        return Caller(key.user, key.id)
+        return Caller(key.user, key.id, key.scope != "all")

@@ -9,7 +9,7 @@ import hmac
 import re
 import secrets
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -27,6 +27,9 @@ SCHEMA_VERSION = 2
 INDEXES = {COLLECTION: [Index("user", (("user", 1),))]}
 STEPS = {COLLECTION: [Step(2)]}
 
+Scope = Literal["all", "read"]
+"""What a key allows: everything, or only GET and HEAD."""
+
 _KEY = re.compile(r"lk_([1-9][0-9]{0,17})_[A-Za-z0-9_-]{43}", re.ASCII)
 _NOBODY = 0
 """No user has this id, so a key without a user is refused."""
@@ -38,6 +41,7 @@ class ApiKey(Struct, frozen=True, kw_only=True):
     id: int
     name: str
     user: int
+    scope: Scope
     created: datetime
     expires: datetime | None
     """The first moment at which the key is no longer valid."""
@@ -53,14 +57,16 @@ class KeyStore:
         self._ids = ids
         self._reads = Batcher(self._find_all)
 
-    async def create(self, name: str, *, user: int, expires: datetime | None = None) -> tuple[ApiKey, str]:
+    async def create(
+        self, name: str, *, user: int, scope: Scope = "all", expires: datetime | None = None
+    ) -> tuple[ApiKey, str]:
         """Create a key; return it and its text, which cannot be retrieved again."""
         key_id = await self._ids.take(COLLECTION)
         text = f"lk_{key_id}_{secrets.token_urlsafe(32)}"
-        key = ApiKey(id=key_id, name=name, user=user, created=now(), expires=expires, revoked=None)
+        key = ApiKey(id=key_id, name=name, user=user, scope=scope, created=now(), expires=expires, revoked=None)
         await self._keys.insert_one(
             {
-                "_id": key_id, "name": name, "user": user, "created": key.created, "expires": expires,
+                "_id": key_id, "name": name, "user": user, "scope": scope, "created": key.created, "expires": expires,
                 "revoked": None, "hash": digest(text), "schema_version": SCHEMA_VERSION,
             }
         )  # fmt: skip
@@ -104,6 +110,8 @@ def _shown(document: Document) -> ApiKey:
         id=document["_id"],
         name=document.get("name") or "",
         user=document.get("user") or _NOBODY,
+        # Keys of earlier versions have no scope. One of a later version that is unknown here must not allow more.
+        scope="all" if document.get("scope") in (None, "all") else "read",
         created=_aware(document.get("created") or UNKNOWN),
         expires=_aware(document.get("expires")),
         revoked=_aware(document.get("revoked")),

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from leads_api.catalog.model import CATEGORIES, CUSTOM_FIELDS, STATUSES, TEAM, Kind
 from leads_api.errors import Failure
+from leads_api.mongo.batching import MAX_WAITING, Batcher
 from leads_api.mongo.client import Database, Document, NotSetUp
 from leads_api.mongo.faults import DatabaseError
 from leads_api.users.store import full_name
@@ -70,8 +71,11 @@ class Catalog:
         self._seconds = seconds
         self._snapshot: Snapshot | None = None
         self._until = 0.0
+        self._began = 0.0
+        """When the refresh began that the snapshot is from."""
         self._epoch = 0
-        self._refreshing = asyncio.Lock()
+        # Not a lock: it would wake up those who wait one by one, each in an iteration of the event loop of its own.
+        self._refreshes: Batcher[bool, Snapshot] = Batcher(self._refresh_for, most=MAX_WAITING)
         self._lookups = 0
         self._lookups_since = -1.0
 
@@ -105,43 +109,42 @@ class Catalog:
             return make(newer.tolerant())
 
     async def refreshed(self) -> Snapshot:
-        """Return the current settings. Concurrent callers share one refresh (single-flight)."""
-        asked = monotonic()
-        async with self._refreshing:
-            return self._newer_than(asked) or await self._refresh()
+        """Return the current settings, by a refresh that begins after the call. Concurrent callers share one."""
+        return await self._refreshes(False)  # noqa: FBT003 - whether it counts as a look-up
 
     async def looked_up(self) -> Snapshot:
         """Return the current settings, for a request that would be refused by those in the cache.
 
         Callers may make up such requests, so there are at most LOOKUPS_PER_SECOND refreshes for them.
         """
-        asked = monotonic()
-        async with self._refreshing:
-            if snapshot := self._newer_than(asked):
-                return snapshot
-            if monotonic() - self._lookups_since >= 1:
-                self._lookups, self._lookups_since = 0, monotonic()
-            self._lookups += 1
-            if self._snapshot is not None and monotonic() < self._until and self._lookups > LOOKUPS_PER_SECOND:
-                return self._snapshot
-            return await self._refresh()
+        moment = monotonic()
+        if moment - self._lookups_since >= 1:
+            self._lookups, self._lookups_since = 0, moment
+        if self._snapshot is not None and moment < self._until and self._lookups >= LOOKUPS_PER_SECOND:
+            return self._snapshot
+        return await self._refreshes(True)  # noqa: FBT003 - whether it counts as a look-up
 
-    def _newer_than(self, asked: float) -> Snapshot | None:
-        """Return the snapshot if its refresh began after a call and no change has dropped it since."""
-        return self._snapshot if self._until - self._seconds > asked else None
+    async def drain(self) -> None:
+        """Wait until no refresh is in progress."""
+        await self._refreshes.drain()
+
+    async def _refresh_for(self, lookups: list[bool]) -> list[Snapshot | Exception]:
+        self._lookups += any(lookups)
+        return [await self._refresh()] * len(lookups)
 
     async def _refresh(self) -> Snapshot:
         while True:
             epoch, began = self._epoch, monotonic()
-            revision = await self._revision()
-            if self._snapshot is None or self._snapshot.revision != revision:
-                loaded = await self._load(revision)
+            revision, snapshot = await self._revision(), self._snapshot
+            if snapshot is None or snapshot.revision != revision:
+                snapshot = await self._load(revision)
                 if await self._revision() != revision:
                     continue
-                self._snapshot = loaded
-            if epoch == self._epoch:
-                self._until = began + self._seconds
-            return self._snapshot
+            if began >= self._began:  # else another refresh, which began later, was quicker
+                self._snapshot, self._began = snapshot, began
+                if epoch == self._epoch:
+                    self._until = began + self._seconds
+            return snapshot
 
     async def statuses(self, ids: Collection[int]) -> Collection[int]:
         """Return the subset of statuses that a lead may get."""

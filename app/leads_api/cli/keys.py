@@ -34,6 +34,12 @@ def add_to(commands: Any) -> None:
     create.add_argument(
         "--expires", type=arguments.last_day, metavar="DATE", help="last day (UTC) on which the key is valid"
     )
+    create.add_argument(
+        "--scope",
+        choices=("all", "read"),
+        default="all",
+        help="what the key allows: everything (all), or only to read (default: all)",
+    )
     create.set_defaults(run=_create)
     list_ = keys.add_parser("list", help="list all keys")
     list_.set_defaults(run=_list)
@@ -49,7 +55,9 @@ def _create(settings: Settings, options: argparse.Namespace) -> None:
         if not await Catalog(database, seconds=0).is_active(options.user):
             raise Refused(f"{options.user} is not the id of an active team user.")
         keys = KeyStore(database, Ids(database))
-        key, text = await keys.create(options.name, user=options.user, expires=_end_of(options.expires))
+        key, text = await keys.create(
+            options.name, user=options.user, scope=options.scope, expires=_end_of(options.expires)
+        )
         try:
             if options.json:
                 show_json(_plain(key, text))
@@ -82,12 +90,13 @@ def _list(settings: Settings, options: argparse.Namespace) -> None:
         show_json([_plain(key) for key in keys])
         return
     show_table(
-        ("ID", "NAME", "USER", "CREATED", "EXPIRES", "REVOKED"),
+        ("ID", "NAME", "USER", "SCOPE", "CREATED", "EXPIRES", "REVOKED"),
         (
             (
                 str(key.id),
                 key.name,
                 str(key.user),
+                key.scope,
                 shown_second(key.created),
                 str(_last_day(key.expires) or "-"),
                 shown_second(key.revoked),
@@ -116,7 +125,7 @@ def _plain(key: ApiKey, text: str | None = None) -> dict[str, object]:
         "name": key.name,
         **({} if text is None else {"key": text}),
         "user_id": key.user,
-        "scope": "all",
+        "scope": key.scope,
         "expires": _last_day(key.expires),
         "revoked": None if key.revoked is None else shown_time(key.revoked),
     }

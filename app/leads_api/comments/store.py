@@ -7,12 +7,13 @@ from typing import NoReturn
 from leads_api.catalog.cache import Catalog
 from leads_api.clock import now
 from leads_api.comments.model import MAX_LENGTH, Comment, comment_of
-from leads_api.errors import Invalid, NotFound
+from leads_api.errors import Invalid, NotFound, PreconditionFailed
 from leads_api.memory import Memory
 from leads_api.mongo.client import Collection, Document, Session, aggregate
 from leads_api.mongo.concurrency import ConcurrencyLimits
 from leads_api.mongo.ids import Ids
 from leads_api.mongo.transaction import Transact
+from leads_api.mongo.versions import Versions, condition, require
 from leads_api.validation.paging import Paging
 
 _MAX_SKIP = 16 * 1024 * 1024
@@ -107,8 +108,11 @@ class CommentStore:
         page = parents[0]["comments"][: max(0, total - skip)]
         return page[::-1], total
 
-    async def add(self, parent_id: int, text: str, by: int) -> Comment:
-        """Add a comment. Raises the parent's NotFound, or TooManyComments."""
+    async def add(self, parent_id: int, text: str, by: int, versions: Versions = None) -> Comment:
+        """Add a comment. Raises the parent's NotFound, PreconditionFailed or TooManyComments.
+
+        `versions` are those of the parent.
+        """
         size, comment_id = len(text.encode()), await self._ids.take("comments")
 
         async def write(session: Session) -> Document | None:
@@ -120,6 +124,7 @@ class CommentStore:
                     # Not `$lt`: a document of an earlier version may have no counts.
                     "comments_count": {"$not": {"$gte": self._limits.count}},
                     "comments_bytes": {"$not": {"$gte": self._limits.size - size + 1}},
+                    **condition(versions),
                 },
                 self._update("comment_added", moment, by, {"$push": {"comments": comment}}, count=1, size=size),
                 session=session,
@@ -127,36 +132,49 @@ class CommentStore:
             return comment if result.matched_count else None
 
         if (comment := await self._transact.single(write, (self._parents.name, parent_id))) is None:
-            await self._refuse(parent_id)
+            await self._refuse(parent_id, versions)
         return await self._catalog.show(lambda settings: comment_of(comment, settings), written=True)
 
-    async def delete(self, parent_id: int, comment_id: int, by: int) -> None:
-        """Delete a comment. Raises the parent's NotFound, or CommentNotFound."""
+    async def delete(self, parent_id: int, comment_id: int, by: int, versions: Versions = None) -> None:
+        """Delete a comment. Raises the parent's NotFound, CommentNotFound or PreconditionFailed.
+
+        `versions` are those of the parent.
+        """
+        comment = await self._find(parent_id, comment_id)
+        size = len((comment.get("text") or "").encode())
+        async with self._concurrency.change(self._parents.name, parent_id):
+            result = await self._parents.update_one(
+                {"_id": parent_id, "comments.id": comment_id, **condition(versions)},
+                self._update(
+                    "comment_deleted", now(), by, {"$pull": {"comments": {"id": comment_id}}}, count=-1, size=-size
+                ),
+            )
+        if result.matched_count == 0:
+            if versions is None:  # a concurrent call deleted it
+                raise CommentNotFound
+            await self._find(parent_id, comment_id)
+            raise PreconditionFailed
+
+    async def _find(self, parent_id: int, comment_id: int) -> Document:
+        """Return a comment's document. Raises the parent's NotFound, or CommentNotFound."""
         parent = await self._parents.find_one({"_id": parent_id}, {"comments": {"$elemMatch": {"id": comment_id}}})
         if parent is None:
             raise self._parent_not_found
         if not parent.get("comments"):
             raise CommentNotFound
-        size = len((parent["comments"][0].get("text") or "").encode())
-        async with self._concurrency.change(self._parents.name, parent_id):
-            result = await self._parents.update_one(
-                {"_id": parent_id, "comments.id": comment_id},
-                self._update(
-                    "comment_deleted", now(), by, {"$pull": {"comments": {"id": comment_id}}}, count=-1, size=-size
-                ),
-            )
-        if result.matched_count == 0:  # a concurrent call deleted it
-            raise CommentNotFound
+        comment: Document = parent["comments"][0]
+        return comment
 
     def _update(self, event: str, moment: datetime, by: int, what: Document, *, count: int, size: int) -> Document:
         touched = self._touch(event, moment, by)
         sums = {"comments_count": count, "comments_bytes": size}
         return what | touched | {"$inc": touched.get("$inc", {}) | sums}
 
-    async def _refuse(self, parent_id: int) -> NoReturn:
-        parent = await self._parents.find_one({"_id": parent_id}, {"comments_count": 1})
+    async def _refuse(self, parent_id: int, versions: Versions) -> NoReturn:
+        parent = await self._parents.find_one({"_id": parent_id}, {"comments_count": 1, "version": 1})
         if parent is None:
             raise self._parent_not_found
+        require(parent, versions)
         if (parent.get("comments_count") or 0) >= self._limits.count:
             raise TooManyComments(f"No more than {self._limits.count} comments fit here. Please delete one first.")
         raise TooManyComments(

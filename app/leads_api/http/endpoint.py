@@ -3,13 +3,14 @@
 Controllers are Litestar's and are registered with a Litestar application. Their handlers are called from here, because
 Litestar's own code between route and handler takes longer than the rest of a GET
 (docs/decisions/0009-endpoints-called-by-the-pipeline.md). The annotation of each parameter declares the source of its
-value: `Query`, `Body`, `User`, `RootPath`, `Part`, or Litestar's `FromPath` for an id in the path.
+value: `Query`, `Body`, `User`, `IfMatch`, `RootPath`, `Part`, or Litestar's `FromPath` for an id in the path.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum, auto
-from functools import partial
+from functools import lru_cache, partial
+from http import HTTPStatus
 from inspect import signature
 from typing import Annotated, Any, NamedTuple, TypeVar, get_origin, get_type_hints
 from urllib.parse import parse_qsl, urlencode
@@ -18,10 +19,11 @@ from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
-from leads_api.errors import Faults, Unauthorized
-from leads_api.http.envelope import encode
+from leads_api.errors import Faults, ReadOnly, Unauthorized
+from leads_api.http.envelope import Tagged, encode
 from leads_api.http.exchange import Exchange
 from leads_api.http.idempotency import HEADER, Idempotency, key_of
+from leads_api.http.preconditions import IF_MATCH, IF_NONE_MATCH, Tags, accepted_versions, known_tags
 from leads_api.validation.bodies import JSON
 from leads_api.validation.inputs import Input, Inputs
 from leads_api.validation.paging import CursorMeta, PageMeta
@@ -30,6 +32,8 @@ T = TypeVar("T")
 
 API = "/api/"
 PARAMETER = re.compile(r"\{([^}]*)\}")
+_REMEMBERED = 256
+"""Handlers whose signatures are remembered: more than the service has."""
 _JSON_HEADERS = {"Content-Type": JSON}
 
 
@@ -37,6 +41,7 @@ class _Source(Enum):
     QUERY = auto()
     BODY = auto()
     USER = auto()
+    IF_MATCH = auto()
     ROOT_PATH = auto()
     PART = auto()
 
@@ -47,6 +52,8 @@ Body = Annotated[T, _Source.BODY]
 """The validated body of the request; its struct declares the fields."""
 User = Annotated[int, _Source.USER]
 """The id of the team user who owns the request's API key."""
+IfMatch = Annotated[frozenset[int] | None, _Source.IF_MATCH]
+"""The versions of the record that the `If-Match` header accepts; None without one, and for `*`."""
 RootPath = Annotated[str, _Source.ROOT_PATH]
 """The path prefix under which callers reach the service: empty, or for example `/crm`."""
 Part = Annotated[T, _Source.PART]
@@ -54,19 +61,32 @@ Part = Annotated[T, _Source.PART]
 
 
 class Asked(NamedTuple):
-    """The signature of a handler: the types of its query and body, and the names of its parameters by source."""
+    """The signature of a handler."""
 
     query: Any
+    """The type of the query; None without one."""
     body: Any
+    """The type of the body; None without one."""
     names: Mapping[_Source, list[str]]
+    """The names of the parameters, by source."""
+    tagged: bool
+    """Whether its responses have entity tags."""
+    precondition: str | None
+    """The name of the header with the precondition that applies to it; None if none does."""
 
 
 def asked_for(handler: HTTPRouteHandler) -> Asked:
     """Return the signature of a handler. Raises TypeError if a parameter does not declare its source."""
-    hints = get_type_hints(handler.fn, include_extras=True)
+    # The method of a controller, because each application has an instance of its own.
+    return _asked_for(getattr(handler.fn, "__func__", handler.fn), reads=handler.http_methods == {"GET"})
+
+
+@lru_cache(_REMEMBERED)
+def _asked_for(function: Callable[..., Any], *, reads: bool) -> Asked:
+    hints = get_type_hints(function, include_extras=True)
     names: dict[_Source, list[str]] = {source: [] for source in _Source}
     types: dict[_Source, Any] = {}
-    for name in signature(handler.fn).parameters:
+    for name in signature(function).parameters:
         hint: Any = hints.get(name)
         if name == "self":
             continue
@@ -75,8 +95,12 @@ def asked_for(handler: HTTPRouteHandler) -> Asked:
             names[source].append(name)
             types[source] = hint.__origin__
         elif not metadata:
-            raise TypeError(f"{handler}: the annotation of the parameter {name} does not declare its source")
-    return Asked(types.get(_Source.QUERY), types.get(_Source.BODY), names)
+            raise TypeError(f"{function}: the annotation of the parameter {name} does not declare its source")
+    tagged = get_origin(hints.get("return")) is Tagged
+    precondition = IF_NONE_MATCH if tagged and reads else None
+    if names[_Source.IF_MATCH]:
+        precondition = IF_MATCH
+    return Asked(types.get(_Source.QUERY), types.get(_Source.BODY), names, tagged, precondition)
 
 
 class Endpoint:
@@ -98,54 +122,88 @@ class Endpoint:
         self._handler = partial(handler.fn, **{name: parts[name] for name in asked.names[_Source.PART]})
         self._path_parameters = PARAMETER.findall(route.path_format)
         self._max_body_bytes = inputs.max_body_bytes
-        self._takes_body = handler.http_methods != {"GET"}
+        self._writes = handler.http_methods != {"GET"}
         self._input: Input | None = inputs.of(asked.query, asked.body) if route.path_format.startswith(API) else None
-        self._query_name, self._body_name, self._user_name, self._root_path_name = (
+        self._query_name, self._body_name, self._user_name, self._if_match_name, self._root_path_name = (
             next(iter(asked.names[source]), None)
-            for source in (_Source.QUERY, _Source.BODY, _Source.USER, _Source.ROOT_PATH)
+            for source in (_Source.QUERY, _Source.BODY, _Source.USER, _Source.IF_MATCH, _Source.ROOT_PATH)
         )
+        self._precondition = asked.precondition
         self._idempotency = idempotency if handler.http_methods == {"POST"} and self._input is not None else None
         self._status = handler.status_code
 
     async def __call__(self, exchange: Exchange, ids: list[int]) -> None:
         """Read the input, call the handler and set the response. Raises Failures of the input and of the handler."""
         given: dict[str, Any] = dict(zip(self._path_parameters, ids, strict=True))
-        key = None
-        if self._input is not None:
-            if exchange.user is None:  # defence in depth: no endpoint under /api runs without authentication
-                raise Unauthorized
-            raw = await exchange.body(self._max_body_bytes) if self._takes_body else b""
-            faults: Faults = {}
-            if self._idempotency is not None and HEADER in exchange.headers:
-                key = key_of(exchange, raw, faults)
-                # Before the body is checked: what it refers to may be gone since it was accepted.
-                if key is not None and await self._idempotency.replay(key, exchange, faults):
-                    return
-            query, body = await self._input.read(
-                exchange.query_string,
-                raw,
-                content_type=exchange.header(b"content-type"),
-                content_encoding=exchange.header(b"content-encoding"),
-                faults=faults,
-            )
-            if self._query_name:
-                given[self._query_name] = query
-            if self._body_name:
-                given[self._body_name] = body
-            if self._user_name:
-                given[self._user_name] = exchange.user
         if self._root_path_name:
             given[self._root_path_name] = exchange.root_path
-        if key is None or self._idempotency is None:
+        if self._input is None:
             self._reply(exchange, await self._handler(**given))
+            return
+        if exchange.user is None:  # defence in depth: no endpoint under /api runs without authentication
+            raise Unauthorized
+        if exchange.reads_only and self._writes:
+            raise ReadOnly
+        raw = await exchange.body(self._max_body_bytes) if self._writes else b""
+        known = () if self._precondition is None else self._preconditions(exchange, given)
+        if self._idempotency is not None and HEADER in exchange.headers:
+            await self._answer_once(self._idempotency, exchange, raw, given)
+            return
+        await self._read(self._input, exchange, raw, given, {})
+        answer = await self._handler(**given)
+        if known is None or (known and answer.etag in known):
+            exchange.reply(HTTPStatus.NOT_MODIFIED, {"ETag": answer.etag})  # RFC 9110, 15.4.5
         else:
-            await self._idempotency.answer(key, exchange, partial(self._handle, exchange, given))
+            self._reply(exchange, answer)
+
+    async def _answer_once(
+        self, idempotency: Idempotency, exchange: Exchange, raw: bytes, given: dict[str, Any]
+    ) -> None:
+        """Answer a request that has an idempotency key."""
+        assert self._input is not None
+        faults: Faults = {}
+        key = key_of(exchange, raw, faults)
+        # Before the body is checked: what it refers to may be gone since it was accepted.
+        if key is not None and await idempotency.replay(key, exchange, faults):
+            return
+        await self._read(self._input, exchange, raw, given, faults)
+        assert key is not None  # else there is a fault
+        await idempotency.answer(key, exchange, partial(self._handle, exchange, given))
+
+    async def _read(self, wanted: Input, exchange: Exchange, raw: bytes, given: dict[str, Any], faults: Faults) -> None:
+        """Add query, body and user to the arguments. Raises the input's Failures, `faults` among them."""
+        query, body = await wanted.read(
+            exchange.query_string,
+            raw,
+            content_type=exchange.header(b"content-type"),
+            content_encoding=exchange.header(b"content-encoding"),
+            faults=faults,
+        )
+        if self._query_name:
+            given[self._query_name] = query
+        if self._body_name:
+            given[self._body_name] = body
+        if self._user_name:
+            given[self._user_name] = exchange.user
 
     async def _handle(self, exchange: Exchange, given: Mapping[str, Any]) -> None:
         self._reply(exchange, await self._handler(**given))
 
+    def _preconditions(self, exchange: Exchange, given: dict[str, Any]) -> Tags:
+        """Add what `If-Match` accepts to the arguments; return the tags of `If-None-Match`."""
+        if self._if_match_name:
+            sent = b"if-match" in exchange.headers
+            given[self._if_match_name] = accepted_versions(exchange.list_header(b"if-match")) if sent else None
+        elif b"if-none-match" in exchange.headers:
+            return known_tags(exchange.list_header(b"if-none-match"))
+        return ()
+
     def _reply(self, exchange: Exchange, answer: Any) -> None:
-        if isinstance(answer, Response):
+        if isinstance(answer, Tagged):
+            content, status, headers = answer.content, self._status, {"Content-Type": JSON, "ETag": answer.etag}
+            if answer.location is not None:
+                headers["Location"] = exchange.root_path + answer.location
+        elif isinstance(answer, Response):
             content, status, headers = answer.content, answer.status_code or self._status, answer.headers
             headers = {"Content-Type": answer.media_type or JSON, **headers}
             if exchange.root_path and "Location" in headers:

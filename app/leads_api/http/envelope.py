@@ -1,7 +1,7 @@
 """The response envelope: the structs of success and error responses (contract, section 1, "Success" and "Errors")."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Self, TypeVar
 
 import msgspec
 from litestar import Response
@@ -20,12 +20,15 @@ Records = Annotated[Sequence[T], Meta(description="The records of this page, in 
 PHRASES = {
     200: "OK",
     201: "Created",
+    304: "Not Modified",
     400: "Bad Request",
     401: "Unauthorized",
+    403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
     408: "Request Timeout",
     409: "Conflict",
+    412: "Precondition Failed",
     413: "Content Too Large",
     415: "Unsupported Media Type",
     422: "Unprocessable Content",
@@ -89,15 +92,30 @@ class InvalidBody(ErrorBody, frozen=True, gc=False):
     ]
 
 
+class Tagged(Struct, Generic[T], frozen=True, gc=False):
+    """A response with an entity tag, and for a new record its `Location`. Not part of the body."""
+
+    content: T
+    etag: str
+    location: str | None = None
+
+
 def created(data: T, message: str, location: str) -> Response[Answer[T]]:
     """Return a 201 response with the new record and its `Location`."""
     return Response(Answer(data, message), status_code=201, headers={"Location": location})
 
 
+class _Declared(ResponseSpec):
+    """An OpenAPI response. Litestar copies each handler several times; nobody changes what it declares."""
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+
 def failures(*failures: Failure) -> Mapping[int, ResponseSpec]:
     """Return the OpenAPI responses of failures that only this route has; for a handler's `responses`."""
     return {
-        status: ResponseSpec(
+        status: _Declared(
             data_container=_kind(next(failure for failure in failures if failure.status == status)),
             description=PHRASES[status],
             examples=[Example(value=body_of(failure)) for failure in failures if failure.status == status],

@@ -10,6 +10,7 @@ from litestar.types import HTTPScope, Receive, Send
 from leads_api.errors import BadRequest, Failure, PayloadTooLarge
 from leads_api.http.envelope import failure_body
 from leads_api.server.drain import process_drain
+from leads_api.telemetry import traces
 from leads_api.validation.bodies import JSON
 
 _LARGE_BYTES = 64 * 1024
@@ -33,6 +34,8 @@ class Exchange:
         self.headers: dict[bytes, bytes] = dict(self._lines)
         self.user: int | None = None
         """The id of the team user who owns the API key; set by authentication."""
+        self.reads_only = False
+        """Whether the API key may only read; set by authentication."""
         self.api_key: int | None = None
         """The id of the API key; set by authentication."""
         self.status: int | None = None
@@ -42,10 +45,11 @@ class Exchange:
         self._answer: tuple[int, Mapping[str, str], bytes]
         self._receive = receive
         self._send = send
-        sent = self.headers.get(b"x-request-id", b"")
-        identity = sent if _REQUEST_ID.fullmatch(sent) else secrets.token_hex(16).encode()
-        self.identity = identity.decode()
-        self._fields = [(b"x-request-id", identity)]
+        sent = self.headers.get(b"x-request-id")
+        self.identity = sent.decode() if sent and _REQUEST_ID.fullmatch(sent) else secrets.token_hex(16)
+        self._fields = [(b"x-request-id", self.identity.encode())]
+        self.trace = traces.of_headers(scope["headers"]) if b"traceparent" in self.headers else None
+        """The trace that the request belongs to; None if the caller names none."""
 
     def _strip(self, outer: str, inner: str) -> None:
         """Remove the prefix from the path. Gateways and mounting applications may have removed parts of it already."""

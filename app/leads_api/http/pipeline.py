@@ -1,8 +1,8 @@
 """The pipeline: the ASGI application, which handles every request in fixed steps.
 
-The steps are: request id, access log, deadline, CORS, API key, rate limit, path, method, endpoint. The pipeline also
-turns every exception into an error response. Litestar's guards and middleware cannot do this, because they do not run
-for 404 and 405.
+The steps are: request id and trace, access log, deadline, CORS, API key, rate limit, path, method, endpoint. The
+pipeline also turns every exception into an error response. Litestar's guards and middleware cannot do this, because
+they do not run for 404 and 405.
 """
 
 import logging
@@ -20,6 +20,7 @@ from leads_api.http.deadlines import Deadlines
 from leads_api.http.exchange import Exchange
 from leads_api.http.router import Router
 from leads_api.memory import Memory
+from leads_api.telemetry import traces
 from leads_api.telemetry.logs import access_logger, request_id
 
 MAX_AT_ONCE = 2000
@@ -27,8 +28,8 @@ MAX_AT_ONCE = 2000
 
 _log = logging.getLogger("leads.http")
 
-Admit = Callable[[str | None], Awaitable[tuple[int, int, Mapping[str, str]]]]
-"""Returns the user and the key of an Authorization header, and response headers.
+Admit = Callable[[str | None], Awaitable[tuple[int, int, bool, Mapping[str, str]]]]
+"""Returns the user and the key of an Authorization header, whether they may only read, and response headers.
 
 Raises Unauthorized or TooManyRequests.
 """
@@ -73,6 +74,7 @@ class Pipeline:
             raise NotFound
         exchange = Exchange(scope, receive, send, self._root_path)
         token = request_id.set(exchange.identity)
+        traced = traces.current.set(exchange.trace) if exchange.trace else None
         began = perf_counter()
         try:
             await self._answer(exchange)
@@ -91,6 +93,8 @@ class Pipeline:
                     },
                 )
             request_id.reset(token)
+            if traced:
+                traces.current.reset(traced)
 
     async def _answer(self, exchange: Exchange) -> None:
         try:
@@ -119,7 +123,7 @@ class Pipeline:
             if len(self._deadlines) > MAX_AT_ONCE:
                 raise Unavailable(reason=f"more than {MAX_AT_ONCE} requests are in progress")
             authorization = exchange.headers.get(b"authorization")
-            exchange.user, exchange.api_key, fields = await self._admit(
+            exchange.user, exchange.api_key, exchange.reads_only, fields = await self._admit(
                 authorization.decode("latin-1") if authorization else None
             )
             if fields:

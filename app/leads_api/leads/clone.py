@@ -10,12 +10,13 @@ from leads_api.catalog.model import LEAD_CATEGORY
 from leads_api.checklists.store import ChecklistStore
 from leads_api.clock import now
 from leads_api.files.store import FileStore
-from leads_api.leads.model import FIELDS, Lead, assignments, new_document
+from leads_api.leads.model import FIELDS, ShownLead, assignments, new_document
 from leads_api.leads.schemas import CloneInput
 from leads_api.leads.store import COLLECTION, LeadStore, change_of
 from leads_api.mongo.client import Document, Session
 from leads_api.mongo.ids import Ids
 from leads_api.mongo.transaction import Transact
+from leads_api.mongo.versions import Versions, require
 
 _KEPT = ("title", "value", "category", "source", "description")
 _KEPT_PARTS = ("contact", "address", "custom")
@@ -31,9 +32,9 @@ class CloneLead:
     ids: Ids
     transact: Transact
 
-    async def __call__(self, lead_id: int, request: CloneInput, by: int) -> Lead:
-        """Return the new lead. Raises LeadNotFound."""
-        await self.leads.find(lead_id)
+    async def __call__(self, lead_id: int, request: CloneInput, by: int, versions: Versions) -> ShownLead:
+        """Return the new lead. Raises LeadNotFound or PreconditionFailed."""
+        require(await self.leads.find(lead_id), versions)
         clone_id = await self.ids.take("leads")
         records = [(COLLECTION, lead_id), (COLLECTION, clone_id)]
 
@@ -42,6 +43,7 @@ class CloneLead:
 
         async def work(session: Session) -> Document:
             source = await self.leads.find(lead_id, session)
+            require(source, versions)
             clone = new_document(clone_id, _values(source, request), now(), change_of("cloned", by))
             await self.leads.insert(clone, session)
             if request.copy_checklist == "on":

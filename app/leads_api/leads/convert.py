@@ -15,7 +15,8 @@ from leads_api.mail.store import MailQueue
 from leads_api.mongo.client import Document, Session
 from leads_api.mongo.faults import Duplicate
 from leads_api.mongo.ids import Ids
-from leads_api.mongo.transaction import Transact
+from leads_api.mongo.transaction import Transact, TryAgain
+from leads_api.mongo.versions import Versions, require
 from leads_api.users.store import EmailTaken, UserStore
 
 
@@ -39,22 +40,29 @@ class ConvertLead:
     transact: Transact
     mail_queued: Callable[[], None]
 
-    async def __call__(self, lead_id: int, request: ConvertInput, by: int) -> Client:
-        """Return the client. Raises LeadNotFound, AlreadyConverted or EmailTaken; nothing is written then."""
-        if await self.users.has(request.email):
-            raise await self._refusal(lead_id)
-        client_id = user_id = 0
+    async def __call__(self, lead_id: int, request: ConvertInput, by: int, versions: Versions) -> Client:
+        """Return the client.
+
+        Raises LeadNotFound, PreconditionFailed, AlreadyConverted or EmailTaken; nothing is written then.
+        """
+        # Reads are batched with those of other requests; calls of a transaction are not. So the lead is read before,
+        # and the transaction checks that it has not changed since.
+        lead, is_taken = await gather(self.leads.read(lead_id), self.users.has(request.email))
+        _refuse(lead, versions)
+        if is_taken:
+            raise EmailTaken
+        client_id, user_id = await gather(self.ids.take("clients"), self.ids.take("users"))
         name = f"{request.first_name} {request.last_name}"
+        known: Document | None = lead
 
         async def committed(session: Session) -> Document | None:
             return await self.clients.find(client_id, session)
 
         async def work(session: Session) -> Document:
-            nonlocal client_id, user_id
-            lead = await self.leads.find(lead_id, session)
-            _refuse_converted(lead)
-            if not client_id:  # as late as possible, so that a refused conversion uses up none
-                client_id, user_id = await gather(self.ids.take("clients"), self.ids.take("users"))
+            nonlocal known
+            # mongomock, without a session, could not roll back what was made from a lead that has changed.
+            lead, known = (session and known) or await self.leads.find(lead_id, session), None
+            _refuse(lead, versions)
             moment = now()
             await self.users.insert_owner(  # raises Duplicate if the e-mail is taken
                 user_id=user_id,
@@ -74,10 +82,10 @@ class ConvertLead:
                 now=moment,
                 session=session,
             )
+            if not await self.leads.mark_converted(lead, client_id, moment, by, session):
+                raise TryAgain(reason="another call changed the lead in the middle of a conversion")
             if request.delete_lead == "yes":
-                await self.delete_lead.with_belongings(lead_id, session)
-            else:
-                await self.leads.mark_converted(lead, client_id, moment, by, session)
+                await self.delete_lead.with_belongings(lead_id, None, session)
             if request.send_welcome_email == "yes":
                 await self.mails.enqueue_welcome(request.email, name, session)
             return client
@@ -86,19 +94,22 @@ class ConvertLead:
         try:
             client = await self.transact(work, records=[(COLLECTION, lead_id)], committed=committed, then=then)
         except Duplicate as duplicate:  # it has aborted the transaction
-            raise await self._refusal(lead_id) from duplicate
+            raise await self._refusal(lead_id, versions) from duplicate
         return await self.clients.shown(client, written=True)
 
-    async def _refusal(self, lead_id: int) -> EmailTaken:
+    async def _refusal(self, lead_id: int, versions: Versions) -> EmailTaken:
         """Return the error of a taken e-mail, if the lead could be converted at all.
 
-        Another call may have converted it, possibly with the same e-mail. Raises LeadNotFound or AlreadyConverted.
+        Another call may have converted it, possibly with the same e-mail. Raises LeadNotFound, PreconditionFailed or
+        AlreadyConverted.
         """
-        _refuse_converted(await self.leads.find(lead_id))
+        _refuse(await self.leads.find(lead_id), versions)
         return EmailTaken()
 
 
-def _refuse_converted(lead: Document) -> None:
+def _refuse(lead: Document, versions: Versions) -> None:
+    """Raise PreconditionFailed or AlreadyConverted if the lead must not be converted."""
+    require(lead, versions)
     converted = lead.get("converted") or {}
     if converted.get("is_converted"):
         raise AlreadyConverted(converted.get("client_id") or 0)

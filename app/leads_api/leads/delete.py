@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from leads_api.checklists.store import ChecklistStore
 from leads_api.files.store import FileStore
-from leads_api.leads.store import COLLECTION, LeadNotFound, LeadStore
+from leads_api.leads.store import COLLECTION, LeadStore
 from leads_api.mongo.client import Session
 from leads_api.mongo.transaction import Transact
+from leads_api.mongo.versions import Versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,22 +19,21 @@ class DeleteLead:
     files: FileStore
     transact: Transact
 
-    async def __call__(self, lead_id: int) -> None:
-        """Delete the lead. Raises LeadNotFound."""
+    async def __call__(self, lead_id: int, versions: Versions) -> None:
+        """Delete the lead. Raises LeadNotFound or PreconditionFailed."""
 
         async def committed(session: Session) -> bool | None:
             return True if await self.leads.find_if_there(lead_id, session) is None else None
 
         async def work(session: Session) -> bool:
-            await self.with_belongings(lead_id, session)
+            await self.with_belongings(lead_id, versions, session)
             return True
 
         await self.transact(work, records=[(COLLECTION, lead_id)], committed=committed)
 
-    async def with_belongings(self, lead_id: int, session: Session) -> None:
-        """Delete the lead as part of a transaction. Raises LeadNotFound."""
+    async def with_belongings(self, lead_id: int, versions: Versions, session: Session) -> None:
+        """Delete the lead as part of a transaction. Raises LeadNotFound or PreconditionFailed."""
         # The lead first: a concurrent deletion or a new checklist item conflicts on its document.
-        if not await self.leads.delete(lead_id, session):
-            raise LeadNotFound
+        await self.leads.delete(lead_id, versions, session)
         await self.checklists.delete_of(lead_id, session)
         await self.files.delete_of(lead_id, session)

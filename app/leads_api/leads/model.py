@@ -11,6 +11,7 @@ from leads_api.catalog.cache import Catalog, Snapshot
 from leads_api.catalog.model import LEAD_CATEGORY, NEW, NameShown
 from leads_api.clock import UNKNOWN, Timestamp, shown_time
 from leads_api.folding import letters
+from leads_api.http.preconditions import entity_tag
 from leads_api.leads.folded import folded
 from leads_api.mongo.client import Document
 from leads_api.mongo.substrings import pieces
@@ -89,6 +90,13 @@ class Lead(Struct, frozen=True, gc=False):
     custom_fields: Annotated[dict[str, int | str | None], Meta(description="Every enabled custom field by its name.")]
     comments_count: int
     version: Annotated[int, Meta(description="Every change of the lead raises it.")]
+
+
+class ShownLead(Struct, frozen=True, gc=False):
+    """A lead as callers see it, and its entity tag."""
+
+    lead: Lead
+    etag: str
 
 
 FIELDS = {
@@ -221,6 +229,12 @@ def lead_of(document: Document, settings: Snapshot) -> Lead:
         max(0, get("comments_count") or 0),
         get("version") or 1,
     )
+
+
+def shown_lead(document: Document, settings: Snapshot) -> ShownLead:
+    """Return a lead and the entity tag of exactly what is shown. Raises KeyError like `lead_of`."""
+    lead = lead_of(document, settings)
+    return ShownLead(lead, entity_tag(lead.version, settings.revision))
 
 
 async def leads_of(documents: Sequence[Document], catalog: Catalog) -> list[Lead]:

@@ -8,12 +8,12 @@ from msgspec.structs import asdict
 from leads_api.clients.model import Client
 from leads_api.comments.model import Comment, CommentInput, CommentQuery, LeadCommentList
 from leads_api.comments.store import CommentNotFound, CommentStore
-from leads_api.http.endpoint import Body, Part, Query, User
-from leads_api.http.envelope import Answer, CursorPage, Deleted, Page, created, failures
+from leads_api.http.endpoint import Body, IfMatch, Part, Query, User
+from leads_api.http.envelope import Answer, CursorPage, Deleted, Page, Tagged, created, failures
 from leads_api.leads.clone import CloneLead
 from leads_api.leads.convert import AlreadyConverted, ConvertLead
 from leads_api.leads.delete import DeleteLead
-from leads_api.leads.model import Lead
+from leads_api.leads.model import Lead, ShownLead
 from leads_api.leads.pages import LeadPages
 from leads_api.leads.schemas import (
     Assignees,
@@ -62,13 +62,12 @@ class LeadController(Controller):
         return Page(found, params.paging.meta(total), message)
 
     @post(summary="Create a lead", description="Set tags and assignees with their own endpoints.")
-    async def create(self, payload: Body[LeadInput], leads: Leads, user: User) -> Response[Answer[Lead]]:
-        lead = await leads.create(asdict(payload), user)
-        return created(lead, "Lead created successfully.", f"/api/leads/{lead.id}")
+    async def create(self, payload: Body[LeadInput], leads: Leads, user: User) -> Tagged[Answer[Lead]]:
+        return _created(await leads.create(asdict(payload), user), "Lead created successfully.")
 
     @get("/{lead_id:int}", summary="Get a lead", responses=failures(LeadNotFound()))
-    async def show(self, lead_id: FromPath[int], leads: Leads) -> Answer[Lead]:
-        return Answer(await leads.get(lead_id), "Lead retrieved successfully.")
+    async def show(self, lead_id: FromPath[int], leads: Leads) -> Tagged[Answer[Lead]]:
+        return _shown(await leads.get(lead_id), "Lead retrieved successfully.")
 
     @put(
         "/{lead_id:int}",
@@ -79,8 +78,11 @@ class LeadController(Controller):
         ),
         responses=failures(LeadNotFound()),
     )
-    async def replace(self, lead_id: FromPath[int], payload: Body[LeadInput], leads: Leads, user: User) -> Answer[Lead]:
-        return Answer(await leads.change(lead_id, asdict(payload), user), "Lead updated successfully.")
+    async def replace(
+        self, lead_id: FromPath[int], payload: Body[LeadInput], leads: Leads, user: User, if_match: IfMatch
+    ) -> Tagged[Answer[Lead]]:
+        lead = await leads.change(lead_id, asdict(payload), user, if_match)
+        return _shown(lead, "Lead updated successfully.")
 
     @patch(
         "/{lead_id:int}",
@@ -89,9 +91,10 @@ class LeadController(Controller):
         responses=failures(LeadNotFound()),
     )
     async def change(
-        self, lead_id: FromPath[int], payload: Body[Changes[LeadInput]], leads: Leads, user: User
-    ) -> Answer[Lead]:
-        return Answer(await leads.change(lead_id, payload.given, user), "Lead updated successfully.")
+        self, lead_id: FromPath[int], payload: Body[Changes[LeadInput]], leads: Leads, user: User, if_match: IfMatch
+    ) -> Tagged[Answer[Lead]]:
+        lead = await leads.change(lead_id, payload.given, user, if_match)
+        return _shown(lead, "Lead updated successfully.")
 
     @delete(
         "/{lead_id:int}",
@@ -100,8 +103,10 @@ class LeadController(Controller):
         status_code=200,
         responses=failures(LeadNotFound()),
     )
-    async def destroy(self, lead_id: FromPath[int], delete_lead: Part[DeleteLead]) -> Answer[Deleted]:
-        await delete_lead(lead_id)
+    async def destroy(
+        self, lead_id: FromPath[int], delete_lead: Part[DeleteLead], if_match: IfMatch
+    ) -> Answer[Deleted]:
+        await delete_lead(lead_id, if_match)
         return Answer(Deleted(lead_id), "Lead deleted successfully.")
 
     @put(
@@ -111,10 +116,10 @@ class LeadController(Controller):
         responses=failures(LeadNotFound()),
     )
     async def set_status(
-        self, lead_id: FromPath[int], payload: Body[StatusChoice], leads: Leads, user: User
-    ) -> Answer[Lead]:
-        lead = await leads.update(lead_id, {"status": payload.status}, "status_changed", user)
-        return Answer(lead, "Lead status updated successfully.")
+        self, lead_id: FromPath[int], payload: Body[StatusChoice], leads: Leads, user: User, if_match: IfMatch
+    ) -> Tagged[Answer[Lead]]:
+        lead = await leads.update(lead_id, {"status": payload.status}, "status_changed", user, if_match)
+        return _shown(lead, "Lead status updated successfully.")
 
     @put(
         "/{lead_id:int}/assigned",
@@ -123,11 +128,11 @@ class LeadController(Controller):
         responses=failures(LeadNotFound()),
     )
     async def set_assigned(
-        self, lead_id: FromPath[int], payload: Body[Assignees], leads: Leads, user: User
-    ) -> Answer[Lead]:
+        self, lead_id: FromPath[int], payload: Body[Assignees], leads: Leads, user: User, if_match: IfMatch
+    ) -> Tagged[Answer[Lead]]:
         distinct = list(dict.fromkeys(payload.assigned))
-        lead = await leads.update(lead_id, {"assigned": distinct}, "assigned", user)
-        return Answer(lead, "Lead assignees updated successfully.")
+        lead = await leads.update(lead_id, {"assigned": distinct}, "assigned", user, if_match)
+        return _shown(lead, "Lead assignees updated successfully.")
 
     @put(
         "/{lead_id:int}/tags",
@@ -135,8 +140,11 @@ class LeadController(Controller):
         description="Replaces all of them; an empty array removes all.",
         responses=failures(LeadNotFound()),
     )
-    async def set_tags(self, lead_id: FromPath[int], payload: Body[Tags], leads: Leads, user: User) -> Answer[Lead]:
-        return Answer(await leads.set_tags(lead_id, payload.tags, user), "Lead tags updated successfully.")
+    async def set_tags(
+        self, lead_id: FromPath[int], payload: Body[Tags], leads: Leads, user: User, if_match: IfMatch
+    ) -> Tagged[Answer[Lead]]:
+        lead = await leads.set_tags(lead_id, payload.tags, user, if_match)
+        return _shown(lead, "Lead tags updated successfully.")
 
     @put(
         "/{lead_id:int}/archive",
@@ -144,9 +152,11 @@ class LeadController(Controller):
         description="Takes no body. You may repeat the request.",
         responses=failures(LeadNotFound()),
     )
-    async def archive(self, lead_id: FromPath[int], leads: Leads, user: User) -> Answer[Lead]:
-        lead = await leads.update(lead_id, {"active_state": "archived"}, "archived", user)
-        return Answer(lead, "Lead archived successfully.")
+    async def archive(
+        self, lead_id: FromPath[int], leads: Leads, user: User, if_match: IfMatch
+    ) -> Tagged[Answer[Lead]]:
+        lead = await leads.update(lead_id, {"active_state": "archived"}, "archived", user, if_match)
+        return _shown(lead, "Lead archived successfully.")
 
     @put(
         "/{lead_id:int}/activate",
@@ -154,9 +164,11 @@ class LeadController(Controller):
         description="Takes no body. You may repeat the request.",
         responses=failures(LeadNotFound()),
     )
-    async def activate(self, lead_id: FromPath[int], leads: Leads, user: User) -> Answer[Lead]:
-        lead = await leads.update(lead_id, {"active_state": "active"}, "activated", user)
-        return Answer(lead, "Lead activated successfully.")
+    async def activate(
+        self, lead_id: FromPath[int], leads: Leads, user: User, if_match: IfMatch
+    ) -> Tagged[Answer[Lead]]:
+        lead = await leads.update(lead_id, {"active_state": "active"}, "activated", user, if_match)
+        return _shown(lead, "Lead activated successfully.")
 
     @post(
         "/{lead_id:int}/convert",
@@ -174,8 +186,9 @@ class LeadController(Controller):
         payload: Body[ConvertInput],
         convert_lead: Part[ConvertLead],
         user: User,
+        if_match: IfMatch,
     ) -> Response[Answer[Client]]:
-        client = await convert_lead(lead_id, payload, user)
+        client = await convert_lead(lead_id, payload, user, if_match)
         return created(client, "Lead converted to client successfully.", f"/api/clients/{client.id}")
 
     @post(
@@ -194,9 +207,9 @@ class LeadController(Controller):
         payload: Body[CloneInput],
         clone_lead: Part[CloneLead],
         user: User,
-    ) -> Response[Answer[Lead]]:
-        lead = await clone_lead(lead_id, payload, user)
-        return created(lead, "Lead cloned successfully.", f"/api/leads/{lead.id}")
+        if_match: IfMatch,
+    ) -> Tagged[Answer[Lead]]:
+        return _created(await clone_lead(lead_id, payload, user, if_match), "Lead cloned successfully.")
 
     @get(
         "/{lead_id:int}/comments",
@@ -225,8 +238,9 @@ class LeadController(Controller):
         payload: Body[CommentInput],
         lead_comments: Comments,
         user: User,
+        if_match: IfMatch,
     ) -> Response[Answer[Comment]]:
-        comment = await lead_comments.add(lead_id, payload.comment, user)
+        comment = await lead_comments.add(lead_id, payload.comment, user, if_match)
         return created(comment, "Lead comment added successfully.", f"/api/leads/{lead_id}/comments")
 
     @delete(
@@ -236,7 +250,20 @@ class LeadController(Controller):
         responses=failures(LeadNotFound(), CommentNotFound()),
     )
     async def delete_comment(
-        self, lead_id: FromPath[int], comment_id: FromPath[int], lead_comments: Comments, user: User
+        self,
+        lead_id: FromPath[int],
+        comment_id: FromPath[int],
+        lead_comments: Comments,
+        user: User,
+        if_match: IfMatch,
     ) -> Answer[Deleted]:
-        await lead_comments.delete(lead_id, comment_id, user)
+        await lead_comments.delete(lead_id, comment_id, user, if_match)
         return Answer(Deleted(comment_id), "Lead comment deleted successfully.")
+
+
+def _shown(shown: ShownLead, message: str) -> Tagged[Answer[Lead]]:
+    return Tagged(Answer(shown.lead, message), shown.etag)
+
+
+def _created(shown: ShownLead, message: str) -> Tagged[Answer[Lead]]:
+    return Tagged(Answer(shown.lead, message), shown.etag, f"/api/leads/{shown.lead.id}")

@@ -9,10 +9,10 @@ from pymongo import ReturnDocument
 from leads_api.catalog.cache import Catalog
 from leads_api.catalog.model import CONVERTED
 from leads_api.clock import now
-from leads_api.errors import NotFound, Unavailable
+from leads_api.errors import Failure, NotFound, PreconditionFailed
 from leads_api.leads import listing
 from leads_api.leads.folded import SEARCHED, distinct_tags, refolded
-from leads_api.leads.model import Lead, assignments, lead_of, new_document
+from leads_api.leads.model import ShownLead, assignments, new_document, shown_lead
 from leads_api.mongo.batching import Batcher
 from leads_api.mongo.client import Database, Document, Session
 from leads_api.mongo.concurrency import ConcurrencyLimits
@@ -22,6 +22,7 @@ from leads_api.mongo.inserts import Inserts
 from leads_api.mongo.migrations import Step
 from leads_api.mongo.substrings import pieces
 from leads_api.mongo.transaction import Transact
+from leads_api.mongo.versions import Versions, condition, require
 from leads_api.telemetry.logs import request_id
 
 COLLECTION = "leads"
@@ -89,19 +90,24 @@ class LeadStore:
         self._reads = Batcher(self._find_all, gathers=True)
         self._creates = Inserts(self._leads, keys, transact)
 
-    async def get(self, lead_id: int) -> Lead:
+    async def get(self, lead_id: int) -> ShownLead:
         """Return a lead. Raises LeadNotFound."""
+        document = await self.read(lead_id)
+        return await self._catalog.show(lambda settings: shown_lead(document, settings))
+
+    async def read(self, lead_id: int) -> Document:
+        """Return a lead's document without its comments, in a batch with other reads. Raises LeadNotFound."""
         document = await self._reads(lead_id)
         if document is None:
             raise LeadNotFound
-        return await self._catalog.show(lambda settings: lead_of(document, settings))
+        return document
 
     async def drain(self) -> None:
         """Wait until no batch is in progress."""
         await self._reads.drain()
         await self._creates.drain()
 
-    async def create(self, given: dict[str, Any], by: int) -> Lead:
+    async def create(self, given: dict[str, Any], by: int) -> ShownLead:
         """Create a lead from the validated fields of a request."""
         settings = await self._catalog.snapshot()
         values = assignments(given, settings.custom_fields)
@@ -113,19 +119,20 @@ class LeadStore:
         """Insert a lead's document."""
         await self._leads.insert_one(document, session=session)
 
-    async def change(self, lead_id: int, given: dict[str, Any], by: int) -> Lead:
-        """Set the given fields only. Raises LeadNotFound."""
+    async def change(self, lead_id: int, given: dict[str, Any], by: int, versions: Versions) -> ShownLead:
+        """Set the given fields only. Raises LeadNotFound or PreconditionFailed."""
         settings = await self._catalog.snapshot()
         values = assignments(given, settings.custom_fields)
         touched = [path for path in SEARCHED if path in values]
         if not touched or len(touched) == len(SEARCHED):
             if touched:
                 values["search"] = pieces(*(values[path] for path in SEARCHED))
-            return await self.update(lead_id, values, "updated", by)
+            return await self.update(lead_id, values, "updated", by, versions)
         while True:
             # `search` is computed from three fields, and not all of them were sent. The filter ensures that the others
             # have not changed since they were read. Changes of the sent fields, or of any others, do not conflict.
             before = await self.find(lead_id)
+            require(before, versions)  # so a version that is gone ends the loop
             contact = before.get("contact") or {}
             texts = {
                 "title": before.get("title"),
@@ -134,22 +141,29 @@ class LeadStore:
             }
             unchanged = {path: text for path, text in texts.items() if path not in touched}
             values["search"] = pieces(*(texts | {path: values[path] for path in touched}).values())
-            after = await self._update({"_id": lead_id, **unchanged}, values, "updated", by)
+            after = await self._update({"_id": lead_id, **unchanged, **condition(versions)}, values, "updated", by)
             if after is not None:
                 return await self.shown(after)
 
-    async def set_tags(self, lead_id: int, tags: list[str], by: int) -> Lead:
-        """Replace the tags. Of tags that differ in case only, the first is kept. Raises LeadNotFound."""
+    async def set_tags(self, lead_id: int, tags: list[str], by: int, versions: Versions) -> ShownLead:
+        """Replace the tags. Of tags that differ in case only, the first is kept. Raises like `update`."""
         distinct = distinct_tags(tags)
         values = {"tags": list(distinct.values()), "folded.tags": list(distinct)}
-        return await self.update(lead_id, values, "tagged", by)
+        return await self.update(lead_id, values, "tagged", by, versions)
 
-    async def update(self, lead_id: int, values: dict[str, Any], event: str, by: int) -> Lead:
-        """Set some paths of a lead. Raises LeadNotFound."""
-        document = await self._update({"_id": lead_id}, values, event, by)
+    async def update(self, lead_id: int, values: dict[str, Any], event: str, by: int, versions: Versions) -> ShownLead:
+        """Set some paths of a lead. Raises LeadNotFound or PreconditionFailed."""
+        document = await self._update({"_id": lead_id, **condition(versions)}, values, event, by)
         if document is None:
-            raise LeadNotFound
+            raise await self._refusal(lead_id, versions)
         return await self.shown(document)
+
+    async def _refusal(self, lead_id: int, versions: Versions, session: Session = None) -> Failure:
+        """Return why no lead with this id is in one of these versions. Raises LeadNotFound."""
+        if versions is None:
+            return LeadNotFound()
+        await self.find(lead_id, session)
+        return PreconditionFailed()
 
     async def _update(self, wanted: Document, values: dict[str, Any], event: str, by: int) -> Document | None:
         async with self._concurrency.change(COLLECTION, wanted["_id"]):
@@ -162,10 +176,10 @@ class LeadStore:
             )
         return document
 
-    async def mark_converted(self, lead: Document, client_id: int, moment: datetime, by: int, session: Session) -> None:
-        """Mark the lead as converted. A concurrent conversion conflicts here and its transaction is retried.
+    async def mark_converted(self, lead: Document, client_id: int, moment: datetime, by: int, session: Session) -> bool:
+        """Mark the lead as converted, unless it has changed since it was read; return whether it was marked.
 
-        Raises Unavailable if the lead is already converted.
+        A concurrent change conflicts here, and the transaction is retried.
         """
         touched = touch("converted", moment, by)
         values = {
@@ -173,17 +187,17 @@ class LeadStore:
             "status": CONVERTED,
         }
         result = await self._leads.update_one(
-            {"_id": lead["_id"], "converted.is_converted": {"$ne": True}},
+            {"_id": lead["_id"], "version": lead.get("version")},
             touched | {"$set": values | touched["$set"]},
             session=session,
         )
-        if result.matched_count == 0:  # a server without snapshots let another call in between; this aborts
-            raise Unavailable(reason="another call changed the lead in the middle of a conversion")
+        return result.matched_count == 1
 
-    async def delete(self, lead_id: int, session: Session) -> bool:
-        """Delete a lead's document; return whether it existed."""
-        result = await self._leads.delete_one({"_id": lead_id}, session=session)
-        return result.deleted_count == 1
+    async def delete(self, lead_id: int, versions: Versions, session: Session) -> None:
+        """Delete a lead's document. Raises LeadNotFound or PreconditionFailed."""
+        result = await self._leads.delete_one({"_id": lead_id, **condition(versions)}, session=session)
+        if result.deleted_count == 0:
+            raise await self._refusal(lead_id, versions, session)
 
     async def hold(self, lead_id: int, session: Session) -> bool:
         """Prevent the deletion of a lead until the transaction ends; return whether the lead exists.
@@ -214,9 +228,9 @@ class LeadStore:
         document: Document | None = await self._leads.find_one({"_id": lead_id}, WHOLE, session=session)
         return document
 
-    async def shown(self, document: Document) -> Lead:
+    async def shown(self, document: Document) -> ShownLead:
         """Return a lead that has just been written, as callers see it."""
-        return await self._catalog.show(lambda settings: lead_of(document, settings), written=True)
+        return await self._catalog.show(lambda settings: shown_lead(document, settings), written=True)
 
     async def uses_status(self, status_id: int) -> bool:
         """Return whether any lead has this status."""

@@ -20,6 +20,7 @@ from leads_api.mail.store import Mail, MailQueue, Verdict
 from leads_api.mongo.client import deadline
 from leads_api.mongo.faults import DatabaseError, described
 from leads_api.tasks import end
+from leads_api.telemetry import traces
 
 T = TypeVar("T")
 
@@ -93,9 +94,11 @@ class MailSender:
             mail = await self._queue.take()
         if mail is None:
             return False
+        traces.current.set(traces.of_traceparent(mail.traceparent or ""))  # for the log lines of this task
         failure = await self._deliver(mail, until)
         if failure is None:
             await self._record(mail, lambda: self._queue.sent(mail))
+            _log.info("mail %s was sent (attempt %s)", mail.id, mail.attempts)
             return True
         error, verdict = failure
         if await self._record(mail, lambda: self._queue.failed(mail, error, verdict)):
@@ -163,6 +166,8 @@ def welcome(mail: Mail, sender: Address, portal_url: str) -> EmailMessage:
     message["Date"] = formatdate(usegmt=True)
     # The same for every attempt, so that a recipient can recognize a mail that was delivered but not recorded as sent.
     message["Message-ID"] = f"<{mail.id}@{sender.domain}>"
+    if mail.traceparent:
+        message[traces.HEADER] = mail.traceparent
     name = " ".join(mail.name.split())
     message.set_content(f"Hello {name},\n\nwelcome! Your account is ready. You can reach it here:\n\n{portal_url}\n")
     return message

@@ -18,6 +18,7 @@ from leads_api.mongo.client import Database, Document, Session
 from leads_api.mongo.indexes import Index
 from leads_api.mongo.migrations import Step
 from leads_api.mongo.server_time import server_time
+from leads_api.telemetry import traces
 
 COLLECTION = "mails"
 SCHEMA_VERSION = 2
@@ -65,6 +66,8 @@ class Mail(Struct, frozen=True):
     attempts: int
     refusals: int = 0
     """The earlier attempts in which the server refused this mail temporarily."""
+    traceparent: str | None = None
+    """The trace of the request that queued the mail, as a header; None if its caller named none."""
 
 
 class QueuedMail(Struct, frozen=True, kw_only=True):
@@ -100,10 +103,11 @@ class MailQueue:
 
     async def enqueue_welcome(self, recipient: str, name: str, session: Session) -> None:
         """Queue the welcome mail for a client's first user, in the transaction."""
+        trace = traces.current.get()
         document = {
             "_id": ObjectId(), "template": "welcome", "recipient": recipient, "name": name, "status": "queued",
             "attempts": 0, "refusals": 0, "due": None, "lease": None, "created": now(), "error": None,
-            "schema_version": SCHEMA_VERSION,
+            "traceparent": trace.traceparent() if trace else None, "schema_version": SCHEMA_VERSION,
         }  # fmt: skip
         await self._mails.insert_one(document, session=session)
 
@@ -126,6 +130,7 @@ class MailQueue:
                 return Mail(
                     document["_id"], lease, document.get("recipient") or "", document.get("name") or "",
                     document.get("template") or "welcome", document["attempts"], document.get("refusals") or 0,
+                    document.get("traceparent"),
                 )  # fmt: skip
         return None
 

@@ -72,6 +72,7 @@ class Batcher(Generic[K, R]):
         *,
         gathers: bool = False,
         writes: bool = False,
+        most: int | None = None,
     ) -> None:
         """With `gathers`, wait some iterations of the event loop before a small batch.
 
@@ -83,8 +84,11 @@ class Batcher(Generic[K, R]):
         answer is lost. So a batch ends at the earliest deadline of its requests; those with much more time are sent in
         the next batch. If a batch is not answered in time, those who wait are refused. A batch of reads ends at the
         latest deadline, and the next one may begin beside it.
+
+        A batch has at most `most` requests, by default MAX_BATCH.
         """
         self._perform = perform
+        self._most = most or MAX_BATCH
         self._gathers = gathers
         self._writes = writes
         self._waiting: list[_Waiting[K, R]] = []
@@ -104,7 +108,7 @@ class Batcher(Generic[K, R]):
         write.
         """
         late, waiting = until(), len(self._waiting)
-        if waiting >= MAX_BATCH and self._is_full(waiting, late):
+        if waiting >= self._most and self._is_full(waiting, late):
             raise Unavailable(reason=f"too many wait for a batch: {waiting}")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[R] = loop.create_future()
@@ -125,7 +129,7 @@ class Batcher(Generic[K, R]):
 
     def _is_full(self, waiting: int, late: float) -> bool:
         """Return whether the batches before a new request will probably end after its deadline."""
-        return waiting >= MAX_WAITING or monotonic() + self._seconds * (waiting // MAX_BATCH) > late - LEAST_SECONDS
+        return waiting >= MAX_WAITING or monotonic() + self._seconds * (waiting // self._most) > late - LEAST_SECONDS
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
         # In a new context: the deadline of the caller that starts the task must not apply to the other callers.
@@ -172,7 +176,7 @@ class Batcher(Generic[K, R]):
 
     def _next(self) -> list[_Waiting[K, R]]:
         """Take the requests of the next batch: without callers who are gone, or have no time left."""
-        first, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+        first, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
         least = self._began + LEAST_SECONDS
         batch = [waiting for waiting in first if waiting[1] >= least and not waiting[2].done()]
         if len(batch) < len(first):
@@ -234,7 +238,7 @@ class SingleFlight(Generic[K, R]):
         if (batcher := self._asked.get(question)) is None:
             if len(self._asked) >= _REMEMBERED:
                 self._asked = {asked: batcher for asked, batcher in self._asked.items() if not batcher.idle}
-            batcher = self._asked[question] = Batcher(self._once)
+            batcher = self._asked[question] = Batcher(self._once, most=MAX_WAITING)
         return await batcher(request)
 
     async def drain(self) -> None:

@@ -16,6 +16,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
+from leads_api.errors import Unavailable
 from leads_api.mongo.client import (
     LEAST_SECONDS,
     LONGEST_SECONDS,
@@ -40,6 +41,10 @@ MAX_TIME_MS_EXPIRED = 50
 ABORT_SECONDS = 2.0
 _TRANSIENT = "TransientTransactionError"
 """The label of errors after which nothing is committed and nothing is locked."""
+
+
+class TryAgain(Unavailable):
+    """Raised by work that another call has disturbed. It is run again, in a new transaction."""
 
 
 class Transact(Protocol):
@@ -209,7 +214,7 @@ class _Run(Generic[T]):
                         self.trying = True
                         try:
                             return await self._try(session)
-                        except PyMongoError as error:
+                        except (PyMongoError, TryAgain) as error:
                             failed = error
                         finally:
                             self.trying = False
@@ -293,7 +298,10 @@ def pause_after(error: Exception, tries: int) -> float | None:
     """Return how long to wait until the work is tried again (seconds); None if another try would be of no use."""
     pause = _pause(tries)
     late = monotonic() + pause > until() - LEAST_SECONDS
-    return None if late or not isinstance(error, PyMongoError) or not error.has_error_label(_TRANSIENT) else pause
+    is_transient = isinstance(error, TryAgain) or (
+        isinstance(error, PyMongoError) and error.has_error_label(_TRANSIENT)
+    )
+    return pause if is_transient and not late else None
 
 
 def _pause(attempt: int) -> float:

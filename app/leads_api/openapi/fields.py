@@ -27,6 +27,14 @@ NAMES = {
 
 DESCRIPTIONS = {
     # Parameters
+    "If-Match": (
+        "Do this only if the lead still has this `ETag`; else the response is a 412. Only the version counts, which is"
+        " the number before the dot. `*` accepts every version."
+    ),
+    "If-None-Match": (
+        "The `ETag` of the response that you have. If you would get the same one again, the response is a 304 without a"
+        " body."
+    ),
     "item_id": "Id of the checklist item.",
     "lead_id": "Id of the lead.",
     "record_id": "Id of the record.",

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from leads_api.http.idempotency import MAX_LENGTH
+from leads_api.http.preconditions import LONGEST
 from leads_api.openapi.examples import BODIES
 from leads_api.openapi.fields import DESCRIPTIONS
 from leads_api.openapi.schemas import Payload, Schema, reference
@@ -57,6 +58,18 @@ def query_parameters(struct: Schema, defaults: Mapping[str, Any]) -> list[Schema
         parameter = {"name": name, "in": "query", "required": required, "description": schema["description"]}
         parameters.append(parameter | ({} if required else {"allowEmptyValue": True}) | {"schema": inner})
     return parameters
+
+
+def header_parameter(name: str) -> Schema:
+    """Return the parameter for the header of a precondition."""
+    return {
+        "name": name,
+        "in": "header",
+        "required": False,
+        "description": DESCRIPTIONS[name],
+        "schema": {"type": "string", "maxLength": LONGEST},
+        "example": '"v7.3"',
+    }
 
 
 def request_body(payload: Payload, component: Schema) -> Schema:

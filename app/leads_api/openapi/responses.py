@@ -13,6 +13,8 @@ from leads_api.errors import (
     Faults,
     Invalid,
     PayloadTooLarge,
+    PreconditionFailed,
+    ReadOnly,
     RequestTimeout,
     TooManyRequests,
     Unauthorized,
@@ -22,6 +24,7 @@ from leads_api.errors import (
 from leads_api.http.endpoint import asked_for
 from leads_api.http.envelope import PHRASES, ErrorBody, InvalidBody, body_of
 from leads_api.http.idempotency import StillRunning
+from leads_api.http.preconditions import IF_MATCH, IF_NONE_MATCH, MalformedPrecondition
 from leads_api.openapi.examples import ANSWERS
 from leads_api.openapi.schemas import Schema, Schemas, answers_of, payload_of
 from leads_api.validation.bodies import JSON
@@ -30,7 +33,9 @@ from leads_api.validation.inputs import Nothing, Shape
 _FAILURES: dict[int, Failure] = {
     400: BadRequest("The request body is not valid JSON in UTF-8."),
     401: Unauthorized(),
+    403: ReadOnly(),
     408: RequestTimeout(),
+    412: PreconditionFailed(),
     413: PayloadTooLarge(1_048_576),
     415: UnsupportedMediaType(),
     429: TooManyRequests(headers={"Retry-After": "30"}),
@@ -59,6 +64,11 @@ HEADERS: dict[str, Schema] = {
         "description": "Seconds after which you can repeat the request.",
         "schema": {"type": "integer", "minimum": 1},
         "example": 30,
+    },
+    "ETag": {
+        "description": "The version of the lead, and the revision of the settings that the response shows.",
+        "schema": {"type": "string"},
+        "example": '"v7.3"',
     },
     "Link": {
         "description": 'The next page (`rel="next"`), relative to this address. Absent from the last page.',
@@ -93,9 +103,11 @@ def responses_of(
 
     `secured`: it needs an API key; `keyed`: it takes an idempotency key.
     """
-    declared = handler.responses or {}
+    declared, precondition = handler.responses or {}, asked_for(handler).precondition
     found = {handler.status_code: _success(handler, operation_id, schemas, keyed=keyed)}
-    for status in sorted({*declared, *_usual(handler, secured=secured, keyed=keyed)}):
+    if precondition == IF_NONE_MATCH:
+        found[304] = {"description": PHRASES[304], "headers": _headers(["X-Request-ID", "ETag"])}
+    for status in sorted(_failing(handler, precondition, secured=secured, keyed=keyed) | set(declared)):
         usual = _FAILURES.get(status)
         kinds: list[Any] = [ErrorBody]
         bodies: list[Any] = [body_of(usual)] if usual else []
@@ -103,6 +115,9 @@ def responses_of(
             kinds, bodies = [declared[status].data_container], [each.value for each in declared[status].examples or ()]
         elif status == HTTPStatus.UNPROCESSABLE_ENTITY:
             kinds, bodies = [InvalidBody], [body_of(Invalid(_faults(handler)))]
+        elif status == HTTPStatus.BAD_REQUEST and precondition is not None:
+            malformed = body_of(MalformedPrecondition(precondition))
+            bodies = [*bodies, malformed] if payload_of(handler) else [malformed]
         if status == HTTPStatus.CONFLICT and keyed:
             usual = StillRunning()
             kinds, bodies = [*dict.fromkeys([*kinds, ErrorBody])], [*bodies, body_of(usual)]
@@ -114,15 +129,17 @@ def responses_of(
     return {str(status): response for status, response in found.items()}
 
 
-def _usual(handler: HTTPRouteHandler, *, secured: bool, keyed: bool) -> set[int]:
-    """Return the statuses of failures that routes do not declare."""
+def _failing(handler: HTTPRouteHandler, precondition: str | None, *, secured: bool, keyed: bool) -> set[int]:
+    """Return the statuses of failures that a handler does not declare."""
     statuses = {409} if keyed else set()
     if secured:
         statuses |= {401, 422, 429, 500, 503}
         if handler.http_methods != {"GET"}:
-            statuses |= {408, 413}
+            statuses |= {403, 408, 413}
         if payload_of(handler):
             statuses |= {400, 415}
+    if precondition is not None:
+        statuses |= {400, 412} if precondition == IF_MATCH else {400}
     return statuses
 
 
@@ -131,6 +148,8 @@ def _success(handler: HTTPRouteHandler, operation_id: str, schemas: Schemas, *, 
     headers = []
     if any("meta" in getattr(answer, "__origin__", answer).__struct_fields__ for answer in answers):
         headers.append("Link")
+    if asked_for(handler).tagged:
+        headers.append("ETag")
     if handler.status_code == HTTPStatus.CREATED:
         headers.append("Location")
     if keyed:

@@ -10,7 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response import Response
 
 from leads_api.http.endpoint import asked_for
-from leads_api.http.envelope import Answer, CursorPage, ErrorBody, InvalidBody, Page
+from leads_api.http.envelope import Answer, CursorPage, ErrorBody, InvalidBody, Page, Tagged
 from leads_api.openapi.fields import DESCRIPTIONS, NAMES
 from leads_api.validation.inputs import Changes
 
@@ -46,7 +46,8 @@ def payload_of(handler: HTTPRouteHandler) -> Payload | None:
 def answers_of(handler: HTTPRouteHandler) -> tuple[Any, ...]:
     """Return the structs that a handler's response may have, usually one."""
     answer = handler.parsed_fn_signature.return_type
-    kind = answer.inner_types[0].annotation if answer.is_subclass_of(Response) else answer.annotation
+    wrapped = answer.is_subclass_of((Response, Tagged))
+    kind = get_args(answer.annotation)[0] if wrapped else answer.annotation
     return get_args(kind) if get_origin(kind) in {Union, UnionType} else (kind,)
 
 

@@ -6,7 +6,8 @@ DESCRIPTION = """\
 A standalone lead-management API: create, search, change, assign, tag, archive, comment on, clone and delete leads,
 and convert a lead into a client.
 
-**Authorization.** Everything under `/api` requires an API key: `Authorization: Bearer KEY`.
+**Authorization.** Everything under `/api` requires an API key: `Authorization: Bearer KEY`. A key with the scope
+`read` may only use GET, HEAD and OPTIONS; everything else is a 403.
 
 **Requests.** Every endpoint accepts JSON and form-encoded bodies (`application/x-www-form-urlencoded`), for POST, PUT
 and PATCH. In forms, write arrays as `name[]=1&name[]=2`, `name=1&name=2` or `name[0]=1&name[1]=2`; a single empty
@@ -21,13 +22,23 @@ Unicode normalization. Lengths count characters of the NFC form. Titles are sort
 decimals. Money is a string with two decimals.
 
 **Errors.** `{"message": "..."}`. A 422 also has `errors`: the texts of all validation errors of query and body, by
-field. The key of an array item is like `assigned.0`. Checks are made in this order: 401, 404 of the path, 405,
-413/415/400, 422, 404 of the record, 409, and last whether an e-mail is taken (422). After a 503, you can repeat the
-request in `Retry-After` seconds.
+field. The key of an array item is like `assigned.0`. Checks are made in this order: 401, 404 of the path, 405, 403,
+413/415/400, 422, 404 of the record, 412, 409, and last whether an e-mail is taken (422). After a 503, you can repeat
+the request in `Retry-After` seconds.
 
-**Headers.** Every response has an `X-Request-ID`: the one that you send, or a new one. If the service has a rate limit,
-responses have `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers), and a 429 has `Retry-After`. A
-405 has `Allow`.
+**Concurrent changes.** Every response with one lead has an `ETag`, like `"v7.3"`: the version of the lead, and the
+revision of the settings (statuses, categories, team, custom fields) that it shows. Send it back in `If-Match` with a
+change, a deletion or any other action on the lead. If the lead has changed in the meantime, nothing is done, and the
+response is a 412: get the lead again. Of any number of concurrent changes with the same `ETag`, exactly one succeeds.
+`If-Match` looks at the version only, so a renamed status is no reason for a 412. It may list several tags; a weak tag
+(`W/"v7.3"`) never matches, and `*` always does. `If-None-Match` on GET and HEAD looks at both numbers, and ignores
+`W/`: while nothing has changed, the response is a 304 without a body. A header that is not such a list is a 400.
+Endpoints that do not declare these headers ignore them: other records have no `ETag`.
+
+**Headers.** Every response has an `X-Request-ID`: the one that you send, or a new one. If you send a `traceparent` (W3C
+Trace Context), the logs of the service name its trace. If the service has a rate limit, responses have
+`RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers), and a 429 has `Retry-After`. A 405 has
+`Allow`.
 
 **Safe repetition.** Every POST takes an `Idempotency-Key`: 1 to 255 visible ASCII characters of your choice, a new one
 for each thing that you want done. If you get no response, or a 5xx, send the same request with the same key again: it

@@ -1,19 +1,23 @@
 """Uvicorn's HTTP protocol with strict framing, size and time limits, errors in the envelope, and batched writes.
 
-Uvicorn stops parsing at a protocol upgrade and continues after the head. It limits neither the size nor the duration of
-a head, sends errors as plain text, and discards data that arrives after a response. Here, `framing.py` decides where
-requests end, and input that cannot be read closes the connection.
+Uvicorn's parser stops at a protocol upgrade and continues after the head. Uvicorn limits neither the size nor the
+duration of a head, sends errors as plain text, and discards data that arrives after a response. Here, `framing.py`
+reads the requests, and input that cannot be read closes the connection.
 """
 
 import asyncio
 import secrets
 from typing import Any
+from urllib.parse import unquote
 
 import httptools
 import msgspec
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from leads_api.server.framing import Framing, Refused
+from leads_api.server.cycle import Cycle
+from leads_api.server.framing import Fields, Framing, Refused
+from leads_api.server.transport import GatheringTransport
 
 HEAD_SECONDS = 10.0
 """Time limit for the arrival of a head."""
@@ -21,14 +25,9 @@ STALL_SECONDS = 30.0
 """Time after which a connection is aborted whose caller receives nothing of a response."""
 FIRST_SECONDS = 1.0
 """How long a new connection may wait for its first request while the server shuts down."""
-LINGER_SECONDS = 2.0
-"""How long input is read and dropped before the connection closes, so that the caller receives the response."""
 MAX_UNSENT = 64 * 1024 * 1024
 """Bytes of responses, per process, that callers have not received. Above this limit, new requests are refused."""
-JOINED_BYTES = 64 * 1024
-"""The size up to which the pieces of responses are joined to send them in one call."""
 
-_REQUEST = "The request could not be read."
 _stalled: set["Protocol"] = set()
 
 
@@ -37,7 +36,7 @@ class Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own, narrower
         """Start a connection with a GatheringTransport. It is closed after the keep-alive time if no data arrives."""
-        self._framing = Framing()
+        self._framing = Framing(self)
         self._refusal: Refused | None = None
         self._ignores_input = False
         self._half_closed = False
@@ -60,31 +59,60 @@ class Protocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Pass the pieces of the input to the parser; refuse what cannot be read."""
+        """Read the input; refuse what cannot be read."""
         if self._ignores_input:
             return
         self._unset_keepalive_if_required()
         try:
             if _stalled and not self._framing.in_body:
                 _refuse_more()
-            for piece in self._framing.pieces(data):
-                self.parser.feed_data(piece)
+            self._framing.read(data)
         except Refused as refused:
             self._refuse(refused)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._refuse(Refused(400, _REQUEST))
         if self._framing.in_head or self._head_timer is not None:
             self._watch_head()
 
-    def on_headers_complete(self) -> None:
-        """Start a request, with the method that was sent."""
-        super().on_headers_complete()  # raises if it cannot read the target; nothing has been started then
+    def on_request(self, method: str, target: bytes, fields: Fields, body: bytes | None) -> None:
+        """Start a request, or queue it behind those that have no response yet. Raises Refused."""
+        raw_path, query = _split(target)
+        path = raw_path.decode()
+        scope: Any = {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": fields.version,
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "method": method,
+            "root_path": self.root_path,
+            "path": unquote(path) if "%" in path else path,
+            "raw_path": raw_path,
+            "query_string": query,
+            "headers": fields.headers,
+            "state": self.app_state.copy(),
+        }
         self._open += 1
         self._is_new = False
-        self.scope["method"] = self._framing.method
+        before = self.cycle
+        self.cycle = cycle = Cycle(self, scope, fields, body)
+        if before is None or before.response_complete:
+            self._start_asgi_task(cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, self.app))
+
+    def on_piece(self, piece: bytes, *, is_last: bool) -> None:
+        """Add a piece to the body of the newest request."""
+        cycle = self.cycle
+        cycle.more_body = not is_last
+        if not cycle.response_complete:
+            cycle.body += piece
+            if len(cycle.body) > HIGH_WATER_LIMIT:
+                self.flow.pause_reading()
+        cycle.message_event.set()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        if not (self._framing.in_body and cycle.more_body):  # the body is here, or in the piece that is being parsed
+        if not cycle.more_body:
             super()._start_asgi_task(cycle, app)
             return
 
@@ -203,70 +231,13 @@ def _refuse_more() -> None:
         raise Refused(503, "The service is temporarily unavailable. Please try again.")
 
 
-class GatheringTransport(asyncio.Transport):
-    """A transport that buffers writes until the end of the event loop's iteration.
-
-    Uvicorn writes the head and the body of a response separately. That takes two system calls, and the client may wake
-    up between them. Buffered data is sent in one call, and all responses that are ready are sent together. Decision 11
-    has the figures.
-    """
-
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        self._transport = transport
-        self._loop = loop
-        self._written: list[bytes] = []
-        self._closing = False
-        self.lingers = False
-        """Whether the caller may still be sending, so that `close` must read and drop input."""
-
-    def write(self, data: bytes) -> None:  # type: ignore[override]  # what uvicorn writes
-        """Add data to the buffer."""
-        if not self._written:
-            self._loop.call_soon(self._send)
-        self._written.append(data)
-
-    def close(self) -> None:
-        """Send the buffer and close; with `lingers`, read and drop input for LINGER_SECONDS before."""
-        self._send()
-        if self._closing:
-            return
-        self._closing = True
-        if self.lingers and self._transport.can_write_eof() and not self._transport.is_closing():
-            # Closing with unread input resets the connection, and the caller loses the response.
-            self._transport.write_eof()
-            self._transport.resume_reading()
-            self._loop.call_later(LINGER_SECONDS, self._transport.close)
-            return
-        self._transport.close()
-
-    def abort(self) -> None:
-        """Close the connection at once; drop the buffer."""
-        self._written = []
-        self._transport.abort()
-
-    def get_write_buffer_size(self) -> int:
-        """Return how many bytes the underlying transport has not sent."""
-        return self._transport.get_write_buffer_size()
-
-    def _send(self) -> None:
-        pieces, self._written = self._written, []
-        if pieces and sum(map(len, pieces)) <= JOINED_BYTES:  # joining a large response would take its memory twice
-            pieces = [b"".join(pieces)]
-        for piece in pieces if not self._transport.is_closing() else ():
-            self._transport.write(piece)
-
-    def is_closing(self) -> bool:
-        """Return whether the connection is closed or closing."""
-        return self._closing or self._transport.is_closing()
-
-    def pause_reading(self) -> None:
-        """Stop reading; input stays in the operating system's buffer."""
-        self._transport.pause_reading()
-
-    def resume_reading(self) -> None:
-        """Continue reading."""
-        self._transport.resume_reading()
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Return information about the connection, such as its addresses."""
-        return self._transport.get_extra_info(name, default)
+def _split(target: bytes) -> tuple[bytes, bytes]:
+    """Return path and query of a request target. Raises Refused."""
+    if target.startswith(b"/") and b"#" not in target:
+        path, _, query = target.partition(b"?")
+        return path, query
+    try:
+        parsed = httptools.parse_url(target)  # an absolute form (RFC 9112, 3.2.2)
+    except httptools.HttpParserInvalidURLError:
+        raise Refused(400, "The request target could not be read.") from None
+    return parsed.path or b"/", parsed.query or b""

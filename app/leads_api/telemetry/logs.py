@@ -1,10 +1,12 @@
-"""Logs: one JSON object per line on standard error, with the id of the current request."""
+"""Logs: one JSON object per line on standard error, with the ids of the current request and of its trace."""
 
 import logging
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
 import msgspec
+
+from leads_api.telemetry import traces
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 access_logger = logging.getLogger("leads.access")
@@ -25,6 +27,8 @@ class Lines(logging.Formatter):
         }
         if identity := request_id.get():
             line["request_id"] = identity
+        if trace := traces.current.get():
+            line["trace_id"] = trace.id
         line |= {name: value for name in _EXTRA if (value := getattr(record, name, None)) is not None}
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)

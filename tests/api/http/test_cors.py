@@ -8,6 +8,7 @@ from tests.conftest import Serve
 
 ORIGIN, OTHER = "https://crm.example", "https://evil.example"
 ALLOW = "Access-Control-Allow-Origin"
+ALLOWED = {"authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "x-request-id"}
 
 
 async def preflight(api: Api, origin: str, path: str = "/api/leads", asked: str | None = None) -> httpx.Response:
@@ -37,7 +38,7 @@ async def test_a_preflight_of_an_allowed_origin_needs_no_key(serve: Serve) -> No
     assert answer.headers[ALLOW] == ORIGIN
     assert "origin" in answer.headers["Vary"].lower()
     assert {"POST", "PUT", "PATCH", "DELETE"} <= set(answer.headers["Access-Control-Allow-Methods"].split(", "))
-    assert allowed_headers(answer) == {"authorization", "content-type", "idempotency-key", "x-request-id"}
+    assert allowed_headers(answer) == ALLOWED
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,7 @@ async def test_what_is_no_short_list_of_header_names_is_not_repeated(serve: Serv
         answer = await preflight(api, ORIGIN, asked=asked)
 
     assert answer.status_code == 204
-    assert allowed_headers(answer) == {"authorization", "content-type", "idempotency-key", "x-request-id"}
+    assert allowed_headers(answer) == ALLOWED
 
 
 async def test_a_preflight_carries_a_request_id_like_every_answer(serve: Serve) -> None:
@@ -109,7 +110,8 @@ async def test_answers_and_errors_can_be_read_by_an_allowed_origin(serve: Serve)
         assert answer.headers.get_list(ALLOW) == [ORIGIN]
         exposed = {name.strip().lower() for name in answer.headers["Access-Control-Expose-Headers"].split(",")}
         assert exposed == {
-            "x-request-id", "location", "link", "retry-after", "ratelimit", "ratelimit-policy", "idempotency-replayed",
+            "etag", "x-request-id", "location", "link", "retry-after", "ratelimit", "ratelimit-policy",
+            "idempotency-replayed",
         }  # fmt: skip
         assert "Access-Control-Allow-Credentials" not in answer.headers
 

@@ -2,6 +2,9 @@
 
 import pytest
 
+from leads_api.access.keys import KeyStore
+from leads_api.mongo.client import Database
+from leads_api.mongo.ids import Ids
 from tests.client import KEY, Api, errors
 from tests.conftest import Serve
 
@@ -35,6 +38,17 @@ TWO_FAULTS = [
     (405, 400, "PATCH", "/api/leads", "", b"{", JSON),
     (405, 422, "DELETE", "/api/leads", "?foo=1", b"", None),
     (405, 404, "POST", "/api/leads/99", "", b"{}", JSON),
+    # 403 of the key's scope: with a key that may only read
+    (404, 403, "POST", "/api/nothing", "", b"", None),
+    (404, 403, "PATCH", "/api/leads/0", "", b"{}", JSON),
+    (405, 403, "DELETE", "/api/leads", "", b"", None),
+    (403, 413, "POST", "/api/leads", "", BIG, JSON),
+    (403, 415, "POST", "/api/leads", "", b"x", "text/plain"),
+    (403, 400, "POST", "/api/leads", "", b"{", JSON),
+    (403, 422, "PUT", "/api/leads/1/archive", "?foo=1", b"", None),
+    (403, 404, "DELETE", "/api/leads/99", "", b"", None),
+    (403, 412, "DELETE", "/api/leads/1", "", b"", None),
+    (403, 409, "DELETE", "/api/lead-statuses/1", "", b"", None),
     # 413, 415, 400
     (413, 415, "POST", "/api/leads", "", BIG, "text/plain"),
     (413, 400, "POST", "/api/leads", "", BIG, JSON),
@@ -64,7 +78,15 @@ TWO_FAULTS = [
     (422, 404, "PUT", "/api/checklists/99/status", "", b'{"status": "x"}', JSON),
     (422, 409, "POST", "/api/leads/1/convert", "", b"{}", JSON),
     (422, 409, "DELETE", "/api/lead-statuses/1", "?foo=1", b"", None),
-    # 404 of the record, 409
+    (422, 412, "PATCH", "/api/leads/1", "", b"{}", JSON),
+    (422, 412, "DELETE", "/api/leads/1", "?foo=1", b"", None),
+    # 404 of the record, 412 of a stale If-Match, 409
+    (404, 412, "DELETE", "/api/leads/99", "", b"", None),
+    (404, 412, "DELETE", "/api/leads/1/comments/99", "", b"", None),
+    (412, 409, "POST", "/api/leads/1/convert", "",
+     b'{"first_name": "J", "last_name": "D", "email": "j@acme.example"}', JSON),
+    (412, 422, "POST", "/api/leads/2/convert", "",
+     b'{"first_name": "J", "last_name": "D", "email": "owner-1@acme.example"}', JSON),
     (404, 422, "POST", "/api/leads/99/convert", "",
      b'{"first_name": "J", "last_name": "D", "email": "owner-1@acme.example"}', JSON),
     (409, 422, "POST", "/api/leads/1/convert", "",
@@ -72,15 +94,18 @@ TWO_FAULTS = [
 ]  # fmt: skip
 
 
-async def test_of_two_faults_the_first_in_the_order_is_told(serve: Serve) -> None:
+async def test_of_two_faults_the_first_in_the_order_is_told(serve: Serve, database: Database) -> None:
     async with serve(max_body_bytes=1024) as api:
         lead = await api.lead()
         await api.client(lead["id"])
-        assert lead["id"] == 1
+        assert (lead["id"], (await api.lead())["id"]) == (1, 2)
+        _, reading = await KeyStore(database, Ids(database)).create("reports", user=1, scope="read")
 
         found = []
         for first, second, method, path, query, body, content_type in TWO_FAULTS:
-            headers = {} if first == 401 else {"Authorization": f"Bearer {KEY}"}
+            faults = {first, second}
+            headers = {} if first == 401 else {"Authorization": f"Bearer {reading if 403 in faults else KEY}"}
+            headers |= {"If-Match": '"v99.1"'} if 412 in faults else {}
             headers |= {} if content_type is None else {"Content-Type": content_type}
             answer = await api.http.request(method, path + query, content=body, headers=headers)
             found.append((answer.status_code, second, method, path, query, body, content_type))
@@ -102,6 +127,8 @@ async def test_each_fault_of_the_rows_is_one_on_its_own(serve: Serve) -> None:
         assert await status("GET", "/api/leads/99") == 404
         assert await status("DELETE", "/api/lead-statuses/1") == 409
         assert await status("PURGE", "/api/leads") == 405
+        stale = await api.delete("/api/leads/1", headers={"If-Match": '"v99.1"'})
+        assert stale.status_code == 412
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from mongomock_motor import AsyncMongoMockClient
 
 from leads_api.asgi import create_app
 from leads_api.settings import Settings
+from tests.api.endpoints import ENDPOINTS, make_records
 from tests.client import KEY, Api
 from tests.conftest import running
 
@@ -86,6 +87,20 @@ async def test_links_lead_below_the_path(below: Api) -> None:
         following = page.headers["Link"].partition(">")[0].removeprefix("<")
         assert following.startswith("/crm/api/leads?")
         assert [lead["id"] for lead in (await below.get(following)).json()["data"]] == [1]
+
+
+async def test_every_new_record_is_where_its_location_says(below: Api) -> None:
+    transport = below.http._transport
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway.test/crm") as http:
+        api = Api(http)
+        ids = await make_records(api)
+        for endpoint in ENDPOINTS:
+            if endpoint.status == 201:
+                made = await api.post(endpoint.at(ids), endpoint.sent(ids))
+                assert made.status_code == 201, endpoint.name
+                location = made.headers["Location"]
+                assert location.startswith("/crm/api/"), endpoint.name
+                assert (await below.get(location)).status_code == 200, endpoint.name
 
 
 async def test_the_first_page_tells_where_things_are(below: Api) -> None:

@@ -11,7 +11,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 from leads_api.asgi import create_app
 from leads_api.settings import Settings
 from tests.api.endpoints import ENDPOINTS, FORM
-from tests.api.openapi.reading import JSON, answered, examples_of, faults, of_table, operations, shape
+from tests.api.openapi.reading import JSON, Operation, answered, examples_of, faults, of_table, operations, shape
 from tests.client import KEY, Api, Json
 
 REPLAYED = "Idempotency-Replayed"
@@ -59,7 +59,7 @@ async def test_the_success_of_each_endpoint_is_described_by_its_status(document:
     table = of_table(document)
 
     for endpoint in ENDPOINTS:
-        statuses = [status for status in table[endpoint.name].spec["responses"] if status < "400"]
+        statuses = [status for status in table[endpoint.name].spec["responses"] if status < "300"]
         assert statuses == [str(endpoint.status)], endpoint.name
 
 
@@ -89,9 +89,37 @@ async def test_every_endpoint_describes_the_errors_that_it_can_answer_with(docum
     for operation in of_table(document).values():
         expected = {"401", "422", "429", "500", "503"}
         expected |= {"404"} if "{" in operation.path else set()
-        expected |= {"413"} if operation.method != "GET" else set()
+        expected |= {"403", "413"} if operation.method != "GET" else set()
         expected |= {"400", "415"} if "requestBody" in operation.spec else set()
+        expected |= {"400"} if headers_of(operation) else set()
+        expected |= {"412"} if headers_of(operation) == {"If-Match"} else set()
+        expected |= {"304"} if headers_of(operation) == {"If-None-Match"} else set()
         assert operation.spec["responses"].keys() >= expected, operation.name
+
+
+async def test_preconditions_are_described_where_they_apply(document: Json) -> None:
+    table = of_table(document)
+    conditional = {
+        endpoint.name
+        for endpoint in ENDPOINTS
+        if endpoint.method != "GET" and endpoint.path.startswith("/api/leads/{lead}")
+    }
+
+    for name, operation in table.items():
+        expected = {"If-Match"} if name in conditional else set()
+        expected |= {"If-None-Match"} if name == "GET /api/leads/{lead}" else set()
+        assert headers_of(operation) - {"Idempotency-Key"} == expected, name
+    assert len(conditional) == 12
+    not_modified = table["GET /api/leads/{lead}"].spec["responses"]["304"]
+    assert "content" not in not_modified
+    assert {"ETag", "X-Request-ID"} <= set(not_modified["headers"])
+    with_304 = [name for name, operation in table.items() if "304" in operation.spec["responses"]]
+    assert with_304 == ["GET /api/leads/{lead}"]
+
+
+def headers_of(operation: Operation) -> set[str]:
+    """Return the request headers that an operation declares."""
+    return {each["name"] for each in operation.spec["parameters"] if each["in"] == "header"}
 
 
 async def test_bodies_are_described_as_json_and_forms_in_words(document: Json) -> None:
@@ -138,11 +166,11 @@ async def test_the_409_of_convert_is_described_with_the_client(document: Json, s
 
 async def test_every_post_and_nothing_else_takes_an_idempotency_key(document: Json, shared: Api) -> None:
     for name, operation in of_table(document).items():
-        header = [parameter for parameter in operation.spec["parameters"] if parameter["in"] == "header"]
-        assert [parameter["name"] for parameter in header] == ["Idempotency-Key"] * name.startswith("POST "), name
+        keyed = name.startswith("POST ")
+        assert ("Idempotency-Key" in headers_of(operation)) == keyed, name
         replays = [status for status, answer in operation.spec["responses"].items() if REPLAYED in answer["headers"]]
-        assert replays == ["201"] * name.startswith("POST "), name
-        if header:
+        assert replays == ["201"] * keyed, name
+        if keyed:
             answer = operation.spec["responses"]["409"]
             assert "Retry-After" in answer["headers"]
             assert RUNNING in [example["message"] for example in examples_of(answer["content"][JSON])]

@@ -11,7 +11,8 @@ _REFERENCES = {"assigned", "checklist_ids", "checklistresource_id"}
 async def test_every_response_has_an_example(document: Json) -> None:
     for operation in operations(document):
         for status, response in operation.spec["responses"].items():
-            assert examples_of(response["content"][JSON]), (operation.name, status)
+            if status != "304":  # it has no body
+                assert examples_of(response["content"][JSON]), (operation.name, status)
 
 
 async def test_the_example_of_a_success_has_the_message_of_the_endpoint(api: Api, document: Json) -> None:

@@ -15,7 +15,7 @@ from tests.conftest import Serve
 _FORMATS = {"date", "date-time", "idn-email"}
 """Formats of JSON Schema that the document uses. Generators make types and checks of them: `email` is ASCII only."""
 _SPECIAL = {
-    "allow", "idempotency-replayed", "link", "location", "ratelimit", "ratelimit-policy", "retry-after",
+    "allow", "etag", "idempotency-replayed", "link", "location", "ratelimit", "ratelimit-policy", "retry-after",
     "www-authenticate", "x-request-id",
 }  # fmt: skip
 

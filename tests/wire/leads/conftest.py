@@ -2,10 +2,7 @@
 
 import asyncio
 import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,8 +18,7 @@ from leads_api.setup import set_up
 from tests.client import KEY, Api
 from tests.conftest import PATIENCE, serving
 from tests.simulators.relay import Relay
-from tests.wire.leads.fail_points import FailPoint, Struck
-from tests.wire.process import free_port
+from tests.wire.leads.fail_points import FailPoint, Struck, faulty_server
 
 
 @pytest.fixture
@@ -85,18 +81,8 @@ async def planned(wire_client: Client) -> AsyncIterator[Database]:
 @pytest.fixture(scope="package")
 def faulty_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server that has fail points."""
-    port, folder = free_port(), tmp_path_factory.mktemp("faulty")
-    server = subprocess.Popen(
-        [
-            Path(sys.executable).with_name("secantusd-py"), "--port", str(port), "--storage-path", folder / "store",
-            "--enable-test-commands", "--log-level", "ERROR",
-        ],
-        stdout=subprocess.DEVNULL,
-    )  # fmt: skip
-    # Polled often: else a driver that has lost a connection waits ten seconds before it looks again.
-    yield f"mongodb://127.0.0.1:{port}/?retryWrites=false&serverMonitoringMode=poll&heartbeatFrequencyMS=500"
-    server.terminate()
-    server.wait(30)
+    with faulty_server(tmp_path_factory.mktemp("faulty")) as uri:
+        yield uri
 
 
 @pytest.fixture

@@ -1,5 +1,10 @@
 """The fail point of a real server: commands of the service fail there, as a driver meets it in bad weather."""
 
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,6 +12,7 @@ from pymongo.monitoring import CommandFailedEvent, CommandListener, CommandStart
 
 from leads_api.mongo.client import Client
 from tests.client import Json
+from tests.wire.process import free_port
 
 TRANSIENT, UNKNOWN = "TransientTransactionError", "UnknownTransactionCommitResult"
 CONFLICT = {"errorCode": 112, "errorLabels": [TRANSIENT]}
@@ -42,6 +48,25 @@ INSERT_FAULTS = _faults(
         "connection_lost_at_insert": {"failCommands": ["insert"], "closeConnection": True},
     }
 )
+
+
+@contextmanager
+def faulty_server(folder: Path) -> Iterator[str]:
+    """Run a server that has fail points for the length of the block; return its URI."""
+    port = free_port()
+    server = subprocess.Popen(
+        [
+            Path(sys.executable).with_name("secantusd-py"), "--port", str(port), "--storage-path", folder / "store",
+            "--enable-test-commands", "--log-level", "ERROR",
+        ],
+        stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        # Polled often: else a driver that has lost a connection waits ten seconds before it looks again.
+        yield f"mongodb://127.0.0.1:{port}/?retryWrites=false&serverMonitoringMode=poll&heartbeatFrequencyMS=500"
+    finally:
+        server.terminate()
+        server.wait(30)
 
 
 class Struck(CommandListener):

@@ -6,11 +6,12 @@ from time import monotonic
 
 import pytest
 
+from leads_api.leads import counts
 from leads_api.mongo.client import Client, Database
 from leads_api.settings import Settings
 from tests.client import KEY, Api
 from tests.conftest import serving
-from tests.simulators.relay import Relay
+from tests.simulators.relay import Command, Relay
 from tests.wire.leads.test_batches import all_wait, create
 
 SECONDS = 5.0
@@ -63,6 +64,27 @@ async def test_a_create_whose_caller_goes_while_it_waits_is_not_written(
 
     assert (await titles(database)).count("Gone") == 0
     assert {"Sent", "Waits"} <= set(await titles(database))
+
+
+async def test_full_counts_of_callers_who_are_gone_are_never_sent_and_the_next_caller_is_served(
+    hasty_api: Api, relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counts, "EXACT_UP_TO", 1)
+    for _ in range(3):
+        await hasty_api.lead(lead_value=5)
+
+    def is_full(count: Command) -> bool:
+        return all("$limit" not in stage for stage in count["pipeline"])
+
+    with relay.holding("aggregate", "leads", is_full) as full:
+        lists = [f"/api/leads?limit=1&value_max={number}&order=asc" for number in range(10_000, 10_030)]
+        answers = await gather(*map(hasty_api.get, lists))
+        sent = len(full.commands)
+    next_caller = await hasty_api.get("/api/leads?limit=1&value_max=20000")
+
+    assert {answer.status_code for answer in answers} == {503}
+    assert sent == counts.FULL_AT_ONCE
+    assert (next_caller.status_code, next_caller.json()["meta"]["total"]) == (200, 3)
 
 
 async def test_what_an_id_has_taken_of_the_time_is_not_there_for_the_insert(relayed_api: Api, relay: Relay) -> None:

@@ -1,11 +1,11 @@
-"""Answers that leave in one piece (app/leads_api/server/protocol.py)."""
+"""Answers that leave in one piece (app/leads_api/server/transport.py)."""
 
 import asyncio
 from typing import Any
 
 import pytest
 
-from leads_api.server.protocol import GatheringTransport
+from leads_api.server.transport import GatheringTransport
 
 
 class Line(asyncio.Transport):
