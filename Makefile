@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit test-mock test-wire test-faults test-other-python lint types format bench openapi image \
-	check clean for-run for-dev
+.PHONY: help run test test-unit test-mock test-wire test-faults attacks test-other-python lint types format bench openapi \
+	image check clean for-run for-dev
 
 # make run PYTHON=python3.13 takes that one; else a fitting one is found.
 PYTHON ?=
@@ -46,6 +46,9 @@ test-wire: for-dev ## Run the API tests, races and crashes on a real server
 
 test-faults: for-dev ## Run the tests that take the database away
 	$(BIN)/pytest tests/faults
+
+attacks: for-dev ## Run the tests that attack the service; those of gateways need nginx and haproxy
+	$(BIN)/pytest $(TOGETHER) tests/attacks
 
 lint: for-dev ## Check style, import directions and configuration files
 	$(BIN)/ruff check app tests bench

@@ -23,7 +23,8 @@ _MAX_REMEMBERED = 1024
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _FIELD = rb"(?:" + _TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n)"
-_REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([^\x00-\x20\x7f]+) HTTP/([0-9])\.([0-9])\r\n")
+# A target has no fragment (RFC 9112, 3.2). Who cuts at `#` reads another path than who does not.
+_REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([^\x00-\x20#\x7f]+) HTTP/([0-9])\.([0-9])\r\n")
 _FIELDS = re.compile(_FIELD + rb"*")
 _HOST_VALUE = re.compile(rb"(?:[A-Za-z0-9._~%!$&'()*+,;=-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
 _OFFER = re.compile(rb"^(?:upgrade|http2-settings):[^\r\n]*\r\n", re.IGNORECASE | re.MULTILINE)
@@ -31,6 +32,8 @@ _CONNECTION = re.compile(rb"^(connection:)([^\r\n]*)(\r\n)", re.IGNORECASE | re.
 _EXPECT = re.compile(rb"^expect:[^\r\n]*\r\n", re.IGNORECASE | re.MULTILINE)
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
+# Fields that the service obeys. Of two, a gateway may have checked the other one.
+_SINGLE = (b"\r\nauthorization:", b"\r\ncontent-type:", b"\r\ncontent-encoding:")
 _MINORS = (b"0", b"1")
 _PARSED_METHODS = {b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"}
 
@@ -200,6 +203,9 @@ class _Fields:
         host = _only_value(lower, b"\r\nhost:")
         if not (old if host is None else _HOST_VALUE.fullmatch(host)):
             raise Refused(400, "The request must have one valid Host header.")
+        for name in _SINGLE:
+            if lower.count(name) > 1:
+                raise _twice(name)
         self.chunked = False
         self.length = 0
         self._read_length(lower, old=old)
@@ -235,8 +241,12 @@ def _only_value(lower: bytes, name: bytes) -> bytes | None:
     begin += len(name)
     end = lower.find(b"\r\n", begin)
     if lower.find(name, end) >= 0:
-        raise Refused(400, f"The request must not have two headers of the name {name[2:-1].decode()}.")
+        raise _twice(name)
     return lower[begin:end].strip(b" \t")
+
+
+def _twice(name: bytes) -> Refused:
+    return Refused(400, f"The request must not have two headers of the name {name[2:-1].decode()}.")
 
 
 def _without_offer(field: re.Match[bytes]) -> bytes:
