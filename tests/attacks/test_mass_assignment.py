@@ -94,7 +94,17 @@ async def test_no_field_that_the_service_sets_can_be_sent_to_any_endpoint(api: A
     document = await document_of(api)
     table = of_table(document)
     known = shown_names(document) | await stored_names(database)
-    assert known >= {"id", "version", "converted", "dates", "active_state", "comments_count", "folded", "search", "held"}
+    assert known >= {
+        "id",
+        "version",
+        "converted",
+        "dates",
+        "active_state",
+        "comments_count",
+        "folded",
+        "search",
+        "held",
+    }
 
     for endpoint in ENDPOINTS:
         if endpoint.body is None or endpoint.method not in WRITES:
