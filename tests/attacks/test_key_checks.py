@@ -1,7 +1,7 @@
 """The time of a key check tells nothing about a key (contract, section 1, "Auth").
 
-By construction: the decision about a secret is one call of `hmac.compare_digest`, on hashes of equal length. The database
-is asked by the number in a key, which is no secret; never by the secret or its hash.
+By construction: the decision about a secret is one call of `hmac.compare_digest`, on hashes of equal length. The
+database is asked by the number in a key, which is no secret; never by the secret or its hash.
 """
 
 import hmac
