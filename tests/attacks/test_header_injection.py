@@ -3,6 +3,7 @@
 What names and addresses can do to a mail is in tests/unit/mail/test_welcome.py and tests/wire/mail/test_welcome.py.
 """
 
+import itertools
 import re
 from urllib.parse import quote
 
@@ -30,33 +31,33 @@ def assert_whole(answer: httpx.Response) -> None:
         assert re.fullmatch(r"[a-z-]+", name), name
 
 
-@pytest.mark.parametrize("sign", BREAKS)
-async def test_no_header_that_is_echoed_adds_a_line(serve: Serve, sign: bytes) -> None:
-    origin, value = "https://app.acme.example", b"x" + sign + EVIL
+async def test_no_header_that_is_echoed_adds_a_line(serve: Serve) -> None:
+    origin = "https://app.acme.example"
     names = [
         b"x-request-id", b"origin", b"access-control-request-method", b"access-control-request-headers", b"host",
         b"x-forwarded-host", b"x-forwarded-prefix", b"forwarded", b"content-encoding", b"content-type", b"traceparent",
         b"authorization", b"if-match", b"if-none-match", b"idempotency-key",
     ]  # fmt: skip
     async with serve(cors_origins=(origin,)) as api:
-        for name in names:
-            for method in ("GET", "POST", "OPTIONS"):
-                fields = [(b"origin", origin.encode()), (b"access-control-request-method", b"PUT"), (name, value)]
-                assert_whole(await send_raw(api, method, "/api/leads", headers=fields))
+        for name, sign, method in itertools.product(names, BREAKS, ("GET", "POST", "OPTIONS")):
+            value = b"x" + sign + EVIL
+            fields = [(b"origin", origin.encode()), (b"access-control-request-method", b"PUT"), (name, value)]
+            assert_whole(await send_raw(api, method, "/api/leads", headers=fields))
 
 
-@pytest.mark.parametrize("sign", [*BREAKS, b">", b'"', b"<", b"; rel=x", b",", b"\\"])
-async def test_no_query_breaks_out_of_a_link(serve: Serve, sign: bytes) -> None:
+async def test_no_query_breaks_out_of_a_link(serve: Serve) -> None:
     async with serve() as api:
         for _ in range(2):
             await api.lead(lead_source="x")
-        for name in ("source", "search", "tag", "cursor", "sort"):
-            value = sign + EVIL
-            answer = await send_raw(api, "GET", "/api/leads", query=f"limit=1&{name}={quote(value)}".encode())
-            assert_whole(answer)
-            raw = await send_raw(api, "GET", "/api/leads", query=b"limit=1&" + name.encode() + b"=" + value)
-            assert_whole(raw)
-        assert answer.headers.get("Link", "<>").count(">") == 1
+
+        for sign in (*BREAKS, b">", b'"', b"<", b"; rel=x", b",", b"\\"):
+            for name in ("source", "search", "tag", "cursor", "sort"):
+                value = sign + EVIL
+                answer = await send_raw(api, "GET", "/api/leads", query=f"limit=1&{name}={quote(value)}".encode())
+                assert_whole(answer)
+                raw = await send_raw(api, "GET", "/api/leads", query=b"limit=1&" + name.encode() + b"=" + value)
+                assert_whole(raw)
+            assert answer.headers.get("Link", "<>").count(">") == 1
 
 
 async def test_a_link_leads_to_this_service_whatever_host_is_named(serve: Serve) -> None:
@@ -79,16 +80,17 @@ async def test_a_link_leads_to_this_service_whatever_host_is_named(serve: Serve)
     assert re.fullmatch(r"/api/leads/[1-9][0-9]*", made.headers["Location"])
 
 
-@pytest.mark.parametrize("sign", [*BREAKS, b"//evil.example", b"\\\\evil.example"])
-async def test_no_path_adds_a_line_to_allow_location_or_link(serve: Serve, sign: bytes) -> None:
+async def test_no_path_adds_a_line_to_allow_location_or_link(serve: Serve) -> None:
     async with serve() as api:
         ids = await make_records(api)
-        for endpoint in ENDPOINTS:
-            path = endpoint.at(ids) + sign.decode("utf-8", "surrogateescape") + "Evil: 1"
-            for method in ("GET", "OPTIONS", "PURGE"):
-                answer = await send_raw(api, method, path)
-                assert answer.status_code == 404
-                assert_whole(answer)
+
+        for sign in (*BREAKS, b"//evil.example", b"\\\\evil.example"):
+            for endpoint in ENDPOINTS:
+                path = endpoint.at(ids) + sign.decode("utf-8", "surrogateescape") + "Evil: 1"
+                for method in ("GET", "OPTIONS", "PURGE"):
+                    answer = await send_raw(api, method, path)
+                    assert answer.status_code == 404
+                    assert_whole(answer)
 
 
 async def test_no_stored_text_is_in_a_header(serve: Serve) -> None:
