@@ -10,11 +10,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from leads_api.server import framing, protocol
+from leads_api.server import protocol
 from leads_api.testing import LeadsService, running_service
 from tests.wire.server.raw import SECONDS, Answer, Connection, connect, request, talk
 
 SLOW = 60
+MAX_HEAD = 32 * 1024
 HEAD = b"GET /api/leads HTTP/1.1\r\nHost: leads.test\r\n"
 LEAD = json.dumps({"lead_title": "Acme", "lead_status": 1, "lead_categoryid": 3}).encode()
 
@@ -88,14 +89,13 @@ async def test_what_slow_senders_make_the_service_keep_is_bounded(
     service: LeadsService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(protocol, "HEAD_SECONDS", SECONDS)
-    most = framing.MAX_HEAD
     await served(service)
     tracemalloc.start()
     try:
         before, _ = tracemalloc.get_traced_memory()
         held = [await connect(service.url) for _ in range(SLOW)]
         for connection in held:
-            connection.writer.write(HEAD + b"X: " + b"y" * (most - 1000))
+            connection.writer.write(HEAD + b"X: " + b"y" * (MAX_HEAD - 1000))
             await connection.writer.drain()
         await served(service)
         after, _ = tracemalloc.get_traced_memory()
@@ -103,7 +103,7 @@ async def test_what_slow_senders_make_the_service_keep_is_bounded(
         tracemalloc.stop()
     over = [await connect(service.url) for _ in range(2)]
     for connection in over:
-        await connection.send(HEAD + b"X: " + b"y" * (2 * most))
+        await connection.send(HEAD + b"X: " + b"y" * (2 * MAX_HEAD))
         answer = await connection.answer()
         assert answer is not None
         assert answer.status == 431
@@ -111,4 +111,4 @@ async def test_what_slow_senders_make_the_service_keep_is_bounded(
         await connection.close()
 
     # Each end of a connection has its buffers, and both ends are in this process.
-    assert after - before < SLOW * 5 * most
+    assert after - before < SLOW * 5 * MAX_HEAD
