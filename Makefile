@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit test-mock test-wire test-faults faults test-other-python lint types format bench openapi image \
-	check clean for-run for-dev
+.PHONY: help run test test-unit test-mock test-wire test-faults faults attacks test-other-python lint types format bench openapi \
+	image check clean for-run for-dev
 
 # make run PYTHON=python3.13 takes that one; else a fitting one is found.
 PYTHON ?=
@@ -49,6 +49,9 @@ test-faults: for-dev ## Run the tests that kill, cut off and disturb service and
 
 faults: for-dev ## Run all of them in full, some minutes long, and print their figures
 	LEADS_TEST_FAULTS=full $(BIN)/pytest tests/faults --capture no
+
+attacks: for-dev ## Run the tests that attack the service; those of gateways need nginx and haproxy
+	$(BIN)/pytest $(TOGETHER) tests/attacks
 
 lint: for-dev ## Check style, import directions and configuration files
 	$(BIN)/ruff check app tests bench

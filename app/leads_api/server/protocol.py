@@ -251,7 +251,7 @@ def _refuse_more() -> None:
 
 def _split(target: bytes) -> tuple[bytes, bytes]:
     """Return path and query of a request target. Raises Refused."""
-    if target.startswith(b"/") and b"#" not in target:
+    if target.startswith(b"/"):
         path, _, query = target.partition(b"?")
         return path, query
     try:
