@@ -7,9 +7,9 @@ value: `Query`, `Body`, `User`, `IfMatch`, `RootPath`, `Part`, or Litestar's `Fr
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum, auto
-from functools import partial
+from functools import lru_cache, partial
 from http import HTTPStatus
 from inspect import signature
 from typing import Annotated, Any, NamedTuple, TypeVar, get_origin, get_type_hints
@@ -32,6 +32,8 @@ T = TypeVar("T")
 
 API = "/api/"
 PARAMETER = re.compile(r"\{([^}]*)\}")
+_REMEMBERED = 256
+"""Handlers whose signatures are remembered: more than the service has."""
 _JSON_HEADERS = {"Content-Type": JSON}
 
 
@@ -75,10 +77,16 @@ class Asked(NamedTuple):
 
 def asked_for(handler: HTTPRouteHandler) -> Asked:
     """Return the signature of a handler. Raises TypeError if a parameter does not declare its source."""
-    hints = get_type_hints(handler.fn, include_extras=True)
+    # The method of a controller, because each application has an instance of its own.
+    return _asked_for(getattr(handler.fn, "__func__", handler.fn), reads=handler.http_methods == {"GET"})
+
+
+@lru_cache(_REMEMBERED)
+def _asked_for(function: Callable[..., Any], *, reads: bool) -> Asked:
+    hints = get_type_hints(function, include_extras=True)
     names: dict[_Source, list[str]] = {source: [] for source in _Source}
     types: dict[_Source, Any] = {}
-    for name in signature(handler.fn).parameters:
+    for name in signature(function).parameters:
         hint: Any = hints.get(name)
         if name == "self":
             continue
@@ -87,9 +95,9 @@ def asked_for(handler: HTTPRouteHandler) -> Asked:
             names[source].append(name)
             types[source] = hint.__origin__
         elif not metadata:
-            raise TypeError(f"{handler}: the annotation of the parameter {name} does not declare its source")
+            raise TypeError(f"{function}: the annotation of the parameter {name} does not declare its source")
     tagged = get_origin(hints.get("return")) is Tagged
-    precondition = IF_NONE_MATCH if tagged and handler.http_methods == {"GET"} else None
+    precondition = IF_NONE_MATCH if tagged and reads else None
     if names[_Source.IF_MATCH]:
         precondition = IF_MATCH
     return Asked(types.get(_Source.QUERY), types.get(_Source.BODY), names, tagged, precondition)

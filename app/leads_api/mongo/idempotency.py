@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 from pymongo.errors import BulkWriteError, OperationFailure
+from pymongo.read_concern import ReadConcern
 
 from leads_api.mongo.batching import DUPLICATE_KEY, Batcher
-from leads_api.mongo.client import Database, Document, Session
+from leads_api.mongo.client import Database, Document, Session, is_mongomock
 from leads_api.mongo.indexes import Index
 from leads_api.mongo.migrations import Step
 from leads_api.mongo.recording import COLLECTION, KeyInUse
@@ -45,6 +46,9 @@ class IdempotencyStore:
 
     def __init__(self, database: Database) -> None:
         self._records = database[COLLECTION]
+        # A replay must not show what an election may still roll back.
+        majority = None if is_mongomock(database.client) else ReadConcern("majority")
+        self._acknowledged = database.get_collection(COLLECTION, read_concern=majority)
         self._clock = ServerClock(database)
         self._reads = Batcher(self._find_all, gathers=True)
 
@@ -54,7 +58,7 @@ class IdempotencyStore:
 
     async def read(self, identity: str) -> Recorded | None:
         """Return the answer of a record."""
-        found = await self._records.find_one({"_id": identity})
+        found = await self._acknowledged.find_one({"_id": identity})
         return None if found is None else Recorded(found["status"], found["headers"], found["body"])
 
     async def drain(self) -> None:
@@ -95,7 +99,7 @@ class IdempotencyStore:
 
     async def _find_all(self, identities: list[str]) -> list[Seen | Exception | None]:
         wanted = identities[0] if len(identities) == 1 else {"$in": list(set(identities))}
-        found = self._records.find({"_id": wanted}, {"fingerprint": 1, "size": 1})
+        found = self._acknowledged.find({"_id": wanted}, {"fingerprint": 1, "size": 1})
         seen = {record["_id"]: Seen(record["fingerprint"], record["size"]) async for record in found}
         return [seen.get(identity) for identity in identities]
 

@@ -11,6 +11,7 @@ from leads_api.mongo.client import Client, Database
 from tests.api.endpoints import Endpoint, make_records
 from tests.api.http.idempotency import EACH_POST, LEAD, create, recorded, records, replayed
 from tests.client import Api, Json, errors
+from tests.conftest import Serve
 from tests.simulators.relay import Relay
 from tests.wire.process import until
 
@@ -212,3 +213,29 @@ async def test_a_caller_who_goes_leaves_nothing_open(relayed_api: Api, relay: Re
     await until(free, "the lead can be changed", seconds=20)
     assert (await second.get(path)).json()["data"][0]["text"] == "Called."
     assert len((await second.get(path)).json()["data"]) == 1
+
+
+async def test_an_answer_that_does_not_fit_into_a_record_is_refused_and_nothing_is_written(
+    serve: Serve, database: Database
+) -> None:
+    """Written as JSON, each quotation mark takes two bytes. So the answer is too large, and the lead is not."""
+    async with serve(max_body_bytes=32 * 1024 * 1024) as api:
+        names = [f"text_{number}" for number in range(130)]
+        for name in names:
+            await api.custom_field(name, "paragraph")
+        body = LEAD | dict.fromkeys(names, '"' * 65_000)
+
+        refused = await create(api, body)
+
+        assert errors(refused) == {"body": ["The record would be larger than the database can keep."]}
+        assert await database["leads"].count_documents({}) == 0
+        assert (await create(api)).status_code == 201
+        assert (await api.post("/api/leads", body)).status_code == 201
+
+
+async def test_only_answers_that_no_election_can_roll_back_are_replayed(relayed_api: Api, relay: Relay) -> None:
+    with relay.watching("find", KEYS) as looks:
+        await create(relayed_api)
+        assert replayed(await create(relayed_api))
+
+    assert [command["readConcern"]["level"] for command in looks.commands] == ["majority"] * 3
