@@ -48,7 +48,7 @@ test-faults: for-dev ## Run the tests that kill, cut off and disturb service and
 	$(BIN)/pytest $(TOGETHER) tests/faults
 
 faults: for-dev ## Run all of them in full, some minutes long, and print their figures
-	LEADS_TEST_FAULTS=full $(BIN)/pytest tests/faults --capture no
+	LEADS_TEST_FAULTS=full $(BIN)/pytest tests/faults tests/api/leads/test_lives.py --capture no -o faulthandler_timeout=1200
 
 attacks: for-dev ## Run the tests that attack the service; those of gateways need nginx and haproxy
 	$(BIN)/pytest $(TOGETHER) tests/attacks

@@ -134,7 +134,8 @@ class Checker:
             if lead is not None and lead["title"] != request.mark:
                 yield f"{request.mark} is another lead now: {lead['title']}"
         elif made and not self._history.is_open(request):
-            yield f"{request.mark} was answered {request.status}, and made"
+            reason = self._history.reasons.get(request.mark)
+            yield f"{request.mark} was answered {request.status}, and made, with the reason {reason!r}"
         elif made:
             self._written += 1
         if request.kind == CLONE:

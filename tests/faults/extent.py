@@ -1,4 +1,4 @@
-"""How much the fault tests do: `make test` a bounded part, `make faults` (LEADS_TEST_FAULTS=full) all of it."""
+"""How much the tests of faults do: `make test` a bounded part, `make faults` (LEADS_TEST_FAULTS=full) all of it."""
 
 import os
 

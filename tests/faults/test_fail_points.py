@@ -1,7 +1,7 @@
 """Each command that the service sends fails in every manner: every request is answered in time, and told the truth."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.faults.answers import assert_in_time, assert_one_reason, ids, operati
 from tests.faults.extent import FULL
 from tests.faults.history import History, Request
 from tests.faults.judge import judged
-from tests.faults.load import made
+from tests.faults.load import made, persistently
 from tests.faults.writer import Writer
 from tests.simulators.relay import Relay
 from tests.wire.leads.fail_points import faulty_server
@@ -140,9 +140,8 @@ class Round:
 
     async def prepare(self) -> None:
         """Make what is needed, before anything fails."""
-        self._leads = [await made(self._writer.create) for _ in range(12)]
-        for lead in self._leads:
-            await made(partial(self._writer.item, lead))
+        self._leads = await asyncio.gather(*(made(self._writer.create) for _ in range(13)))
+        await asyncio.gather(*(made(partial(self._writer.item, lead)) for lead in self._leads))
         self._comment = await made(lambda: self._writer.comment(self._leads[0]))
 
     def sent(self) -> list[Awaitable[Request]]:
@@ -151,8 +150,8 @@ class Round:
         return [
             writer.uncomment(first, self._comment),
             writer.create(),
-            writer.create(),
-            writer.clone(self._large),
+            *(writer.create(keyed=True) for _ in range(2)),
+            writer.clone(self._large, keyed=True),
             *(
                 write(next(leads))
                 for write in (
@@ -161,9 +160,16 @@ class Round:
                 )
             ),
             writer.convert(next(leads), send_welcome_email="yes"),
+            writer.convert(next(leads), send_welcome_email="yes", keyed=True),
             writer.convert(next(leads), send_welcome_email="yes", delete_lead="yes"),
             *(writer.convert(self._leads[-1]) for _ in range(2)),  # one of them is refused, in its transaction
         ]  # fmt: skip
+
+    async def repeated(self, requests: Iterable[Request]) -> None:
+        """Send what has a key again, until it is acknowledged."""
+        await asyncio.gather(
+            *(persistently(self._writer, self._writer.repeat(request)) for request in requests if request.keyed)
+        )
 
 
 @pytest.mark.parametrize(("command", "fault", "mode"), CASES)
@@ -189,7 +195,8 @@ async def test_every_answer_is_true_and_in_time(faulty: Faulty, command: str, fa
         await at_deadline
         await assert_in_time(service, [request.mark for request in requests] + ids(answers), late)
     assert (await judged(history, faulty.uri, service)).faults == []
-    assert await made(Writer(history, service.api).create)
+    await this.repeated(requests)
+    assert (await judged(history, faulty.uri)).faults == []
 
 
 async def test_the_service_sends_no_other_command(faulty_uri: str, admin: Client, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from tests.client import Api
 from tests.faults.extent import extent
 from tests.wire.process import SECONDS
 
-EXAMPLES = extent(bounded=12, full=300)
+EXAMPLES = extent(bounded=12, full=100)
 STEPS = 40
 
 
