@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 load = Load(
                     Client("127.0.0.1", port), _mix(key, options.without), lambda: sum(map(cpu_ms, pids)) / 1000
                 )
-                soak = uvloop.run(_run(options, load, Watch(server.pid, inside, monotonic())))
+                soak = uvloop.run(_run(options, load, Watch(server.pid, inside, lambda: load.client.connections)))
             finally:
                 server.stop()
     except CannotRun as error:

@@ -26,6 +26,11 @@ class Client:
         self._open: set[_Connection] = set()
         self._connecting: set[asyncio.Task[None]] = set()
 
+    @property
+    def connections(self) -> int:
+        """Return how many connections are open."""
+        return len(self._open)
+
     def send(self, request: bytes, done: Done) -> None:
         """Send a request. `done` is called when it is answered, or its connection is lost."""
         if self._idle:

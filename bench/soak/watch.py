@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from time import monotonic
@@ -29,6 +29,7 @@ class Held(NamedTuple):
     memory_mb: float
     threads: float
     sockets: float
+    """Without those of the load's own connections."""
     tasks: float
     sessions: float
 
@@ -36,11 +37,12 @@ class Held(NamedTuple):
 class Watch:
     """Looks at a process again and again."""
 
-    def __init__(self, pid: int, inside: Path, began: float) -> None:
-        """`inside` is the file that the process writes when it is asked to."""
+    def __init__(self, pid: int, inside: Path, callers: Callable[[], int]) -> None:
+        """`inside` is the file that the process writes when it is asked to; `callers` counts those connected to it."""
         self._pid = pid
         self._inside = inside
-        self._began = began
+        self._callers = callers
+        self._began = monotonic()
 
     async def look(self) -> Held:
         """Look once."""
@@ -56,7 +58,7 @@ class Watch:
             round(monotonic() - self._began, 1),
             round(int((process / "statm").read_text().split()[1]) * _PAGE_MB, 1),
             int(status["Threads"]),
-            sum(_is_socket(each) for each in (process / "fd").iterdir()),
+            max(0, sum(_is_socket(each) for each in (process / "fd").iterdir()) - self._callers()),
             inside.tasks,
             inside.sessions,
         )
