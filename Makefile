@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit test-mock test-wire test-faults test-other-python lint types format bench soak openapi image \
-	check clean for-run for-dev
+.PHONY: help run test test-unit test-mock test-wire test-faults faults test-other-python lint types format bench soak openapi \
+	image check clean for-run for-dev
 
 # make run PYTHON=python3.13 takes that one; else a fitting one is found.
 PYTHON ?=
@@ -44,8 +44,11 @@ test-mock: for-dev ## Run the API tests in process, on mongomock
 test-wire: for-dev ## Run the API tests, races and crashes on a real server
 	$(BIN)/pytest $(TOGETHER) tests/api tests/wire --store wire
 
-test-faults: for-dev ## Run the tests that take the database away
-	$(BIN)/pytest tests/faults
+test-faults: for-dev ## Run the tests that kill, cut off and disturb service and database, bounded as `make test` does
+	$(BIN)/pytest $(TOGETHER) tests/faults
+
+faults: for-dev ## Run all of them in full, some minutes long, and print their figures
+	LEADS_TEST_FAULTS=full $(BIN)/pytest tests/faults --capture no
 
 lint: for-dev ## Check style, import directions and configuration files
 	$(BIN)/ruff check app tests bench

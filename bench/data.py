@@ -156,6 +156,11 @@ async def restore_created(database: Database, leads: int) -> None:
     await database["leads"].delete_many({"_id": {"$gt": leads}})
 
 
+async def restore_keys(database: Database, _leads: int) -> None:
+    """Delete the idempotency keys of earlier loads."""
+    await database["idempotency_keys"].delete_many({})
+
+
 async def restore_commented(database: Database, leads: int) -> None:
     """Take the comments of earlier loads from their leads, which would be longer and longer."""
     last = _last_comment(leads)
@@ -181,6 +186,7 @@ async def restore_converted(database: Database, _leads: int) -> None:
 
 RESTORED_BY: dict[str, list[Callable[[Database, int], Awaitable[None]]]] = {
     "create": [restore_created],
+    "create_keyed": [restore_created, restore_keys],
     "mix": [restore_created, restore_commented],
     "comment": [restore_commented],
     "convert": [restore_converted],

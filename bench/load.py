@@ -10,10 +10,13 @@ from pathlib import Path
 from bench.servers import HERE, Server
 
 OPERATIONS = [
-    "get", "list", "pages", "status_list", "search", "create", "patch", "status", "comment", "convert", "invalid",
-    "mix",
+    "get", "list", "pages", "status_list", "search", "create", "create_keyed", "patch", "status", "comment",
+    "convert", "invalid", "mix",
 ]  # fmt: skip
-"""`pages` are lists of any sort, place and length, `status_list` those of a status; `invalid` creates have faults."""
+"""`pages` are lists of any sort, place and length, `status_list` those of a status; `invalid` creates have faults.
+
+`create_keyed` creates have an idempotency key each, which the peers ignore.
+"""
 
 _TICK = 1000 / os.sysconf("SC_CLK_TCK")
 _IDLE_SHARE = 0.06

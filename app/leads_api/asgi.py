@@ -29,7 +29,7 @@ from leads_api.leads.routes import LeadController
 from leads_api.lifespan import Lifespan
 from leads_api.memory import Memory
 from leads_api.mongo.client import Client, connect, deadline, ping
-from leads_api.mongo.faults import DatabaseError, as_failure
+from leads_api.mongo.faults import DatabaseError, TooLarge, as_failure
 from leads_api.openapi import page
 from leads_api.openapi.document import document
 from leads_api.services import Services, database_seconds
@@ -66,13 +66,11 @@ def create_app(settings: Settings, mongo: Client | None = None) -> Litestar:
         root_path=settings.root_path,
     )
     app = Litestar(
-        [_routes(), health.about, health.live, health.ready],
+        [_routes(), health.about, health.live, health.ready, *page.handlers(lambda: _document(app, settings))],
         lifespan=[live],
         openapi_config=None,
         logging_config=None,
     )
-    for handler in page.handlers(_document(app, settings)):
-        app.register(handler)
     app.asgi_handler = pipeline
 
     def begin() -> Lifespan:
@@ -84,7 +82,8 @@ def create_app(settings: Settings, mongo: Client | None = None) -> Litestar:
         readiness = health.Readiness(lambda: ping(services.database))
         parts = services.parts() | {"readiness": readiness, "version": version("leads-api")}
         pipeline.answer_with(
-            Router(app.routes, parts, services.inputs()), _admission(settings, services.authenticator, readiness)
+            Router(app.routes, parts, services.inputs(), services.idempotency),
+            _admission(settings, services.authenticator, readiness),
         )
         return Lifespan(
             client=client,
@@ -98,6 +97,7 @@ def create_app(settings: Settings, mongo: Client | None = None) -> Litestar:
                 services.ids.drain,
                 services.keys.drain,
                 services.catalog.drain,
+                services.idempotency_keys.drain,
             ),
             readiness=readiness,
             sender=services.sender,
@@ -136,7 +136,7 @@ def failure_of(error: Exception) -> Failure:
     """Return the failure for an error. An unexpected error is logged; callers see none of its details."""
     if isinstance(error, Failure):
         return error
-    if isinstance(error, DatabaseError):
+    if isinstance(error, DatabaseError | TooLarge):
         return as_failure(error)
     _log.error("unexpected error", exc_info=error)
     return Failure()
@@ -164,10 +164,10 @@ def _document(app: Litestar, settings: Settings) -> dict[str, Any]:
 def _admission(settings: Settings, authenticator: Authenticator, readiness: health.Readiness) -> Admit:
     limit = settings.rate_limit and RateLimit(settings.rate_limit.requests, settings.rate_limit.seconds)
 
-    async def admit(authorization: str | None) -> tuple[int, bool, Mapping[str, str]]:
+    async def admit(authorization: str | None) -> tuple[int, int, bool, Mapping[str, str]]:
         readiness.require_set_up()
         caller = await authenticator(authorization)
-        return caller.user, caller.reads_only, limit.take(str(caller.key)) if limit else {}
+        return caller.user, caller.key, caller.reads_only, limit.take(str(caller.key)) if limit else {}
 
     return admit
 

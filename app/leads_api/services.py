@@ -25,6 +25,7 @@ from leads_api.checklists.store import ChecklistNotFound, ChecklistStore
 from leads_api.clients.store import ClientStore
 from leads_api.comments.store import CommentLimits, CommentStore
 from leads_api.files.store import FileStore
+from leads_api.http.idempotency import Idempotency
 from leads_api.leads import store as leads_store
 from leads_api.leads.clone import CloneLead
 from leads_api.leads.convert import ConvertLead
@@ -37,6 +38,7 @@ from leads_api.mail.store import MailQueue
 from leads_api.memory import Memory
 from leads_api.mongo.client import Client, gridfs, is_mongomock
 from leads_api.mongo.concurrency import ConcurrencyLimits
+from leads_api.mongo.idempotency import IdempotencyStore
 from leads_api.mongo.ids import Ids
 from leads_api.mongo.transaction import SerialWork, Transactions
 from leads_api.settings import Settings
@@ -69,7 +71,12 @@ class Services:
         database = client[settings.mongodb_database]
         concurrency = ConcurrencyLimits()
         ids = Ids(database)
-        transact = SerialWork() if is_mongomock(client) else Transactions(database, concurrency)
+        self.idempotency_keys = IdempotencyStore(database)
+        transact = (
+            SerialWork(self.idempotency_keys)
+            if is_mongomock(client)
+            else Transactions(database, concurrency, self.idempotency_keys)
+        )
         catalog = Catalog(database, seconds=settings.cache_seconds)
         limits = CommentLimits(count=settings.max_comments, size=settings.max_comment_bytes)
 
@@ -82,7 +89,7 @@ class Services:
         self.categories: CatalogStore[Category] = CatalogStore(CATEGORIES, database, ids, transact, catalog)
         self.team: CatalogStore[TeamMember] = CatalogStore(TEAM, database, ids, transact, catalog)
         self.custom_fields: CatalogStore[CustomField] = CatalogStore(CUSTOM_FIELDS, database, ids, transact, catalog)
-        self.leads = LeadStore(database, ids, catalog, concurrency)
+        self.leads = LeadStore(database, ids, catalog, concurrency, keys=self.idempotency_keys, transact=transact)
         self.lead_pages = LeadPages(
             self.leads.collection, catalog, concurrency, memory, max_bytes=settings.max_page_bytes
         )
@@ -102,6 +109,7 @@ class Services:
             catalog,
             limits,
             concurrency,
+            transact=transact,
             memory=memory,
             parent_not_found=LeadNotFound,
             touch=leads_store.touch,
@@ -112,6 +120,7 @@ class Services:
             catalog,
             limits,
             concurrency,
+            transact=transact,
             memory=memory,
             parent_not_found=ChecklistNotFound,
             touch=checklists_store.touch,
@@ -141,6 +150,7 @@ class Services:
             clear_assignments=self.leads.clear_assignments,
             clear_values=self.leads.clear_values,
         )
+        self.idempotency = Idempotency(self.idempotency_keys, memory)
         self.keys = KeyStore(database, ids)
         self.authenticator = Authenticator(
             self.keys,

@@ -12,7 +12,7 @@ from leads_api.files import store as files
 from leads_api.http.health import Readiness
 from leads_api.leads import store as leads
 from leads_api.mail import store as mails
-from leads_api.mongo import ids
+from leads_api.mongo import idempotency, ids
 from leads_api.mongo.client import REACH_SECONDS, Database, Standalone, deadline, is_mongomock, refuse_standalone
 from leads_api.mongo.faults import DatabaseError, described
 from leads_api.mongo.ids import Ids
@@ -31,8 +31,9 @@ INDEXES: Indexes = {
     **users.INDEXES,
     **mails.INDEXES,
     **keys.INDEXES,
+    **idempotency.INDEXES,
 }
-SHARD_KEYS: ShardKeys = {**leads.SHARD_KEYS, **files.SHARD_KEYS}
+SHARD_KEYS: ShardKeys = {**leads.SHARD_KEYS, **files.SHARD_KEYS, **idempotency.SHARD_KEYS}
 STEPS: Steps = {
     **leads.STEPS,
     **checklists.STEPS,
@@ -42,6 +43,7 @@ STEPS: Steps = {
     **users.STEPS,
     **mails.STEPS,
     **keys.STEPS,
+    **idempotency.STEPS,
     **ids.STEPS,
 }
 

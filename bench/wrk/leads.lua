@@ -27,6 +27,7 @@ function init(args)
   math.randomseed(number * 7919 + 17)
   get_headers = { ["Authorization"] = "Bearer " .. args[3] }
   headers = { ["Authorization"] = "Bearer " .. args[3], ["Content-Type"] = "application/json" }
+  key_headers = { ["Authorization"] = headers["Authorization"], ["Content-Type"] = "application/json" }
   count, unexpected = 0, 0
   if operation == "invalid" then
     -- wrk counts every status from 400 on as an error, which is what these have to be. It hands each answer to Lua only
@@ -74,7 +75,7 @@ function operations.any_search()
   return wrk.format("GET", "/api/leads?search=" .. one_of(SEARCHES) .. "%20." .. math.random(99999), get_headers)
 end
 
-function operations.create()
+local function create(with)
   local first, last, brand = one_of(FIRST), one_of(LAST), one_of(BRANDS)
   local body = string.format(
     '{"lead_title":"%s - %s","lead_status":%d,"lead_categoryid":3,"lead_firstname":"%s","lead_lastname":"%s",'
@@ -83,7 +84,16 @@ function operations.create()
       .. '"lead_city":"Porto","lead_country":"Portugal"}',
     brand, one_of(SUBJECTS), one_of(STATUSES), first, last, tag, number, count, brand:lower(), brand,
     math.random(90000), math.random(28), TEXT)
-  return wrk.format("POST", "/api/leads", headers, body)
+  return wrk.format("POST", "/api/leads", with, body)
+end
+
+function operations.create()
+  return create(headers)
+end
+
+function operations.create_keyed()
+  key_headers["Idempotency-Key"] = string.format("%s.%d.%d", tag, number, count)
+  return create(key_headers)
 end
 
 function operations.patch()

@@ -1,77 +1,32 @@
 """A database that is away, or hangs, or comes late, or dies (contract, sections 1, 5 and 6)."""
 
 import asyncio
-import os
-import re
-import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 
-from leads_api.server.embedded import Embedded
-from tests.client import KEY, Json
-from tests.wire.process import SECONDS, Service, free_port, hanging, running, started, until
+from tests.client import Json
+from tests.faults.answers import (
+    STALLED,
+    assert_in_time,
+    assert_one_reason,
+    assert_unavailable,
+    beside_stalled,
+    ids,
+    operations,
+    took,
+)
+from tests.faults.database import Database
+from tests.wire.process import SECONDS, Service, running, started
 
 TIMEOUT = 1.5
 """LEADS_REQUEST_TIMEOUT of most tests."""
-STALLED = "stalled"
-"""The id of a request whose body never arrives."""
-
-
-class Database:
-    """An embedded server that can go away and come back on the same port."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._port = free_port()
-        self._server: Embedded | None = None
-        self.uri = f"mongodb://127.0.0.1:{self._port}/?replicaSet=secantus&retryWrites=false"
-
-    def start(self) -> None:
-        assert self._server is None
-        self._server = Embedded(self._folder, port=self._port)
-
-    def stop(self) -> None:
-        if self._server is not None:
-            self._server.stop()
-            self._server = None
-
-    def kill(self) -> None:
-        os.killpg(self.group, signal.SIGKILL)
-        self.stop()
-
-    @property
-    def group(self) -> int:
-        assert self._server is not None
-        return self._server._process.pid
-
-    @contextmanager
-    def stopped(self) -> Iterator[None]:
-        self.stop()
-        try:
-            yield
-        finally:
-            self.start()
-
-    @contextmanager
-    def hanging(self) -> Iterator[None]:
-        with hanging(self.group):
-            yield
 
 
 Away = Callable[[Database], AbstractContextManager[None]]
 AWAY = pytest.mark.parametrize("away", [Database.stopped, Database.hanging])
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    server = Database(tmp_path / "store")
-    yield server
-    server.stop()
 
 
 @pytest.fixture
@@ -88,79 +43,6 @@ async def service(tmp_path: Path, database: Database) -> AsyncIterator[Service]:
         yield service
 
 
-async def operations(service: Service) -> list[tuple[str, str, Json | None]]:
-    """Return every operation of the OpenAPI document, with the body of its example."""
-    document = (await service.http.get("/openapi.json")).json()
-    found = [
-        (method.upper(), _filled(path, operation), _example(operation))
-        for path, operations in document["paths"].items()
-        if path.startswith("/api/")
-        for method, operation in operations.items()
-    ]
-    assert len(found) > 40
-    return found
-
-
-def _filled(path: str, operation: Any) -> str:
-    required = [given["name"] for given in operation["parameters"] if given["required"] and given["in"] == "query"]
-    values = {"resource_type": "lead", "resource_id": "1"}
-    query = "&".join(f"{name}={values[name]}" for name in required)
-    return re.sub(r"\{\w+\}", "1", path) + ("?" + query if query else "")
-
-
-def _example(operation: Any) -> Json | None:
-    if "requestBody" not in operation:
-        return None
-    example: Json = operation["requestBody"]["content"]["application/json"]["example"]
-    return example
-
-
-async def stalled(service: Service) -> None:
-    """Send a request whose body never arrives, and wait until it is refused, at the deadline of requests."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
-    head = (
-        f"POST /api/leads HTTP/1.1\r\nHost: leads\r\nAuthorization: Bearer {KEY}\r\nX-Request-ID: {STALLED}\r\n"
-        "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
-    )
-    writer.write(head.encode())
-    await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), SECONDS)
-    writer.close()
-
-
-async def beside_stalled(service: Service, calls: Iterable[Awaitable[httpx.Response]]) -> list[httpx.Response]:
-    """Make some calls, and one beside them whose body never arrives; return their answers."""
-    late = asyncio.create_task(stalled(service))
-    answers = await asyncio.gather(*calls)
-    await late
-    return list(answers)
-
-
-async def took(service: Service, identities: Iterable[str]) -> list[float]:
-    """Return the milliseconds that requests took, as the service itself measured them."""
-    measured: dict[str, float] = {}
-
-    async def logged() -> bool:
-        measured.update({line["request_id"]: line["ms"] for line in service.lines if line["message"] == "request"})
-        return set(identities) <= set(measured)
-
-    await until(logged, "the requests are in the access log")
-    return [measured[identity] for identity in identities]
-
-
-async def assert_in_time(service: Service, answers: list[httpx.Response]) -> None:
-    """Assert that no answer took much longer than the one that was given at the deadline."""
-    late, *others = await took(service, [STALLED, *(answer.headers["X-Request-ID"] for answer in answers)])
-    assert max(others) < 2 * late
-
-
-def assert_unavailable(answer: httpx.Response) -> None:
-    assert answer.status_code == 503, f"{answer.request.method} {answer.request.url}: {answer.text}"
-    assert list(answer.json()) == ["message"]
-    assert answer.headers["Content-Type"] == "application/json"
-    assert int(answer.headers["Retry-After"]) >= 1
-    assert answer.headers["X-Request-ID"]
-
-
 @AWAY
 async def test_every_endpoint_answers_503_in_time_while_the_database_is_away(
     service: Service, database: Database, away: Away
@@ -173,10 +55,8 @@ async def test_every_endpoint_answers_503_in_time_while_the_database_is_away(
 
     for answer in answers:
         assert_unavailable(answer)
-        identity = answer.headers["X-Request-ID"]
-        lines = [line for line in service.lines if line.get("request_id") == identity]
-        assert [line["level"] for line in lines if line["message"] != "request"] == ["warning"], lines
-    await assert_in_time(service, answers)
+    assert_one_reason(service, ids(answers))
+    await assert_in_time(service, ids(answers))
 
 
 @AWAY
@@ -225,7 +105,7 @@ async def test_more_requests_than_the_driver_has_threads_all_end_in_time_while_t
 
     for answer in answers:
         assert_unavailable(answer)
-    await assert_in_time(service, answers)
+    await assert_in_time(service, ids(answers))
     await service.until(200)
     assert await service.api.shown(lead["id"]) == lead
 
@@ -242,8 +122,8 @@ async def test_the_default_timeout_is_five_seconds(tmp_path: Path, database: Dat
 
     for answer in answers:
         assert_unavailable(answer)
-    await assert_in_time(service, answers)
-    assert min(await took(service, [STALLED, *(answer.headers["X-Request-ID"] for answer in answers)])) > 2_000
+    await assert_in_time(service, ids(answers))
+    assert min(await took(service, [STALLED, *ids(answers)])) > 2_000
 
 
 async def test_readiness_is_told_at_once_while_the_database_hangs(tmp_path: Path, database: Database) -> None:

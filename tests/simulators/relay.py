@@ -16,6 +16,9 @@ SECONDS = 60.0
 """More than any answer takes on a busy machine."""
 
 _HEAD = struct.Struct("<4i")
+_OF_THE_DRIVER = {"hello", "ismaster", "isMaster", "ping", "endSessions"}
+_BESIDE_REQUESTS = {("find", "counters"), ("find", "migrations"), ("update", "migrations")}
+"""Looks at the database, and the progress of migrations."""
 _MESSAGE = 2013
 """The opcode OP_MSG of the wire protocol: all but a connection's first words."""
 
@@ -54,6 +57,10 @@ class Seen:
         for answer in self._answers:
             answer.set()
 
+    async def asked(self, command: Command) -> None:
+        """A command has come; it goes on to the server when this ends."""
+        self.commands.append(command)
+
     async def answered(self) -> None:
         """An answer has come: keep it."""
         answer = asyncio.Event()
@@ -63,6 +70,37 @@ class Seen:
         async with self._came:
             self._came.notify_all()
         await answer.wait()
+
+
+class Steps(Seen):
+    """All commands that the requests of a block send, one step each; it may end at one of them.
+
+    What is sent there does not arrive (`before`), or it is done and its answer does not arrive.
+    """
+
+    def __init__(self, end: int | None = None, *, before: bool = False) -> None:
+        super().__init__("", 0, _any, held=False)
+        self._end = end
+        self._before = before
+        self.reached = asyncio.Event()
+
+    def is_of(self, command: Command) -> bool:
+        name = next(iter(command))
+        return name not in _OF_THE_DRIVER and (name, command[name]) not in _BESIDE_REQUESTS
+
+    async def asked(self, command: Command) -> None:
+        await super().asked(command)
+        if self._before:
+            await self._stop()
+
+    async def answered(self) -> None:
+        if not self._before:
+            await self._stop()
+
+    async def _stop(self) -> None:
+        if self._end is not None and len(self.commands) > self._end:
+            self.reached.set()
+            await asyncio.Event().wait()  # until the connection ends
 
 
 class Relay:
@@ -106,6 +144,13 @@ class Relay:
             yield seen
 
     @contextmanager
+    def steps(self, end: int | None = None, *, before: bool = False) -> Iterator[Steps]:
+        """See all that is sent during the block, until it stops at the step of this number, counted from 0."""
+        steps = Steps(end, before=before)
+        with self._during(steps):
+            yield steps
+
+    @contextmanager
     def _during(self, seen: Seen) -> Iterator[Seen]:
         self._watched.append(seen)
         try:
@@ -126,8 +171,8 @@ class Relay:
                 await _until_one_ends(self._ask(reader, back, waiting), self._answer(there, writer, waiting))
             finally:
                 back.close()
-        except ConnectionError:
-            pass  # the caller sees that nobody is there
+        except (ConnectionError, asyncio.CancelledError):
+            pass  # the caller sees that nobody is there, or the block ends
         finally:
             writer.close()
             self._connections.discard(task)
@@ -141,7 +186,7 @@ class Relay:
                 command = _command(message[_HEAD.size :])
                 waiting[identity] = [seen for seen in self._watched if seen.is_of(command)]
                 for seen in waiting[identity]:
-                    seen.commands.append(command)
+                    await seen.asked(command)
             writer.write(message)
             await writer.drain()
 

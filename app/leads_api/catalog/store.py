@@ -143,8 +143,7 @@ class CatalogStore(Generic[T]):
             await self._revise(session)
             return True
 
-        await self._transact(work, records=self._touched(record_id), committed=committed)
-        self._catalog.drop()
+        await self._transact(work, records=self._touched(record_id), committed=committed, then=self._catalog.drop)
 
     async def pending_cleanup(self) -> list[tuple[int, int]]:
         """Return the tombstones whose clean-up is pending: their ids, and the users who deleted them."""
@@ -168,13 +167,13 @@ class CatalogStore(Generic[T]):
         committed: Callable[[Session], Awaitable[Document | None]] | None = None,
     ) -> T:
         try:
-            shown: T = self.kind.shown(
-                await self._transact(work, records=self._touched(record_id), committed=committed)
+            written = await self._transact(
+                work, records=self._touched(record_id), committed=committed, then=self._catalog.drop
             )
         except Duplicate:
             name = self.kind.unique
             raise Invalid({name: [TAKEN.replace("{}", name)]}) from None
-        self._catalog.drop()
+        shown: T = self.kind.shown(written)
         return shown
 
     async def _find(self, record_id: int, session: Session) -> Document:

@@ -9,9 +9,10 @@ from leads_api.clock import now
 from leads_api.comments.model import MAX_LENGTH, Comment, comment_of
 from leads_api.errors import Invalid, NotFound, PreconditionFailed
 from leads_api.memory import Memory
-from leads_api.mongo.client import Collection, Document, aggregate
+from leads_api.mongo.client import Collection, Document, Session, aggregate
 from leads_api.mongo.concurrency import ConcurrencyLimits
 from leads_api.mongo.ids import Ids
+from leads_api.mongo.transaction import Transact
 from leads_api.mongo.versions import Versions, condition, require
 from leads_api.validation.paging import Paging
 
@@ -51,6 +52,7 @@ class CommentStore:
         limits: CommentLimits,
         concurrency: ConcurrencyLimits,
         *,
+        transact: Transact,
         memory: Memory,
         parent_not_found: type[NotFound],
         touch: Callable[[str, datetime, int], Document],
@@ -61,6 +63,7 @@ class CommentStore:
         """
         self._parents = parents
         self._ids = ids
+        self._transact = transact
         self._catalog = catalog
         self._limits = limits
         self._concurrency = concurrency
@@ -111,7 +114,8 @@ class CommentStore:
         `versions` are those of the parent.
         """
         size, comment_id = len(text.encode()), await self._ids.take("comments")
-        async with self._concurrency.change(self._parents.name, parent_id):
+
+        async def write(session: Session) -> Document | None:
             moment = now()
             comment = {"id": comment_id, "text": text, "creator": by, "created": moment}
             result = await self._parents.update_one(
@@ -123,8 +127,11 @@ class CommentStore:
                     **condition(versions),
                 },
                 self._update("comment_added", moment, by, {"$push": {"comments": comment}}, count=1, size=size),
+                session=session,
             )
-        if result.matched_count == 0:
+            return comment if result.matched_count else None
+
+        if (comment := await self._transact.single(write, (self._parents.name, parent_id))) is None:
             await self._refuse(parent_id, versions)
         return await self._catalog.show(lambda settings: comment_of(comment, settings), written=True)
 

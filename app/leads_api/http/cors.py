@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 
-_ALLOWED = "Authorization, Content-Type, If-Match, If-None-Match, X-Request-ID"
+_ALLOWED = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-ID"
 _METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
-_EXPOSED = "ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-ID"
+_EXPOSED = "ETag, Idempotency-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-ID"
 _SECONDS = "600"
 
 _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}"

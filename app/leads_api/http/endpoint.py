@@ -7,9 +7,9 @@ value: `Query`, `Body`, `User`, `IfMatch`, `RootPath`, `Part`, or Litestar's `Fr
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum, auto
-from functools import partial
+from functools import lru_cache, partial
 from http import HTTPStatus
 from inspect import signature
 from typing import Annotated, Any, NamedTuple, TypeVar, get_origin, get_type_hints
@@ -19,9 +19,10 @@ from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
-from leads_api.errors import ReadOnly, Unauthorized
+from leads_api.errors import Faults, ReadOnly, Unauthorized
 from leads_api.http.envelope import Tagged, encode
 from leads_api.http.exchange import Exchange
+from leads_api.http.idempotency import HEADER, Idempotency, key_of
 from leads_api.http.preconditions import IF_MATCH, IF_NONE_MATCH, Tags, accepted_versions, known_tags
 from leads_api.validation.bodies import JSON
 from leads_api.validation.inputs import Input, Inputs
@@ -31,6 +32,8 @@ T = TypeVar("T")
 
 API = "/api/"
 PARAMETER = re.compile(r"\{([^}]*)\}")
+_REMEMBERED = 256
+"""Handlers whose signatures are remembered: more than the service has."""
 _JSON_HEADERS = {"Content-Type": JSON}
 
 
@@ -74,10 +77,16 @@ class Asked(NamedTuple):
 
 def asked_for(handler: HTTPRouteHandler) -> Asked:
     """Return the signature of a handler. Raises TypeError if a parameter does not declare its source."""
-    hints = get_type_hints(handler.fn, include_extras=True)
+    # The method of a controller, because each application has an instance of its own.
+    return _asked_for(getattr(handler.fn, "__func__", handler.fn), reads=handler.http_methods == {"GET"})
+
+
+@lru_cache(_REMEMBERED)
+def _asked_for(function: Callable[..., Any], *, reads: bool) -> Asked:
+    hints = get_type_hints(function, include_extras=True)
     names: dict[_Source, list[str]] = {source: [] for source in _Source}
     types: dict[_Source, Any] = {}
-    for name in signature(handler.fn).parameters:
+    for name in signature(function).parameters:
         hint: Any = hints.get(name)
         if name == "self":
             continue
@@ -86,9 +95,9 @@ def asked_for(handler: HTTPRouteHandler) -> Asked:
             names[source].append(name)
             types[source] = hint.__origin__
         elif not metadata:
-            raise TypeError(f"{handler}: the annotation of the parameter {name} does not declare its source")
+            raise TypeError(f"{function}: the annotation of the parameter {name} does not declare its source")
     tagged = get_origin(hints.get("return")) is Tagged
-    precondition = IF_NONE_MATCH if tagged and handler.http_methods == {"GET"} else None
+    precondition = IF_NONE_MATCH if tagged and reads else None
     if names[_Source.IF_MATCH]:
         precondition = IF_MATCH
     return Asked(types.get(_Source.QUERY), types.get(_Source.BODY), names, tagged, precondition)
@@ -97,7 +106,14 @@ def asked_for(handler: HTTPRouteHandler) -> Asked:
 class Endpoint:
     """One handler and the parts that it depends on."""
 
-    def __init__(self, route: HTTPRoute, handler: HTTPRouteHandler, parts: Mapping[str, Any], inputs: Inputs) -> None:
+    def __init__(
+        self,
+        route: HTTPRoute,
+        handler: HTTPRouteHandler,
+        parts: Mapping[str, Any],
+        inputs: Inputs,
+        idempotency: Idempotency,
+    ) -> None:
         """Raises TypeError if the handler uses unknown parts, or Litestar features that do not run here."""
         _refuse_hooks(handler)
         asked = asked_for(handler)
@@ -113,39 +129,65 @@ class Endpoint:
             for source in (_Source.QUERY, _Source.BODY, _Source.USER, _Source.IF_MATCH, _Source.ROOT_PATH)
         )
         self._precondition = asked.precondition
+        self._idempotency = idempotency if handler.http_methods == {"POST"} and self._input is not None else None
         self._status = handler.status_code
 
     async def __call__(self, exchange: Exchange, ids: list[int]) -> None:
         """Read the input, call the handler and set the response. Raises Failures of the input and of the handler."""
         given: dict[str, Any] = dict(zip(self._path_parameters, ids, strict=True))
-        known: Tags = ()
-        if self._input is not None:
-            if exchange.user is None:  # defence in depth: no endpoint under /api runs without authentication
-                raise Unauthorized
-            if exchange.reads_only and self._writes:
-                raise ReadOnly
-            raw = await exchange.body(self._max_body_bytes) if self._writes else b""
-            if self._precondition is not None:
-                known = self._preconditions(exchange, given)
-            query, body = await self._input.read(
-                exchange.query_string,
-                raw,
-                content_type=exchange.header(b"content-type"),
-                content_encoding=exchange.header(b"content-encoding"),
-            )
-            if self._query_name:
-                given[self._query_name] = query
-            if self._body_name:
-                given[self._body_name] = body
-            if self._user_name:
-                given[self._user_name] = exchange.user
         if self._root_path_name:
             given[self._root_path_name] = exchange.root_path
+        if self._input is None:
+            self._reply(exchange, await self._handler(**given))
+            return
+        if exchange.user is None:  # defence in depth: no endpoint under /api runs without authentication
+            raise Unauthorized
+        if exchange.reads_only and self._writes:
+            raise ReadOnly
+        raw = await exchange.body(self._max_body_bytes) if self._writes else b""
+        known = () if self._precondition is None else self._preconditions(exchange, given)
+        if self._idempotency is not None and HEADER in exchange.headers:
+            await self._answer_once(self._idempotency, exchange, raw, given)
+            return
+        await self._read(self._input, exchange, raw, given, {})
         answer = await self._handler(**given)
         if known is None or (known and answer.etag in known):
             exchange.reply(HTTPStatus.NOT_MODIFIED, {"ETag": answer.etag})  # RFC 9110, 15.4.5
         else:
             self._reply(exchange, answer)
+
+    async def _answer_once(
+        self, idempotency: Idempotency, exchange: Exchange, raw: bytes, given: dict[str, Any]
+    ) -> None:
+        """Answer a request that has an idempotency key."""
+        assert self._input is not None
+        faults: Faults = {}
+        key = key_of(exchange, raw, faults)
+        # Before the body is checked: what it refers to may be gone since it was accepted.
+        if key is not None and await idempotency.replay(key, exchange, faults):
+            return
+        await self._read(self._input, exchange, raw, given, faults)
+        assert key is not None  # else there is a fault
+        await idempotency.answer(key, exchange, partial(self._handle, exchange, given))
+
+    async def _read(self, wanted: Input, exchange: Exchange, raw: bytes, given: dict[str, Any], faults: Faults) -> None:
+        """Add query, body and user to the arguments. Raises the input's Failures, `faults` among them."""
+        query, body = await wanted.read(
+            exchange.query_string,
+            raw,
+            content_type=exchange.header(b"content-type"),
+            content_encoding=exchange.header(b"content-encoding"),
+            faults=faults,
+        )
+        if self._query_name:
+            given[self._query_name] = query
+        if self._body_name:
+            given[self._body_name] = body
+        if self._user_name:
+            given[self._user_name] = exchange.user
+
+    async def _handle(self, exchange: Exchange, given: Mapping[str, Any]) -> None:
+        self._reply(exchange, await self._handler(**given))
 
     def _preconditions(self, exchange: Exchange, given: dict[str, Any]) -> Tags:
         """Add what `If-Match` accepts to the arguments; return the tags of `If-None-Match`."""

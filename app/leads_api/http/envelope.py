@@ -1,7 +1,7 @@
 """The response envelope: the structs of success and error responses (contract, section 1, "Success" and "Errors")."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Self, TypeVar
 
 import msgspec
 from litestar import Response
@@ -105,10 +105,17 @@ def created(data: T, message: str, location: str) -> Response[Answer[T]]:
     return Response(Answer(data, message), status_code=201, headers={"Location": location})
 
 
+class _Declared(ResponseSpec):
+    """An OpenAPI response. Litestar copies each handler several times; nobody changes what it declares."""
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+
 def failures(*failures: Failure) -> Mapping[int, ResponseSpec]:
     """Return the OpenAPI responses of failures that only this route has; for a handler's `responses`."""
     return {
-        status: ResponseSpec(
+        status: _Declared(
             data_container=_kind(next(failure for failure in failures if failure.status == status)),
             description=PHRASES[status],
             examples=[Example(value=body_of(failure)) for failure in failures if failure.status == status],

@@ -36,6 +36,8 @@ class Exchange:
         """The id of the team user who owns the API key; set by authentication."""
         self.reads_only = False
         """Whether the API key may only read; set by authentication."""
+        self.api_key: int | None = None
+        """The id of the API key; set by authentication."""
         self.status: int | None = None
         """The status of the response; set by `reply`."""
         self.receiving = False
@@ -66,6 +68,11 @@ class Exchange:
     def list_header(self, name: bytes) -> str:
         """Return a request header that is a list: its lines as one (RFC 9110, 5.3); empty if it was not sent."""
         return b", ".join(value for sent, value in self._lines if sent == name).decode("latin-1")
+
+    @property
+    def answer(self) -> tuple[int, Mapping[str, str], bytes]:
+        """Status, headers and body of the response."""
+        return self._answer
 
     def add(self, headers: Mapping[str, str]) -> None:
         """Add headers to the response, whether it succeeds or fails."""

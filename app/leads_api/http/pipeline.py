@@ -26,8 +26,8 @@ from leads_api.telemetry.logs import access_logger, request_id
 
 _log = logging.getLogger("leads.http")
 
-Admit = Callable[[str | None], Awaitable[tuple[int, bool, Mapping[str, str]]]]
-"""Returns the user of an Authorization header, whether they may only read, and response headers.
+Admit = Callable[[str | None], Awaitable[tuple[int, int, bool, Mapping[str, str]]]]
+"""Returns the user and the key of an Authorization header, whether they may only read, and response headers.
 
 Raises Unauthorized or TooManyRequests.
 """
@@ -123,7 +123,7 @@ class Pipeline:
         if path == "/api" or path.startswith("/api/"):
             self._admission.check(len(self._deadlines))
             authorization = exchange.headers.get(b"authorization")
-            exchange.user, exchange.reads_only, fields = await self._admit(
+            exchange.user, exchange.api_key, exchange.reads_only, fields = await self._admit(
                 authorization.decode("latin-1") if authorization else None
             )
             if fields:

@@ -8,6 +8,7 @@ from litestar.routes import BaseRoute, HTTPRoute
 
 from leads_api.errors import MethodNotAllowed, NotFound
 from leads_api.http.endpoint import PARAMETER, Endpoint
+from leads_api.http.idempotency import Idempotency
 from leads_api.validation.inputs import Inputs
 from leads_api.validation.values import INT64_MAX
 
@@ -34,13 +35,15 @@ class Path:
 class Router:
     """All paths, as a tree of path segments; `{}` matches an id."""
 
-    def __init__(self, routes: Iterable[BaseRoute], parts: Mapping[str, Any], inputs: Inputs) -> None:
+    def __init__(
+        self, routes: Iterable[BaseRoute], parts: Mapping[str, Any], inputs: Inputs, idempotency: Idempotency
+    ) -> None:
         """`parts` are the values of handler parameters annotated with `Part`, by name."""
         self._root: dict[str, Any] = {}
         for route in routes:
             assert isinstance(route, HTTPRoute)
             methods: dict[str, Endpoint] = {
-                method: Endpoint(route, handler, parts, inputs)
+                method: Endpoint(route, handler, parts, inputs, idempotency)
                 for handler in route.route_handlers
                 for method in handler.http_methods
                 if method != "OPTIONS"

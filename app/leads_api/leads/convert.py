@@ -3,12 +3,11 @@
 from asyncio import gather
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 from leads_api.clients.model import Client
 from leads_api.clients.store import ClientStore
 from leads_api.clock import now
-from leads_api.errors import Conflict, Unavailable
+from leads_api.errors import Conflict
 from leads_api.leads.delete import DeleteLead
 from leads_api.leads.schemas import ConvertInput
 from leads_api.leads.store import COLLECTION, LeadStore
@@ -16,7 +15,7 @@ from leads_api.mail.store import MailQueue
 from leads_api.mongo.client import Document, Session
 from leads_api.mongo.faults import Duplicate
 from leads_api.mongo.ids import Ids
-from leads_api.mongo.transaction import Transact
+from leads_api.mongo.transaction import Transact, TryAgain
 from leads_api.mongo.versions import Versions, require
 from leads_api.users.store import EmailTaken, UserStore
 
@@ -26,13 +25,6 @@ class AlreadyConverted(Conflict):
 
     def __init__(self, client_id: int) -> None:
         super().__init__("This lead has already been converted to a client.", client_id=client_id)
-
-
-class _Changed(Unavailable):
-    """The lead is not the one that was read before the transaction, which aborts."""
-
-    def __init__(self) -> None:
-        super().__init__(reason="another call changed the lead in the middle of a conversion")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,23 +83,18 @@ class ConvertLead:
                 session=session,
             )
             if not await self.leads.mark_converted(lead, client_id, moment, by, session):
-                raise _Changed
+                raise TryAgain(reason="another call changed the lead in the middle of a conversion")
             if request.delete_lead == "yes":
                 await self.delete_lead.with_belongings(lead_id, None, session)
             if request.send_welcome_email == "yes":
                 await self.mails.enqueue_welcome(request.email, name, session)
             return client
 
-        convert = partial(self.transact, work, records=[(COLLECTION, lead_id)], committed=committed)
+        then = self.mail_queued if request.send_welcome_email == "yes" else None
         try:
-            try:
-                client = await convert()
-            except _Changed:
-                client = await convert()
+            client = await self.transact(work, records=[(COLLECTION, lead_id)], committed=committed, then=then)
         except Duplicate as duplicate:  # it has aborted the transaction
             raise await self._refusal(lead_id, versions) from duplicate
-        if request.send_welcome_email == "yes":
-            self.mail_queued()
         return await self.clients.shown(client, written=True)
 
     async def _refusal(self, lead_id: int, versions: Versions) -> EmailTaken:

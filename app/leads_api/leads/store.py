@@ -2,7 +2,6 @@
 
 from collections.abc import Collection
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from pymongo import ReturnDocument
@@ -14,12 +13,15 @@ from leads_api.errors import Failure, NotFound, PreconditionFailed
 from leads_api.leads import listing
 from leads_api.leads.folded import SEARCHED, distinct_tags, refolded
 from leads_api.leads.model import ShownLead, assignments, new_document, shown_lead
-from leads_api.mongo.batching import Batcher, insert_each
+from leads_api.mongo.batching import Batcher
 from leads_api.mongo.client import Database, Document, Session
 from leads_api.mongo.concurrency import ConcurrencyLimits
+from leads_api.mongo.idempotency import IdempotencyStore
 from leads_api.mongo.ids import Ids
+from leads_api.mongo.inserts import Inserts
 from leads_api.mongo.migrations import Step
 from leads_api.mongo.substrings import pieces
+from leads_api.mongo.transaction import Transact
 from leads_api.mongo.versions import Versions, condition, require
 from leads_api.telemetry.logs import request_id
 
@@ -70,14 +72,23 @@ def touch(event: str, moment: datetime, by: int) -> Document:
 class LeadStore:
     """Reads and writes leads. Every write is one update that increments the version; its filter has its conditions."""
 
-    def __init__(self, database: Database, ids: Ids, catalog: Catalog, concurrency: ConcurrencyLimits) -> None:
+    def __init__(
+        self,
+        database: Database,
+        ids: Ids,
+        catalog: Catalog,
+        concurrency: ConcurrencyLimits,
+        *,
+        keys: IdempotencyStore,
+        transact: Transact,
+    ) -> None:
         """`concurrency` limits changes."""
         self.collection = self._leads = database[COLLECTION]
         self._ids = ids
         self._catalog = catalog
         self._concurrency = concurrency
         self._reads = Batcher(self._find_all, gathers=True)
-        self._creates = Batcher(partial(insert_each, self._leads), writes=True)
+        self._creates = Inserts(self._leads, keys, transact)
 
     async def get(self, lead_id: int) -> ShownLead:
         """Return a lead. Raises LeadNotFound."""

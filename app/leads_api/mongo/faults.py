@@ -3,12 +3,14 @@
 import logging
 import re
 
-from pymongo.errors import DuplicateKeyError, OperationFailure, PyMongoError
+from pymongo.errors import DocumentTooLarge, DuplicateKeyError, OperationFailure, PyMongoError
 
 from leads_api.errors import Failure, Invalid, Unavailable
 
 DatabaseError = PyMongoError
 Duplicate = DuplicateKeyError
+TooLarge = DocumentTooLarge
+"""A document that the driver does not send. It is not a DatabaseError."""
 
 _TOO_LARGE = {10334, 17419, 17420}
 """The server's error codes for documents that are too large: BSONObjectTooLarge, and the codes of updates."""
@@ -20,9 +22,9 @@ _VALUES = re.compile(r"""\{.*\}?|"[^"]*"?|(?<!\w)'[^']*'?|\S+@\S+""", re.DOTALL)
 _log = logging.getLogger("leads.mongo")
 
 
-def as_failure(error: PyMongoError) -> Failure:
+def as_failure(error: PyMongoError | DocumentTooLarge) -> Failure:
     """Return the failure for a database error: 422 if a document exceeds MongoDB's 16 MiB, else 503."""
-    if getattr(error, "code", None) in _TOO_LARGE or type(error).__name__ == "DocumentTooLarge":
+    if isinstance(error, DocumentTooLarge) or getattr(error, "code", None) in _TOO_LARGE:
         return Invalid({"body": ["The record would be larger than the database can keep."]})
     _log.warning("database error: %s", described(error))
     return Unavailable()

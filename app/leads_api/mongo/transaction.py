@@ -16,16 +16,20 @@ from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
+from leads_api.errors import Unavailable
 from leads_api.mongo.client import (
     LEAST_SECONDS,
     LONGEST_SECONDS,
     Database,
+    Document,
     Session,
     deadline,
     start_session,
     until,
 )
 from leads_api.mongo.concurrency import ConcurrencyLimits, Record
+from leads_api.mongo.idempotency import IdempotencyStore
+from leads_api.mongo.recording import COLLECTION, Recording, recording
 
 T = TypeVar("T")
 
@@ -39,6 +43,10 @@ _TRANSIENT = "TransientTransactionError"
 """The label of errors after which nothing is committed and nothing is locked."""
 
 
+class TryAgain(Unavailable):
+    """Raised by work that another call has disturbed. It is run again, in a new transaction."""
+
+
 class Transact(Protocol):
     """Runs work in a transaction and returns its result."""
 
@@ -48,6 +56,7 @@ class Transact(Protocol):
         *,
         records: Sequence[Record],
         committed: Committed[T] | None = None,
+        then: Callable[[], None] | None = None,
     ) -> T:
         """Run `work(session)`, possibly several times. An exception aborts the transaction and is raised here.
 
@@ -56,6 +65,16 @@ class Transact(Protocol):
 
         The response to a commit may be lost. Then the work is retried, although an earlier try may have been committed.
         Work that must not be done twice passes `committed`, which is called before the retry.
+
+        If the request has an idempotency key, this returns before the commit, which comes when the answer is known and
+        recorded (`Recording`). What must wait for the commit is passed as `then`.
+        """
+        ...
+
+    async def single(self, write: Work[T], record: Record) -> T:
+        """Run a single write of one record, which is atomic by itself.
+
+        So it needs a transaction only if the request has an idempotency key.
         """
         ...
 
@@ -63,9 +82,10 @@ class Transact(Protocol):
 class Transactions:
     """Transactions on a replica set or sharded cluster: read concern snapshot, write concern majority."""
 
-    def __init__(self, database: Database, concurrency: ConcurrencyLimits) -> None:
+    def __init__(self, database: Database, concurrency: ConcurrencyLimits, keys: IdempotencyStore) -> None:
         self._database = database
         self._concurrency = concurrency
+        self._keys = keys
         self._running: set[asyncio.Task[object]] = set()
 
     async def __call__(
@@ -74,22 +94,73 @@ class Transactions:
         *,
         records: Sequence[Record],
         committed: Committed[T] | None = None,
+        then: Callable[[], None] | None = None,
     ) -> T:
         """Run the work. All tries, and the pauses between them, are within the deadline of the caller.
 
         If the caller is cancelled, a try in progress goes on to its end, so that no transaction stays open on the
         server; no other try is begun.
         """
+        if (pending := recording.get()) is not None:
+            return await self._join(pending, work, records, then)
         run = _Run(self._database, self._concurrency, work, records, committed)
+        done = await self._end_of(run, self._begin(run))
+        if then is not None:
+            then()
+        return done
+
+    async def single(self, write: Work[T], record: Record) -> T:
+        """Run a single write."""
+        if recording.get() is not None:
+            return await self(write, records=[record])
+        async with self._concurrency.change(*record):
+            return await write(None)
+
+    async def _join(
+        self, pending: Recording, work: Work[T], records: Sequence[Record], then: Callable[[], None] | None
+    ) -> T:
+        """Run the work, and return its result while the transaction waits for the record of the answer."""
+        loop = asyncio.get_running_loop()
+        worked: asyncio.Future[T] = loop.create_future()
+        answered: asyncio.Future[Document] = loop.create_future()
+
+        async def recorded(session: Session) -> None:
+            result = await work(session)
+            run.abandoned = True  # another try would have another result: it is for who asks for the answer
+            worked.set_result(result)
+            await self._keys.insert([await answered], session)
+
+        run = _Run(self._database, self._concurrency, recorded, (*records, (COLLECTION, pending.identity)), None)
+        task = self._begin(run)
+
+        async def finish(record: Document) -> None:
+            answered.set_result(record)
+            await self._end_of(run, task)
+
+        def abandon() -> None:
+            answered.cancel()
+            run.abandon(task)
+
+        pending.join(finish, abandon)
+        if then is not None:
+            pending.committed = then
+        either: set[asyncio.Future[Any]] = {task, worked}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            task.result()
+        return worked.result()
+
+    def _begin(self, run: "_Run[T]") -> asyncio.Task[T]:
         task = asyncio.create_task(run())
         self._running.add(task)
         task.add_done_callback(self._forget)
+        return task
+
+    async def _end_of(self, run: "_Run[T]", task: asyncio.Task[T]) -> T:
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            run.abandoned = True
-            if not run.trying:
-                task.cancel()
+            run.abandon(task)
             raise
 
     async def drain(self) -> None:
@@ -124,6 +195,12 @@ class _Run(Generic[T]):
         self.abandoned = False
         """Whether the caller is gone, so that no other try must begin."""
 
+    def abandon(self, task: asyncio.Task[T]) -> None:
+        """Begin no other try. `task` is this run's; it is cancelled unless a transaction is open."""
+        self.abandoned = True
+        if not self.trying:
+            task.cancel()
+
     async def __call__(self) -> T:
         """Hold the records, and try until the transaction is committed, fails for good or is too late."""
         with deadline(LONGEST_SECONDS):
@@ -137,13 +214,11 @@ class _Run(Generic[T]):
                         self.trying = True
                         try:
                             return await self._try(session)
-                        except PyMongoError as error:
+                        except (PyMongoError, TryAgain) as error:
                             failed = error
                         finally:
                             self.trying = False
-                    pause = _pause(tries)
-                    late = monotonic() + pause > until() - LEAST_SECONDS
-                    if late or self.abandoned or not failed.has_error_label(_TRANSIENT):
+                    if self.abandoned or (pause := pause_after(failed, tries)) is None:
                         raise failed
                     await asyncio.sleep(pause)
         raise AssertionError("unreachable")
@@ -219,6 +294,16 @@ async def _commit(session: AsyncIOMotorClientSession) -> None:
             return
 
 
+def pause_after(error: Exception, tries: int) -> float | None:
+    """Return how long to wait until the work is tried again (seconds); None if another try would be of no use."""
+    pause = _pause(tries)
+    late = monotonic() + pause > until() - LEAST_SECONDS
+    is_transient = isinstance(error, TryAgain) or (
+        isinstance(error, PyMongoError) and error.has_error_label(_TRANSIENT)
+    )
+    return pause if is_transient and not late else None
+
+
 def _pause(attempt: int) -> float:
     return random.uniform(0.005, min(0.25, 0.01 * 2 ** min(attempt, 5)))  # noqa: S311 - jitter is no secret
 
@@ -226,7 +311,8 @@ def _pause(attempt: int) -> float:
 class SerialWork:
     """Substitute for `Transactions` on mongomock, which has none: runs one work at a time, once, without rollback."""
 
-    def __init__(self) -> None:
+    def __init__(self, keys: IdempotencyStore) -> None:
+        self._keys = keys
         self._lock = asyncio.Lock()
 
     async def __call__(
@@ -235,10 +321,26 @@ class SerialWork:
         *,
         records: Sequence[Record],
         committed: Committed[T] | None = None,
+        then: Callable[[], None] | None = None,
     ) -> T:
         """Run `work(None)`."""
         async with self._lock:
-            return await work(None)
+            result = await work(None)
+        self._end(then)
+        return result
+
+    async def single(self, write: Work[T], record: Record) -> T:
+        """Run `write(None)`."""
+        result = await write(None)
+        self._end(None)
+        return result
 
     async def drain(self) -> None:
         """Do nothing: no work continues without its caller."""
+
+    def _end(self, then: Callable[[], None] | None) -> None:
+        if (pending := recording.get()) is not None:
+            pending.join(lambda record: self._keys.insert([record], None))
+            pending.committed = then or pending.committed
+        elif then is not None:
+            then()

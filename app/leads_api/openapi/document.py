@@ -8,7 +8,13 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.routes import BaseRoute, HTTPRoute
 
 from leads_api.http.endpoint import API, asked_for
-from leads_api.openapi.requests import header_parameter, path_parameters, query_parameters, request_body
+from leads_api.openapi.requests import (
+    IDEMPOTENCY_KEY,
+    header_parameter,
+    path_parameters,
+    query_parameters,
+    request_body,
+)
 from leads_api.openapi.responses import HEADERS, responses_of
 from leads_api.openapi.schemas import Schema, Schemas, payload_of
 from leads_api.openapi.words import DESCRIPTION, TAGS, TITLE
@@ -47,6 +53,7 @@ def document(routes: Iterable[BaseRoute], *, version: str, defaults: Mapping[str
 def _operation(path: str, handler: HTTPRouteHandler, schemas: Schemas, defaults: Mapping[str, Any]) -> Schema:
     asked, payload = asked_for(handler), payload_of(handler)
     secured = path.startswith(API)
+    keyed = secured and handler.http_methods == {"POST"}
     identity = _operation_id(handler)
     operation: Schema = {
         "operationId": identity,
@@ -56,8 +63,9 @@ def _operation(path: str, handler: HTTPRouteHandler, schemas: Schemas, defaults:
             *path_parameters(path),
             *(query_parameters(schemas.query(asked.query), defaults) if asked.query else ()),
             *([header_parameter(asked.precondition)] if asked.precondition else ()),
+            *([IDEMPOTENCY_KEY] if keyed else ()),
         ],
-        "responses": responses_of(handler, identity, schemas, secured=secured),
+        "responses": responses_of(handler, identity, schemas, secured=secured, keyed=keyed),
     }
     if handler.description:
         operation["description"] = handler.description

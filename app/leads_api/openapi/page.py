@@ -1,6 +1,7 @@
 """The documentation page: Swagger UI from a Python package, so that it works without internet access."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from html import escape
 from importlib.resources import files
 from typing import Any
@@ -39,14 +40,13 @@ _FRESH = {"Cache-Control": "no-cache"}
 _DAY = "public, max-age=86400"
 
 
-def handlers(document: Mapping[str, Any]) -> list[HTTPRouteHandler]:
-    """Return the routes of the page, its assets and the OpenAPI document."""
-    package = files("swagger_ui_bundle") / "vendor"
-    (folder,) = (entry for entry in package.iterdir() if entry.name.startswith("swagger-ui-"))
+def handlers(document: Callable[[], Mapping[str, Any]]) -> list[HTTPRouteHandler]:
+    """Return the routes of the page, its assets and the OpenAPI document, which is made when it is first asked for."""
+    document = cache(document)
 
     @get("/openapi.json", include_in_schema=False, media_type="application/json", status_code=HTTP_200_OK)
     async def shown_document(root_path: RootPath) -> Response[bytes]:
-        content = msgspec.json.encode({**document, "servers": [{"url": root_path or "/"}]})
+        content = msgspec.json.encode({**document(), "servers": [{"url": root_path or "/"}]})
         return Response(content, media_type="application/json", headers=_FRESH)
 
     @get("/docs", include_in_schema=False, media_type="text/html; charset=utf-8", status_code=HTTP_200_OK)
@@ -55,18 +55,25 @@ def handlers(document: Mapping[str, Any]) -> list[HTTPRouteHandler]:
         headers = {"Content-Security-Policy": _POLICY, **_FRESH}
         return Response(content, media_type="text/html; charset=utf-8", headers=headers)
 
+    assets = [
+        _fixed(f"/docs/{name}", content, media_type, {"Cache-Control": _DAY}) for name, content, media_type in _assets()
+    ]
+    start = _fixed("/docs/start.js", _START.encode(), "text/javascript; charset=utf-8", _FRESH)
+    return [shown_document, page, start, *assets]
+
+
+@cache
+def _assets() -> list[tuple[str, bytes, str]]:
+    """Return name, content and media type of the files of Swagger UI."""
+    package = files("swagger_ui_bundle") / "vendor"
+    (folder,) = (entry for entry in package.iterdir() if entry.name.startswith("swagger-ui-"))
     return [
-        shown_document,
-        page,
-        _fixed("/docs/start.js", _START.encode(), "text/javascript; charset=utf-8", _FRESH),
-        *(
-            _fixed(f"/docs/{path}", (folder / source).read_bytes(), media_type, {"Cache-Control": _DAY})
-            for path, source, media_type in (
-                ("swagger-ui-bundle.js", "swagger-ui-bundle.js", "text/javascript; charset=utf-8"),
-                ("swagger-ui.css", "swagger-ui.css", "text/css; charset=utf-8"),
-                ("favicon.png", "favicon-32x32.png", "image/png"),
-            )
-        ),
+        (path, (folder / source).read_bytes(), media_type)
+        for path, source, media_type in (
+            ("swagger-ui-bundle.js", "swagger-ui-bundle.js", "text/javascript; charset=utf-8"),
+            ("swagger-ui.css", "swagger-ui.css", "text/css; charset=utf-8"),
+            ("favicon.png", "favicon-32x32.png", "image/png"),
+        )
     ]
 
 

@@ -4,12 +4,28 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from leads_api.http.idempotency import MAX_LENGTH
 from leads_api.http.preconditions import LONGEST
 from leads_api.openapi.examples import BODIES
 from leads_api.openapi.fields import DESCRIPTIONS
 from leads_api.openapi.schemas import Payload, Schema, reference
 from leads_api.validation.bodies import JSON
 from leads_api.validation.values import INT64_MAX
+
+IDEMPOTENCY_KEY: Schema = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": (
+        "A text of your choice that makes it safe to repeat the request, such as a UUID. A request with the same key,"
+        " path, content type and body within 24 hours gets the first response again, with `Idempotency-Replayed: true`,"
+        " and changes nothing. A response other than a success does not use the key up. Another request with a used key"
+        " is a 422 on `idempotency_key`. Each API key has keys of its own."
+    ),
+    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_LENGTH, "pattern": "^[!-~]+$"},
+    "example": "8e03978e-40d5-43dd-bc93-6894a57f9324",
+}
+"""The parameter of every POST."""
 
 
 def path_parameters(path: str) -> list[Schema]:

@@ -23,6 +23,7 @@ from leads_api.errors import (
 )
 from leads_api.http.endpoint import asked_for
 from leads_api.http.envelope import PHRASES, ErrorBody, InvalidBody, body_of
+from leads_api.http.idempotency import StillRunning
 from leads_api.http.preconditions import IF_MATCH, IF_NONE_MATCH, MalformedPrecondition
 from leads_api.openapi.examples import ANSWERS
 from leads_api.openapi.schemas import Schema, Schemas, answers_of, payload_of
@@ -79,6 +80,11 @@ HEADERS: dict[str, Schema] = {
         "schema": {"type": "string"},
         "example": "/api/leads/59",
     },
+    "Idempotency-Replayed": {
+        "description": "`true` if this is the recorded response to the first request with this `Idempotency-Key`.",
+        "schema": {"type": "string", "const": "true"},
+        "example": "true",
+    },
     "WWW-Authenticate": {
         "description": "The scheme of the API key.",
         "schema": {"type": "string"},
@@ -90,34 +96,42 @@ HEADERS: dict[str, Schema] = {
 _LIMITED = ("RateLimit-Policy", "RateLimit")
 
 
-def responses_of(handler: HTTPRouteHandler, operation_id: str, schemas: Schemas, *, secured: bool) -> Schema:
-    """Return the responses of an operation by status. `secured`: it needs an API key."""
+def responses_of(
+    handler: HTTPRouteHandler, operation_id: str, schemas: Schemas, *, secured: bool, keyed: bool
+) -> Schema:
+    """Return the responses of an operation by status.
+
+    `secured`: it needs an API key; `keyed`: it takes an idempotency key.
+    """
     declared, precondition = handler.responses or {}, asked_for(handler).precondition
-    found = {handler.status_code: _success(handler, operation_id, schemas)}
+    found = {handler.status_code: _success(handler, operation_id, schemas, keyed=keyed)}
     if precondition == IF_NONE_MATCH:
         found[304] = {"description": PHRASES[304], "headers": _headers(["X-Request-ID", "ETag"])}
-    for status in sorted(_failing(handler, precondition, secured=secured) | set(declared)):
+    for status in sorted(_failing(handler, precondition, secured=secured, keyed=keyed) | set(declared)):
         usual = _FAILURES.get(status)
-        kind: Any = ErrorBody
+        kinds: list[Any] = [ErrorBody]
         bodies: list[Any] = [body_of(usual)] if usual else []
         if status in declared:
-            kind, bodies = declared[status].data_container, [each.value for each in declared[status].examples or ()]
+            kinds, bodies = [declared[status].data_container], [each.value for each in declared[status].examples or ()]
         elif status == HTTPStatus.UNPROCESSABLE_ENTITY:
-            kind, bodies = InvalidBody, [body_of(Invalid(_faults(handler)))]
+            kinds, bodies = [InvalidBody], [body_of(Invalid(_faults(handler)))]
         elif status == HTTPStatus.BAD_REQUEST and precondition is not None:
             malformed = body_of(MalformedPrecondition(precondition))
             bodies = [*bodies, malformed] if payload_of(handler) else [malformed]
+        if status == HTTPStatus.CONFLICT and keyed:
+            usual = StillRunning()
+            kinds, bodies = [*dict.fromkeys([*kinds, ErrorBody])], [*bodies, body_of(usual)]
         headers = [name for name in usual.headers if name in HEADERS] if usual else []
-        found[status] = _response(status, schemas.of([kind]), bodies, headers)
+        found[status] = _response(status, schemas.of(kinds), bodies, headers)
     for status, response in found.items():
         if secured and status != HTTPStatus.UNAUTHORIZED:
             response["headers"] |= _headers(_LIMITED)
     return {str(status): response for status, response in found.items()}
 
 
-def _failing(handler: HTTPRouteHandler, precondition: str | None, *, secured: bool) -> set[int]:
+def _failing(handler: HTTPRouteHandler, precondition: str | None, *, secured: bool, keyed: bool) -> set[int]:
     """Return the statuses of failures that a handler does not declare."""
-    statuses = set()
+    statuses = {409} if keyed else set()
     if secured:
         statuses |= {401, 422, 429, 500, 503}
         if handler.http_methods != {"GET"}:
@@ -129,7 +143,7 @@ def _failing(handler: HTTPRouteHandler, precondition: str | None, *, secured: bo
     return statuses
 
 
-def _success(handler: HTTPRouteHandler, operation_id: str, schemas: Schemas) -> Schema:
+def _success(handler: HTTPRouteHandler, operation_id: str, schemas: Schemas, *, keyed: bool) -> Schema:
     answers = answers_of(handler)
     headers = []
     if any("meta" in getattr(answer, "__origin__", answer).__struct_fields__ for answer in answers):
@@ -138,6 +152,8 @@ def _success(handler: HTTPRouteHandler, operation_id: str, schemas: Schemas) -> 
         headers.append("ETag")
     if handler.status_code == HTTPStatus.CREATED:
         headers.append("Location")
+    if keyed:
+        headers.append("Idempotency-Replayed")
     bodies = [ANSWERS[operation_id]] if operation_id in ANSWERS else []
     return _response(handler.status_code, schemas.of(answers), bodies, headers)
 

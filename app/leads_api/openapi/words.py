@@ -40,6 +40,14 @@ Trace Context), the logs of the service name its trace. If the service has a rat
 `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers), and a 429 has `Retry-After`. A 405 has
 `Allow`.
 
+**Safe repetition.** Every POST takes an `Idempotency-Key`: 1 to 255 visible ASCII characters of your choice, a new one
+for each thing that you want done. If you get no response, or a 5xx, send the same request with the same key again: it
+is done once. A repeated request gets the first response again, byte for byte, for 24 hours, even if the record has
+changed or was deleted since. It has `Idempotency-Replayed: true`; `X-Request-ID` and the headers of the rate limit are
+its own. Only successes are recorded, so after a 4xx you can correct the request and keep the key. While the first
+request is in progress, the response is a 409 with `Retry-After`. The same key with another method, path, content type
+or body is a 422 on `idempotency_key`. Each API key has keys of its own. Other methods ignore the header.
+
 **Lists.** The first `page` is 1. A `limit` above 100 is reduced to 100. A page past the end is empty and has the true
 `meta`. HEAD works wherever GET does, and OPTIONS returns the correct `Allow`.
 """

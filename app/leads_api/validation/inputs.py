@@ -134,13 +134,19 @@ class Input:
         self._references = [rule for rule in body.rules.values() if rule.reference] if body else []
 
     async def read(
-        self, query_string: bytes, raw: bytes, *, content_type: str = "", content_encoding: str = ""
+        self,
+        query_string: bytes,
+        raw: bytes,
+        *,
+        content_type: str = "",
+        content_encoding: str = "",
+        faults: Faults | None = None,
     ) -> tuple[Any, Any]:
-        """Return the validated query and body.
+        """Return the validated query and body. `faults` are those of the request's headers.
 
         Raises UnsupportedMediaType, BadRequest and Invalid, in the order of the contract (section 1).
         """
-        faults: Faults = {}
+        faults = {} if faults is None else faults
         members: dict[str, Any] = {}
         if self._body is not None:
             members = read_body(raw, content_type, content_encoding, self._body.rules, faults)

@@ -8,7 +8,7 @@ from tests.conftest import Serve
 
 ORIGIN, OTHER = "https://crm.example", "https://evil.example"
 ALLOW = "Access-Control-Allow-Origin"
-ALLOWED = {"authorization", "content-type", "if-match", "if-none-match", "x-request-id"}
+ALLOWED = {"authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "x-request-id"}
 
 
 async def preflight(api: Api, origin: str, path: str = "/api/leads", asked: str | None = None) -> httpx.Response:
@@ -109,7 +109,10 @@ async def test_answers_and_errors_can_be_read_by_an_allowed_origin(serve: Serve)
     for answer in answers:
         assert answer.headers.get_list(ALLOW) == [ORIGIN]
         exposed = {name.strip().lower() for name in answer.headers["Access-Control-Expose-Headers"].split(",")}
-        assert exposed == {"etag", "x-request-id", "location", "link", "retry-after", "ratelimit", "ratelimit-policy"}
+        assert exposed == {
+            "etag", "x-request-id", "location", "link", "retry-after", "ratelimit", "ratelimit-policy",
+            "idempotency-replayed",
+        }  # fmt: skip
         assert "Access-Control-Allow-Credentials" not in answer.headers
 
 

@@ -14,6 +14,9 @@ from tests.api.endpoints import ENDPOINTS, FORM
 from tests.api.openapi.reading import JSON, Operation, answered, examples_of, faults, of_table, operations, shape
 from tests.client import KEY, Api, Json
 
+REPLAYED = "Idempotency-Replayed"
+RUNNING = "A request with this idempotency key is still in progress. Please try again."
+
 
 async def test_the_document_is_valid_openapi_3_1(document: Json) -> None:
     assert document["openapi"].startswith("3.1")
@@ -105,7 +108,7 @@ async def test_preconditions_are_described_where_they_apply(document: Json) -> N
     for name, operation in table.items():
         expected = {"If-Match"} if name in conditional else set()
         expected |= {"If-None-Match"} if name == "GET /api/leads/{lead}" else set()
-        assert headers_of(operation) == expected, name
+        assert headers_of(operation) - {"Idempotency-Key"} == expected, name
     assert len(conditional) == 12
     not_modified = table["GET /api/leads/{lead}"].spec["responses"]["304"]
     assert "content" not in not_modified
@@ -153,11 +156,24 @@ async def test_the_409_of_convert_is_described_with_the_client(document: Json, s
     answer = await shared.post(f"/api/leads/{lead['id']}/convert", owner)
 
     media = operation.spec["responses"]["409"]["content"][JSON]
-    schema = document["components"]["schemas"][media["schema"]["$ref"].rpartition("/")[2]]
+    converted, _ = media["schema"]["anyOf"]
+    schema = document["components"]["schemas"][converted["$ref"].rpartition("/")[2]]
     assert schema["properties"]["client_id"]["type"] == "integer"
     assert "client_id" in schema["required"]
     assert faults(document, media["schema"], answer.json()) == []
-    assert answer.json() | {"client_id": 12} == media["example"]
+    assert answer.json() | {"client_id": 12} in examples_of(media)
+
+
+async def test_every_post_and_nothing_else_takes_an_idempotency_key(document: Json, shared: Api) -> None:
+    for name, operation in of_table(document).items():
+        keyed = name.startswith("POST ")
+        assert ("Idempotency-Key" in headers_of(operation)) == keyed, name
+        replays = [status for status, answer in operation.spec["responses"].items() if REPLAYED in answer["headers"]]
+        assert replays == ["201"] * keyed, name
+        if keyed:
+            answer = operation.spec["responses"]["409"]
+            assert "Retry-After" in answer["headers"]
+            assert RUNNING in [example["message"] for example in examples_of(answer["content"][JSON])]
 
 
 async def test_every_example_is_valid_by_its_schema(document: Json) -> None:

@@ -10,11 +10,15 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.middleware import ASGIMiddleware
 from litestar.params import FromPath
 from litestar.types import ASGIApp, Receive, Scope, Send
+from mongomock_motor import AsyncMongoMockClient
 
 from leads_api.errors import MethodNotAllowed, NotFound, Unauthorized
 from leads_api.http.endpoint import Part
 from leads_api.http.exchange import Exchange
+from leads_api.http.idempotency import Idempotency
 from leads_api.http.router import Router
+from leads_api.memory import Memory
+from leads_api.mongo.idempotency import IdempotencyStore
 from leads_api.validation.inputs import Inputs
 
 
@@ -33,7 +37,8 @@ async def guard(*_: Any) -> None:
 
 def router(*handlers: HTTPRouteHandler | routing.Router) -> Router:
     inputs = Inputs(max_body_bytes=1000, defaults={}, lookups={}, dynamic={})
-    return Router(Litestar(handlers, openapi_config=None).routes, {}, inputs)
+    idempotency = Idempotency(IdempotencyStore(AsyncMongoMockClient()["leads"]), Memory())
+    return Router(Litestar(handlers, openapi_config=None).routes, {}, inputs, idempotency)
 
 
 def things() -> Router:

@@ -2,10 +2,12 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo import AsyncMongoClient
 
 from leads_api.clock import now
 from leads_api.leads.model import new_document
@@ -16,6 +18,7 @@ from leads_api.setup import set_up
 from tests.client import KEY, Api
 from tests.conftest import PATIENCE, serving
 from tests.simulators.relay import Relay
+from tests.wire.leads.fail_points import FailPoint, Struck, faulty_server
 
 
 @pytest.fixture
@@ -73,3 +76,35 @@ async def planned(wire_client: Client) -> AsyncIterator[Database]:
     await database[COLLECTION].insert_many(leads)
     yield database
     await wire_client.drop_database(name)
+
+
+@pytest.fixture(scope="package")
+def faulty_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server that has fail points."""
+    with faulty_server(tmp_path_factory.mktemp("faulty")) as uri:
+        yield uri
+
+
+@pytest.fixture
+def struck() -> Struck:
+    return Struck()
+
+
+@pytest.fixture
+async def faulty_client(faulty_uri: str, struck: Struck, request: pytest.FixtureRequest) -> AsyncIterator[Client]:
+    """The service's client of that server."""
+    drivers: dict[str, Any] = {"motor": AsyncIOMotorClient, "pymongo": AsyncMongoClient}
+    make = drivers[request.config.getoption("--driver")]
+    client: Client = make(faulty_uri, appname="leads", w="majority", tz_aware=True, event_listeners=[struck])
+    yield client
+    await close(client)
+
+
+@pytest.fixture
+async def fail_point(faulty_uri: str, struck: Struck, faulty_client: Client) -> AsyncIterator[FailPoint]:
+    admin: Client = AsyncIOMotorClient(faulty_uri, appname="tests")
+    point = FailPoint(admin, struck)
+    yield point
+    await point.disarm()
+    await admin.admin.command("killAllSessions", [])  # a transaction that a failed test left open locks the next one
+    await close(admin)

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 import httpx
+import pytest
 
 from leads_api.mongo.client import Database
 from tests.client import Api, Json, errors
@@ -203,14 +204,17 @@ async def test_a_change_during_a_conversion_is_not_later_than_the_conversion(
     assert shown["converted"]["date"] >= changed["dates"]["updated"]
 
 
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "once"}])
 async def test_a_lead_that_changes_before_the_transaction_is_converted_as_it_is_then(
-    api: Api, relayed_api: Api, relay: Relay
+    api: Api, relayed_api: Api, relay: Relay, headers: dict[str, str]
 ) -> None:
     lead = await api.lead(lead_company_name="Before")
     path = f"/api/leads/{lead['id']}"
 
     with relay.holding("findAndModify", "counters") as ids:
-        converting = asyncio.create_task(relayed_api.post(f"{path}/convert", choices("jane@acme.example")))
+        converting = asyncio.create_task(
+            relayed_api.post(f"{path}/convert", choices("jane@acme.example"), headers=headers)
+        )
         await ids.came(1)  # the lead has been read
         await api.patch(path, {"lead_company_name": "After"})
         ids.release_all()

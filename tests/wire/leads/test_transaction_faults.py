@@ -1,99 +1,21 @@
 """Transactions that the server cuts off: the answer is right, and all is there once (contract, "Convert", "Clone")."""
 
 import asyncio
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
-from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo import AsyncMongoClient
 
-from leads_api.mongo.client import Client, Database, close
+from leads_api.mongo.client import Client, Database
 from tests.client import Api, Json
 from tests.conftest import Serve
-from tests.wire.leads.fail_points import FailPoint, Struck
-from tests.wire.process import free_port
+from tests.wire.leads.fail_points import COMMIT, COMMIT_FAULTS, CONFLICT, INSERT_FAULTS, UNKNOWN, FailPoint
 
-TRANSIENT, UNKNOWN = "TransientTransactionError", "UnknownTransactionCommitResult"
-CONFLICT = {"errorCode": 112, "errorLabels": [TRANSIENT]}
-COMMIT = ["commitTransaction"]
-
-
-def _faults(kinds: dict[str, Json]) -> list[Any]:
-    """Return each kind as one that strikes once, and as one that strikes three times."""
-    return [
-        pytest.param({"mode": {"times": times}, "data": data}, id=f"{name}-{times}")
-        for name, data in kinds.items()
-        for times in (1, 3)
-    ]
-
-
-COMMIT_FAULTS = _faults(
-    {
-        "conflict_at_commit": {"failCommands": COMMIT, **CONFLICT},
-        "commit_not_done": {"failCommands": COMMIT, "errorCode": 64, "errorLabels": [UNKNOWN]},
-        "commit_done": {"failCommands": COMMIT, "writeConcernError": {"code": 64, "errmsg": "-"}},
-        "connection_lost_at_commit": {"failCommands": COMMIT, "closeConnection": True},
-        # As after a crash: what was committed is there, but the server does not know the transaction any more.
-        "commit_done_and_forgotten": {
-            "failCommands": COMMIT,
-            "writeConcernError": {"code": 251, "errmsg": "-"},
-            "errorLabels": [TRANSIENT],
-        },
-    }
-)
-INSERT_FAULTS = _faults(
-    {
-        "conflict_at_insert": {"failCommands": ["insert"], **CONFLICT},
-        "connection_lost_at_insert": {"failCommands": ["insert"], "closeConnection": True},
-    }
-)
 WISH = {"first_name": "Jane", "last_name": "Doe", "email": "jane@acme.example", "send_welcome_email": "yes"}
 
 
-@pytest.fixture(scope="module")
-def faulty_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server that has fail points."""
-    port, folder = free_port(), tmp_path_factory.mktemp("faulty")
-    server = subprocess.Popen(
-        [
-            Path(sys.executable).with_name("secantusd-py"), "--port", str(port), "--storage-path", folder / "store",
-            "--enable-test-commands", "--log-level", "ERROR",
-        ],
-        stdout=subprocess.DEVNULL,
-    )  # fmt: skip
-    # Polled often: else a driver that has lost a connection waits ten seconds before it looks again.
-    yield f"mongodb://127.0.0.1:{port}/?retryWrites=false&serverMonitoringMode=poll&heartbeatFrequencyMS=500"
-    server.terminate()
-    server.wait(30)
-
-
 @pytest.fixture
-def struck() -> Struck:
-    return Struck()
-
-
-@pytest.fixture
-async def store_client(faulty_uri: str, struck: Struck, request: pytest.FixtureRequest) -> AsyncIterator[Client]:
-    """The service's client of that server."""
-    drivers: dict[str, Any] = {"motor": AsyncIOMotorClient, "pymongo": AsyncMongoClient}
-    make = drivers[request.config.getoption("--driver")]
-    client: Client = make(faulty_uri, appname="leads", w="majority", tz_aware=True, event_listeners=[struck])
-    yield client
-    await close(client)
-
-
-@pytest.fixture
-async def fail_point(faulty_uri: str, struck: Struck, store_client: Client) -> AsyncIterator[FailPoint]:
-    admin: Client = AsyncIOMotorClient(faulty_uri, appname="tests")
-    point = FailPoint(admin, struck)
-    yield point
-    await point.disarm()
-    await admin.admin.command("killAllSessions", [])  # a transaction that a failed test left open locks the next one
-    await close(admin)
+def store_client(faulty_client: Client) -> Client:
+    """The databases of these tests are on a server that has fail points."""
+    return faulty_client
 
 
 async def _counts(database: Database) -> dict[str, int]:
