@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit test-mock test-wire test-faults faults attacks test-other-python lint types format bench openapi \
+.PHONY: help run test test-unit test-mock test-wire test-faults faults attacks soak test-other-python lint types format bench openapi \
 	image check clean for-run for-dev
 
 # make run PYTHON=python3.13 takes that one; else a fitting one is found.
@@ -67,6 +67,9 @@ format: for-dev ## Format the code
 
 bench: for-dev ## Measure the service beside its peers; options in BENCH="--operations get ..."
 	$(BIN)/python -m bench.run $(BENCH)
+
+soak: for-dev ## Load the service for 15 minutes, then with three times its peak; options in SOAK="--minutes 3 ..."
+	$(BIN)/python -m bench.soak $(SOAK)
 
 openapi: for-run ## Write docs/openapi.json anew
 	$(BIN)/leads openapi > docs/openapi.json

@@ -29,8 +29,8 @@ class Lines(logging.Formatter):
         }
         if identity := request_id.get():
             line["request_id"] = identity
-        if trace := traces.current.get():
-            line["trace_id"] = trace.id
+        if current := traces.current.get():
+            line["trace_id"] = current.id
         line |= {name: value for name in _EXTRA if (value := getattr(record, name, None)) is not None}
         if record.exc_info and (error := record.exc_info[1]) is not None:
             line["trace"] = trace(error)
