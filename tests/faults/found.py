@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from leads_api.mongo.client import Database, start_session
-from leads_api.mongo.transaction import begin
+from leads_api.mongo.transaction_runs import begin
 from tests.client import Json
 
 

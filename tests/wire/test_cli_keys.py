@@ -11,7 +11,7 @@ import bson
 import pytest
 
 from leads_api.mongo.client import Client, Database, start_session
-from leads_api.mongo.transaction import begin
+from leads_api.mongo.transaction_runs import begin
 from tests.wire.process import Service, free_port, leads, no_process_of, running, to_output, until
 
 CACHE_SECONDS = 1

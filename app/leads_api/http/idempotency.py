@@ -15,7 +15,7 @@ from leads_api.memory import Memory
 from leads_api.mongo.faults import DatabaseError
 from leads_api.mongo.idempotency import IdempotencyStore, Recorded
 from leads_api.mongo.recording import KeyInUse, Recording, recording
-from leads_api.mongo.transaction import pause_after
+from leads_api.mongo.transaction_runs import pause_after
 
 HEADER = b"idempotency-key"
 FIELD = "idempotency_key"

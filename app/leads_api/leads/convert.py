@@ -15,7 +15,8 @@ from leads_api.mail.store import MailQueue
 from leads_api.mongo.client import Document, Session
 from leads_api.mongo.faults import Duplicate
 from leads_api.mongo.ids import Ids
-from leads_api.mongo.transaction import Transact, TryAgain
+from leads_api.mongo.transaction import Transact
+from leads_api.mongo.transaction_runs import TryAgain
 from leads_api.mongo.versions import Versions, require
 from leads_api.users.store import EmailTaken, UserStore
 

@@ -4,7 +4,7 @@ from asyncio import create_task, gather
 
 from leads_api.mongo.client import Database, start_session
 from leads_api.mongo.concurrency import CHANGES_AT_ONCE
-from leads_api.mongo.transaction import begin
+from leads_api.mongo.transaction_runs import begin
 from tests.client import Api, Json
 
 PLACES = {

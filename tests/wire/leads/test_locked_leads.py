@@ -9,7 +9,7 @@ import pytest
 
 from leads_api.mongo.client import Database, start_session
 from leads_api.mongo.concurrency import TRANSACTIONS_AT_ONCE
-from leads_api.mongo.transaction import _Run, begin
+from leads_api.mongo.transaction_runs import Run, begin
 from tests.client import Api, Json
 from tests.conftest import Serve
 from tests.wire.process import until
@@ -90,9 +90,9 @@ async def test_of_callers_who_give_up_while_a_lead_is_locked_nothing_is_done_lat
 ) -> None:
     lead = await api.lead()
     trying: set[Any] = set()
-    real = _Run._try
+    real = Run._try
 
-    async def followed(run: _Run[Any], session: Any) -> Any:
+    async def followed(run: Run[Any], session: Any) -> Any:
         trying.add(run)
         try:
             return await real(run, session)
@@ -102,7 +102,7 @@ async def test_of_callers_who_give_up_while_a_lead_is_locked_nothing_is_done_lat
     async def idle() -> bool:
         return not trying
 
-    monkeypatch.setattr(_Run, "_try", followed)
+    monkeypatch.setattr(Run, "_try", followed)
     async with locked(database, lead):
         deletions = [create_task(api.delete(f"/api/leads/{lead['id']}")) for _ in range(20)]
         await api.shown(lead["id"])
