@@ -61,7 +61,7 @@ Ids = Annotated[
     list[int],
     _kind(
         ids,
-        {"type": "string", "pattern": "^[1-9][0-9]{0,17}(,[1-9][0-9]{0,17})*$", "maxLength": 1900},
+        {"type": "string", "pattern": "^[1-9][0-9]{0,17}(,[1-9][0-9]{0,17}){0,99}$", "maxLength": 1900},
         "One id, or several like `1,3`.",
     ),
 ]
