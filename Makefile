@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit test-mock test-wire test-faults faults test-other-python lint types format bench openapi image \
-	check clean for-run for-dev
+.PHONY: help run test test-unit test-mock test-wire test-faults faults attacks soak test-other-python lint types format bench openapi \
+	image check clean for-run for-dev
 
 # make run PYTHON=python3.13 takes that one; else a fitting one is found.
 PYTHON ?=
@@ -50,6 +50,9 @@ test-faults: for-dev ## Run the tests that kill, cut off and disturb service and
 faults: for-dev ## Run all of them in full, some minutes long, and print their figures
 	LEADS_TEST_FAULTS=full $(BIN)/pytest tests/faults tests/api/leads/test_lives.py --capture no -o faulthandler_timeout=1200
 
+attacks: for-dev ## Run the tests that attack the service; those of gateways need nginx and haproxy
+	$(BIN)/pytest $(TOGETHER) tests/attacks
+
 lint: for-dev ## Check style, import directions and configuration files
 	$(BIN)/ruff check app tests bench
 	$(BIN)/ruff format --check app tests bench
@@ -64,6 +67,9 @@ format: for-dev ## Format the code
 
 bench: for-dev ## Measure the service beside its peers; options in BENCH="--operations get ..."
 	$(BIN)/python -m bench.run $(BENCH)
+
+soak: for-dev ## Load the service for 15 minutes, then with three times its peak; options in SOAK="--minutes 3 ..."
+	$(BIN)/python -m bench.soak $(SOAK)
 
 openapi: for-run ## Write docs/openapi.json anew
 	$(BIN)/leads openapi > docs/openapi.json

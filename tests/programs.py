@@ -8,6 +8,7 @@ import pytest
 _PACKAGES = {
     "curl": "curl",
     "envsubst": "gettext-base",
+    "haproxy": "haproxy",
     "nginx": "nginx",
     "node": "nodejs",
     "npm": "npm",

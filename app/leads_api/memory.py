@@ -15,7 +15,10 @@ _held: ContextVar[int] = ContextVar("held", default=0)
 
 
 class Memory:
-    """A budget of bytes. Requests that find too little left wait in order of arrival, and are refused after a time."""
+    """A budget of bytes. Requests that find too little left wait in order of arrival, and are refused after a time.
+
+    They are refused at once if those who wait need more than the whole budget.
+    """
 
     def __init__(self, size: int = BUDGET, *, wait_seconds: float = WAIT_SECONDS) -> None:
         self._size = size
@@ -44,6 +47,8 @@ class Memory:
             self._return(held)
 
     async def _turn(self, size: int) -> None:
+        if sum(waiting for waiting, _ in self._waiting) > self._size:  # it is hardly used up twice in `wait_seconds`
+            raise Unavailable(reason=f"too many lists wait for memory: {len(self._waiting)}")
         turn = asyncio.get_running_loop().create_future()
         waiting = size, turn
         self._waiting.append(waiting)

@@ -12,6 +12,8 @@ CONNECTIONS = 6000
 CONNECTING = 128
 """Connections that are being opened at a time; a listening socket's queue is not endless."""
 BROKEN = 0
+UNSENT = 598
+"""Stands for the answer to a request that found no connection before the end of its phase."""
 
 
 class Client:
@@ -24,6 +26,11 @@ class Client:
         self._open: set[_Connection] = set()
         self._connecting: set[asyncio.Task[None]] = set()
 
+    @property
+    def connections(self) -> int:
+        """Return how many connections are open."""
+        return len(self._open)
+
     def send(self, request: bytes, done: Done) -> None:
         """Send a request. `done` is called when it is answered, or its connection is lost."""
         if self._idle:
@@ -34,6 +41,12 @@ class Client:
             task = asyncio.create_task(self._connect())
             self._connecting.add(task)
             task.add_done_callback(self._connecting.discard)
+
+    def give_up(self) -> None:
+        """Give up the requests that wait for a connection."""
+        waiting, self._waiting = self._waiting, deque()
+        for _, done in waiting:
+            done(UNSENT, b"")
 
     def close(self) -> None:
         """Close all connections."""

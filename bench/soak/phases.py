@@ -1,8 +1,9 @@
-"""The phases of a run: at first as much as the service serves, then a share of it, then several times as much."""
+"""The phases of a run: as much as the service serves, then a share of it, then several times as much."""
 
 import asyncio
 import random
 from array import array
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -12,16 +13,21 @@ from bench.soak.mix import Mix
 PATIENCE = 20.0
 """How long the last responses of a phase are waited for. Longer than the service takes for any."""
 _TICK = 0.002
+_OK = 300
 
 
 @dataclass(slots=True)
 class Answers:
-    """What came of the requests of a phase, by the time of each."""
+    """What came of the requests of a phase. Times are seconds since the phase began."""
 
     began: float = field(default_factory=monotonic)
+    length: float = 0.0
+    """How long requests were sent."""
+    cpu: float = 0.0
+    """The CPU time of the service and its database in that time, in seconds."""
     sent: int = 0
     wanted: "array[float]" = field(default_factory=lambda: array("d"))
-    """When each answered request was to be sent. It counts from here, also if the load was late."""
+    """When each answered request was to be sent. Its time counts from here, also if the load was late."""
     ended: "array[float]" = field(default_factory=lambda: array("d"))
     statuses: "array[int]" = field(default_factory=lambda: array("H"))
 
@@ -32,56 +38,65 @@ class Answers:
         self.statuses.append(status)
 
     @property
-    def missing(self) -> int:
-        """Return how many requests have no response."""
-        return self.sent - len(self.statuses)
+    def good(self) -> int:
+        """Return how many requests were done while requests were sent."""
+        done = zip(self.ended, self.statuses, strict=True)
+        return sum(ended <= self.length and status in range(200, _OK) for ended, status in done)
+
+    async def all(self) -> None:
+        """Wait for the responses that are missing."""
+        until = monotonic() + PATIENCE
+        while len(self.statuses) < self.sent and monotonic() < until:  # noqa: ASYNC110 - of thousands
+            await asyncio.sleep(0.05)
 
 
-async def closed(client: Client, mix: Mix, *, at_once: int, seconds: float) -> Answers:
-    """So many callers, each of which sends its next request when it has the response."""
-    answers = Answers()
-    end = answers.began + seconds
-    left = asyncio.Semaphore(0)
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Sends the mixed load, and notes the CPU time that it costs."""
 
-    def ask() -> None:
-        wanted = monotonic()
-        if wanted >= end:
-            left.release()
-            return
+    client: Client
+    mix: Mix
+    cpu: Callable[[], float]
+    """Returns the CPU time of the service and its database until now, in seconds."""
 
+    async def closed(self, *, at_once: int, seconds: float) -> Answers:
+        """So many callers, each of which sends its next request when it has the response."""
+        answers, spent = Answers(length=seconds), self.cpu()
+        loop = asyncio.get_running_loop()
+
+        def ask() -> None:
+            if monotonic() < answers.began + seconds:
+                self._send(answers, monotonic(), lambda: loop.call_soon(ask))
+
+        for _ in range(at_once):
+            ask()
+        await asyncio.sleep(seconds)
+        answers.cpu = self.cpu() - spent
+        await answers.all()
+        return answers
+
+    async def opened(self, *, rate: Callable[[], float], seconds: float) -> Answers:
+        """Requests that come at random, so many per second, whether or not those before them are answered.
+
+        The last of them are not waited for.
+        """
+        answers, spent = Answers(length=seconds), self.cpu()
+        dice = random.Random(2)  # noqa: S311 - the same every time is what is wanted
+        end = due = answers.began
+        end += seconds
+        while (moment := monotonic()) < end:
+            while due <= moment:
+                self._send(answers, due, lambda: None)
+                due += dice.expovariate(rate())
+            await asyncio.sleep(_TICK)
+        answers.cpu = self.cpu() - spent
+        self.client.give_up()
+        return answers
+
+    def _send(self, answers: Answers, wanted: float, then: Callable[[], object]) -> None:
         def done(status: int) -> None:
             answers.note(wanted, status)
-            loop.call_soon(ask)
+            then()
 
         answers.sent += 1
-        client.send(*mix.next(done))
-
-    loop = asyncio.get_running_loop()
-    for _ in range(at_once):
-        ask()
-    for _ in range(at_once):
-        await left.acquire()
-    return answers
-
-
-async def opened(client: Client, mix: Mix, *, rate: float, seconds: float) -> Answers:
-    """Requests that come whether or not those before them are answered, at random, so many per second."""
-    answers = Answers()
-    dice = random.Random(2)  # noqa: S311 - the same every time is what is wanted
-    end = answers.began + seconds
-    due = answers.began
-
-    def ask(wanted: float) -> None:
-        answers.sent += 1
-        client.send(*mix.next(lambda status: answers.note(wanted, status)))
-
-    while due < end:
-        moment = monotonic()
-        while due <= min(moment, end):
-            ask(due)
-            due += dice.expovariate(rate)
-        await asyncio.sleep(min(_TICK, max(0.0, end - monotonic())))
-    until = monotonic() + PATIENCE
-    while answers.missing and monotonic() < until:
-        await asyncio.sleep(_TICK)
-    return answers
+        self.client.send(*self.mix.next(done))

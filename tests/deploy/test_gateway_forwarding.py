@@ -71,6 +71,29 @@ async def test_an_etag_stays_a_strong_one_for_callers_that_take_gzip(open_gatewa
     assert got.headers["etag"] == '"v7.3"'
 
 
+async def test_preconditions_reach_the_service_and_its_answers_to_them_the_caller(open_gateway: OpenGateway) -> None:
+    async def conditional(_number: int, head: bytes) -> bytes | None:
+        if b"if-none-match" in head.lower():
+            return b'HTTP/1.1 304 Not Modified\r\nETag: "v7.3"\r\n\r\n'
+        if b"if-match" in head.lower():
+            return b"HTTP/1.1 412 Precondition Failed\r\nContent-Length: 2\r\n\r\n{}"
+        return OK
+
+    async with standing_in(conditional) as (stand_in, upstream):
+        with open_gateway(upstream) as port:
+            async with calling(port) as http:
+                known = await http.get("/api/leads/1", headers={"If-None-Match": 'W/"v7.3"'})
+                stale = await http.put("/api/leads/1/archive", headers={"If-Match": '"v6.3"'})
+                taken = await http.get("/api/leads/1")
+
+    assert (known.status_code, known.headers["etag"], known.content) == (304, '"v7.3"', b"")
+    assert (stale.status_code, stale.content) == (412, b"{}")
+    assert taken.status_code == 200
+    first, second, _ = [head for head in stand_in.heads if b" /api/" in head]
+    assert fields(first, "if-none-match") == ['W/"v7.3"']
+    assert fields(second, "if-match") == ['"v6.3"']
+
+
 async def test_many_requests_share_few_connections_to_the_service(open_gateway: OpenGateway) -> None:
     async with standing_in(always_ok) as (stand_in, upstream):
         with open_gateway(upstream) as port:

@@ -71,6 +71,19 @@ async def test_who_waits_too_long_is_refused_and_lets_the_next_one_go_on() -> No
     await first.end()
 
 
+async def test_who_would_wait_behind_more_than_all_is_refused_at_once() -> None:
+    memory = Memory(100, wait_seconds=PATIENCE)
+    first, second, third = Holder(memory, 100), Holder(memory, 60), Holder(memory, 60)
+    await settled()
+
+    with pytest.raises(Unavailable) as refused:
+        await memory.hold(1)
+
+    assert "2" in refused.value.reason
+    for holder in (first, second, third):
+        await holder.end()
+
+
 async def test_more_than_all_is_all() -> None:
     memory = Memory(100, wait_seconds=0.01)
 

@@ -188,6 +188,17 @@ async def test_a_key_belongs_to_its_user(service: Service, given: dict[str, str]
     await refused_soon(service, key)
 
 
+async def test_a_key_with_the_scope_read_may_only_read(service: Service, given: dict[str, str]) -> None:
+    key = await create("--scope", "read", **given)
+    body = {"lead_title": "Acme", "lead_status": 1, "lead_categoryid": 3}
+
+    answer = await service.http.post("/api/leads", json=body, headers={"Authorization": f"Bearer {key}"})
+
+    assert await status(service, key) == 200
+    assert (answer.status_code, answer.json()) == (403, {"message": "This API key may only read."})
+    assert (await service.api.get("/api/leads")).json()["meta"]["total"] == 0
+
+
 async def test_only_an_active_team_user_is_given_a_key(service: Service, given: dict[str, str]) -> None:
     member = await service.api.member(status="suspended")
     client = await service.api.client((await service.api.lead())["id"])

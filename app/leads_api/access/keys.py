@@ -14,7 +14,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from leads_api.clock import UNKNOWN, now
-from leads_api.mongo.batching import Batcher
+from leads_api.mongo.batching import MAX_WAITING, Batcher
 from leads_api.mongo.client import Database, Document
 from leads_api.mongo.ids import Ids
 from leads_api.mongo.indexes import Index
@@ -55,7 +55,7 @@ class KeyStore:
         """Reads are batched, so guessed keys use two connections at most."""
         self._keys = database[COLLECTION]
         self._ids = ids
-        self._reads = Batcher(self._find_all)
+        self._reads = Batcher(self._find_all, most=MAX_WAITING)
 
     async def create(
         self, name: str, *, user: int, scope: Scope = "all", expires: datetime | None = None

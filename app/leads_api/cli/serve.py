@@ -28,6 +28,8 @@ from leads_api.settings import Settings, described
 from leads_api.setup import set_up
 
 _KEY_FILE = "api-key"
+_GRACE_SECONDS = 20
+"""The most that requests which have begun may take when the service ends, whatever their time limit."""
 
 
 def add_to(commands: Any) -> None:
@@ -91,7 +93,7 @@ def _run(settings: Settings, listener: socket.socket, workers: int) -> None:
         listener,
         workers=workers,
         drain_seconds=settings.drain_seconds,
-        grace_seconds=round(settings.request_timeout) + 1,
+        grace_seconds=min(round(settings.request_timeout) + 1, _GRACE_SECONDS),
     )
 
 

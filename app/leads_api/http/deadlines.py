@@ -1,6 +1,7 @@
 """The deadlines of requests, watched by one timer."""
 
 import asyncio
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -17,13 +18,22 @@ class Deadlines:
     is enough. `asyncio.timeout` needs a timer per request, which takes 10% of the CPU of a GET.
     """
 
-    def __init__(self, seconds: float) -> None:
-        """Cancel requests within `seconds`, at most 5% earlier."""
+    def __init__(self, seconds: float, look: Callable[[int, float | None], None] = lambda *_: None) -> None:
+        """Cancel requests within `seconds`, at most 5% earlier.
+
+        `look` is called each time the timer fires: with the number of requests in progress, and with how long those
+        took on average that ended since the last time without an error; None if there were none.
+        """
         self._interval = seconds / _CHECKS_PER_DEADLINE
         self._limit = seconds - self._interval
         self._running: dict[asyncio.Task[Any], float] = {}
         self._cancelled: set[asyncio.Task[Any]] = set()
         self._watching: asyncio.AbstractEventLoop | None = None
+        self._look = look
+        self._ended = 0
+        """Requests that ended without an error since the timer fired."""
+        self._ends = 0.0
+        """The sum of their deadlines."""
 
     def __len__(self) -> int:
         """Return the number of requests in progress."""
@@ -46,7 +56,10 @@ class Deadlines:
         unless it is a Failure, which is a valid response.
         """
         task = _current_task()
-        del self._running[task]
+        late = self._running.pop(task)
+        if error is None:
+            self._ended += 1
+            self._ends += late
         if task in self._cancelled:
             self._cancelled.discard(task)
             if task.uncancel() == 0 and error is not None and not isinstance(error, Failure):
@@ -54,6 +67,11 @@ class Deadlines:
 
     def _check(self, loop: asyncio.AbstractEventLoop) -> None:
         moment = loop.time()
+        took = None
+        if self._ended:  # on average they ended half an interval ago
+            took = moment - self._interval / 2 + self._limit - self._ends / self._ended
+            self._ended, self._ends = 0, 0.0
+        self._look(len(self._running), took)
         for task, until in self._running.items():
             if until > moment:
                 break

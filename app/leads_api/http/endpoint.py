@@ -119,7 +119,8 @@ class Endpoint:
         asked = asked_for(handler)
         if unknown := [name for name in asked.names[_Source.PART] if name not in parts]:
             raise TypeError(f"{handler}: there is no part {', '.join(unknown)}")
-        self._handler = partial(handler.fn, **{name: parts[name] for name in asked.names[_Source.PART]})
+        without = dict.fromkeys(asked.names[_Source.IF_MATCH])
+        self._handler = partial(handler.fn, **without, **{name: parts[name] for name in asked.names[_Source.PART]})
         self._path_parameters = PARAMETER.findall(route.path_format)
         self._max_body_bytes = inputs.max_body_bytes
         self._writes = handler.http_methods != {"GET"}
@@ -128,7 +129,7 @@ class Endpoint:
             next(iter(asked.names[source]), None)
             for source in (_Source.QUERY, _Source.BODY, _Source.USER, _Source.IF_MATCH, _Source.ROOT_PATH)
         )
-        self._precondition = asked.precondition
+        self._precondition = (asked.precondition or "").lower().encode()
         self._idempotency = idempotency if handler.http_methods == {"POST"} and self._input is not None else None
         self._status = handler.status_code
 
@@ -145,7 +146,7 @@ class Endpoint:
         if exchange.reads_only and self._writes:
             raise ReadOnly
         raw = await exchange.body(self._max_body_bytes) if self._writes else b""
-        known = () if self._precondition is None else self._preconditions(exchange, given)
+        known = self._read_precondition(exchange, given) if self._precondition in exchange.headers else ()
         if self._idempotency is not None and HEADER in exchange.headers:
             await self._answer_once(self._idempotency, exchange, raw, given)
             return
@@ -189,13 +190,12 @@ class Endpoint:
     async def _handle(self, exchange: Exchange, given: Mapping[str, Any]) -> None:
         self._reply(exchange, await self._handler(**given))
 
-    def _preconditions(self, exchange: Exchange, given: dict[str, Any]) -> Tags:
-        """Add what `If-Match` accepts to the arguments; return the tags of `If-None-Match`."""
-        if self._if_match_name:
-            sent = b"if-match" in exchange.headers
-            given[self._if_match_name] = accepted_versions(exchange.list_header(b"if-match")) if sent else None
-        elif b"if-none-match" in exchange.headers:
-            return known_tags(exchange.list_header(b"if-none-match"))
+    def _read_precondition(self, exchange: Exchange, given: dict[str, Any]) -> Tags:
+        """Add what `If-Match` accepts to the arguments, or return the tags of `If-None-Match`."""
+        text = exchange.list_header(self._precondition)
+        if self._if_match_name is None:
+            return known_tags(text)
+        given[self._if_match_name] = accepted_versions(text)
         return ()
 
     def _reply(self, exchange: Exchange, answer: Any) -> None:

@@ -15,6 +15,7 @@ from litestar.enums import ScopeType
 from litestar.types import Receive, Scope, Send
 
 from leads_api.errors import Failure, NotFound, RequestTimeout, Unavailable
+from leads_api.http.admission import Admission, Busy
 from leads_api.http.cors import Cors
 from leads_api.http.deadlines import Deadlines
 from leads_api.http.exchange import Exchange
@@ -22,9 +23,6 @@ from leads_api.http.router import Router
 from leads_api.memory import Memory
 from leads_api.telemetry import traces
 from leads_api.telemetry.logs import access_logger, request_id
-
-MAX_AT_ONCE = 2000
-"""Concurrent requests per process. More could not be answered before their deadline and would only use memory."""
 
 _log = logging.getLogger("leads.http")
 
@@ -59,7 +57,8 @@ class Pipeline:
         self._memory = memory
         self._as_failure = as_failure
         self._database_deadline = database_deadline
-        self._deadlines = Deadlines(timeout)
+        self._admission = Admission(timeout)
+        self._deadlines = Deadlines(timeout, self._admission.look)
         self._access_log = access_log
         self._cors = cors
 
@@ -104,6 +103,8 @@ class Pipeline:
             if not exchange.receiving:
                 _log.warning("answered 503: the deadline of the request passed")
             exchange.fail(RequestTimeout() if exchange.receiving else Unavailable())
+        except Busy as refusal:
+            exchange.fail(refusal)
         except Failure as failure:
             if failure.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 _log.warning("answered %s: %s", failure.status, failure.reason)
@@ -120,8 +121,7 @@ class Pipeline:
                 return
         path = exchange.path
         if path == "/api" or path.startswith("/api/"):
-            if len(self._deadlines) > MAX_AT_ONCE:
-                raise Unavailable(reason=f"more than {MAX_AT_ONCE} requests are in progress")
+            self._admission.check(len(self._deadlines))
             authorization = exchange.headers.get(b"authorization")
             exchange.user, exchange.api_key, exchange.reads_only, fields = await self._admit(
                 authorization.decode("latin-1") if authorization else None

@@ -27,6 +27,7 @@ T = TypeVar("T")
 POLL_SECONDS = 2.0
 _DATABASE_SECONDS = 5.0
 _QUIT_SECONDS = 2.0
+_RELEASE_SECONDS = 2.0
 _LAST_SECONDS = 5.0
 """How long a delivery in progress may continue at shutdown, until its result is recorded."""
 
@@ -64,7 +65,7 @@ class MailSender:
         self._woken.set()
 
     async def run(self) -> None:
-        """Send mails until cancelled. If a delivery is interrupted, the mail is sent again when its lease ends."""
+        """Send mails until cancelled. If a delivery is interrupted then, another process sends the mail again."""
         while True:
             self._woken.clear()
             try:
@@ -95,7 +96,12 @@ class MailSender:
         if mail is None:
             return False
         traces.current.set(traces.of_traceparent(mail.traceparent or ""))  # for the log lines of this task
-        failure = await self._deliver(mail, until)
+        try:
+            failure = await self._deliver(mail, until)
+        except asyncio.CancelledError:  # the process ends, and the mail server has not answered
+            with suppress(DatabaseError), deadline(_RELEASE_SECONDS):
+                await self._queue.release(mail)
+            raise
         if failure is None:
             await self._record(mail, lambda: self._queue.sent(mail))
             _log.info("mail %s was sent (attempt %s)", mail.id, mail.attempts)

@@ -134,6 +134,10 @@ class MailQueue:
                 )  # fmt: skip
         return None
 
+    async def release(self, mail: Mail) -> None:
+        """Give up the lease without a result, so that another process sends the mail at once."""
+        await self._mails.update_one({"_id": mail.id, "lease": mail.lease}, {"$set": {"due": None, "lease": None}})
+
     async def sent(self, mail: Mail) -> None:
         """Record that the SMTP server has accepted the mail."""
         await self._end(mail, "sent", None)

@@ -92,11 +92,6 @@ class IdempotencyStore:
                 raise KeyInUse from error
             raise
 
-    async def has(self, records: Sequence[Document], session: Session) -> bool:
-        """Return whether these very records, of one transaction, are stored: all of them are, or none."""
-        found = await self._records.find_one({"_id": records[0]["_id"]}, session=session)
-        return found is not None and found["body"] == records[0]["body"]
-
     async def _find_all(self, identities: list[str]) -> list[Seen | Exception | None]:
         wanted = identities[0] if len(identities) == 1 else {"$in": list(set(identities))}
         found = self._acknowledged.find({"_id": wanted}, {"fingerprint": 1, "size": 1})

@@ -61,23 +61,22 @@ class Inserts:
         return [*await self._insert_all(pairs[:middle]), *await self._insert_all(pairs[middle:])]
 
     async def _insert(self, pairs: list[_Pair]) -> None:
+        """Insert all in one transaction. If the answer to a commit is lost, the next try finds its documents there.
+
+        That is refused, and then each request finds its record.
+        """
         documents = [document for document, _ in pairs]
         records = [record for _, record in pairs]
 
-        async def committed(session: Session) -> bool | None:
-            return await self._keys.has(records, session) or None
-
-        async def work(session: Session) -> bool:
+        async def work(session: Session) -> None:
             if len(documents) == 1:
                 await self._collection.insert_one(documents[0], session=session)
             else:
                 await self._collection.insert_many(documents, session=session)
             await self._keys.insert(records, session)
-            return True
 
         await self._transact(
             work,
             records=[(self._collection.name, document["_id"]) for document in documents]
             + [(COLLECTION, record["_id"]) for record in records],
-            committed=committed,
         )

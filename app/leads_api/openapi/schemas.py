@@ -158,7 +158,7 @@ def _changes(name: str, struct: Schema) -> Schema:
 def _request(name: str, struct: Schema) -> Schema:
     """Return the schema of a query or body, with constraints that types cannot express.
 
-    These are: no unknown fields, no control characters, no blank values of required fields.
+    These are: no unknown fields, no control characters, no blank items and no blank values of required fields.
     """
     required = struct.get("required", [])
     fields = {field: _field(f"{name}.{field}", schema) for field, schema in struct["properties"].items()}
@@ -168,7 +168,8 @@ def _request(name: str, struct: Schema) -> Schema:
     for field, schema in fields.items():
         for variant in (schema, schema.get("items", {}), *schema.get("anyOf", [])):
             if variant.get("type") == "string" and not {"enum", "pattern", "format"} & variant.keys():
-                variant["pattern"] = _FILLED if field in required else _TEXT
+                is_filled = field in required or variant is schema.get("items")  # a blank item is refused in any array
+                variant["pattern"] = _FILLED if is_filled else _TEXT
     return struct | {"properties": fields, "required": required, "additionalProperties": others}
 
 

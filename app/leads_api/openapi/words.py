@@ -33,7 +33,8 @@ response is a 412: get the lead again. Of any number of concurrent changes with 
 `If-Match` looks at the version only, so a renamed status is no reason for a 412. It may list several tags; a weak tag
 (`W/"v7.3"`) never matches, and `*` always does. `If-None-Match` on GET and HEAD looks at both numbers, and ignores
 `W/`: while nothing has changed, the response is a 304 without a body. A header that is not such a list is a 400.
-Endpoints that do not declare these headers ignore them: other records have no `ETag`.
+Endpoints that do not declare these headers ignore them: other records have no `ETag`. After a 503, your change may have
+been made; if you repeat it and get a 412, get the lead and compare.
 
 **Headers.** Every response has an `X-Request-ID`: the one that you send, or a new one. If you send a `traceparent` (W3C
 Trace Context), the logs of the service name its trace. If the service has a rate limit, responses have

@@ -23,7 +23,8 @@ _MAX_REMEMBERED = 1024
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _FIELD = rb"(?:" + _TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n)"
-_REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([^\x00-\x20\x7f]+) HTTP/([0-9])\.([0-9])\r\n")
+# A target has no fragment (RFC 9112, 3.2). Who cuts at `#` reads another path than who does not.
+_REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([^\x00-\x20#\x7f]+) HTTP/([0-9])\.([0-9])\r\n")
 _FIELDS = re.compile(_FIELD + rb"*")
 _HOST_VALUE = re.compile(rb"(?:[A-Za-z0-9._~%!$&'()*+,;=-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
@@ -31,8 +32,8 @@ _BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 _MINORS = (b"0", b"1")
 _OFFERS = {b"upgrade", b"http2-settings"}
 """Fields that offer to change the protocol."""
-_ONCE = {b"host", b"content-length", b"transfer-encoding"}
-"""Fields that decide where a request goes, and where it ends."""
+_ONCE = {b"host", b"content-length", b"transfer-encoding", b"authorization", b"content-type", b"content-encoding"}
+"""Fields that decide where a request goes, where it ends, and what it may do. Of two, a gateway may obey the other."""
 
 
 class Refused(Exception):  # noqa: N818 - named as the failures are

@@ -8,6 +8,7 @@ from typing import Any
 
 import uvicorn
 
+from leads_api.server.accepting import Acceptor
 from leads_api.server.drain import drop_handshakes, process_drain
 
 ACCEPT_SECONDS = 0.1
@@ -34,6 +35,12 @@ class DrainingServer(uvicorn.Server):
         super().__init__(config)
         self._is_worker = is_worker
         self._drain_seconds = config.drain_seconds + (_MORE_SECONDS if is_worker else 0)
+        self._acceptors: list[Acceptor] = []
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and accept many connections at a time."""
+        await super().startup(sockets)
+        self._acceptors = [Acceptor(listener, self._protocol) for listener in sockets or []]
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin the drain at the first SIGTERM; end at any other signal."""
@@ -58,4 +65,13 @@ class DrainingServer(uvicorn.Server):
             for listener in sockets or []:
                 drop_handshakes(listener)
         await asyncio.sleep(ACCEPT_SECONDS)
+        for acceptor in self._acceptors:
+            await acceptor.close()
         await super().shutdown(sockets)
+
+    def _protocol(self) -> asyncio.Protocol:
+        make: Any = self.config.http_protocol_class
+        protocol: asyncio.Protocol = make(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return protocol

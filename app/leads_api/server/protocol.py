@@ -46,23 +46,24 @@ class Protocol(HttpToolsProtocol):
         """The number of requests that have begun and have no response yet."""
         self._head_timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
+        self._idle_since: float | None = self.loop.time()
+        """Since when nothing is under way; None if something is."""
         super().connection_made(GatheringTransport(transport, self.loop))
-        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+        self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self._close_if_idle)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Cancel the timers of the connection."""
         _stalled.discard(self)
-        for timer in (self._head_timer, self._stall_timer):
+        for timer in (self._head_timer, self._stall_timer, self._idle_timer):
             if timer is not None:
                 timer.cancel()
-        self._unset_keepalive_if_required()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Read the input; refuse what cannot be read."""
         if self._ignores_input:
             return
-        self._unset_keepalive_if_required()
+        self._idle_since = None
         try:
             if _stalled and not self._framing.in_body:
                 _refuse_more()
@@ -133,12 +134,29 @@ class Protocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Continue with the next pipelined request or a pending refusal."""
         self._open -= 1
-        super().on_response_complete()
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
         if self._open:
             return
+        self._idle_since = self.loop.time()
         if self._refusal is not None:
             self._send_refusal(self._refusal)
-        elif self._half_closed:
+        elif self._half_closed or not self.timeout_keep_alive:
+            self.transport.close()
+
+    def _close_if_idle(self) -> None:
+        """Close the connection if it has been idle for the keep-alive time; else look again when it may have been.
+
+        Uvicorn sets and cancels a timer for each request, which takes 1% of the CPU of a GET.
+        """
+        idle = 0.0 if self._idle_since is None else self.loop.time() - self._idle_since
+        if idle < self.timeout_keep_alive:
+            self._idle_timer = self.loop.call_later(self.timeout_keep_alive - idle, self._close_if_idle)
+        elif self._idle_since is not None:
             self.transport.close()
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio's own; uvicorn says None
@@ -152,8 +170,8 @@ class Protocol(HttpToolsProtocol):
         if self._framing.in_head:
             return
         if self._is_new:  # it was opened a moment ago, for a request
-            self._unset_keepalive_if_required()
-            self.timeout_keep_alive_task = self.loop.call_later(FIRST_SECONDS, self.timeout_keep_alive_handler)
+            self._idle_timer.cancel()
+            self._idle_timer = self.loop.call_later(FIRST_SECONDS, self._close_if_idle)
             return
         super().shutdown()
 
@@ -233,7 +251,7 @@ def _refuse_more() -> None:
 
 def _split(target: bytes) -> tuple[bytes, bytes]:
     """Return path and query of a request target. Raises Refused."""
-    if target.startswith(b"/") and b"#" not in target:
+    if target.startswith(b"/"):
         path, _, query = target.partition(b"?")
         return path, query
     try:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from leads_api.catalog.cache import Catalog
-from leads_api.http import pipeline
+from leads_api.http import admission
 from leads_api.leads.pages import LeadPages
 from leads_api.leads.store import LeadStore
 from leads_api.settings import RateLimit
@@ -144,6 +144,32 @@ async def test_a_request_that_never_ends_is_given_up_in_the_envelope(
     assert int(answer.headers["Retry-After"]) >= 1
 
 
+async def test_when_answers_take_long_newcomers_are_refused_at_once(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, page = asyncio.Event(), LeadPages.by_number
+
+    async def waiting(*given: Any) -> Any:
+        await go_on.wait()
+        return await page(*given)
+
+    monkeypatch.setattr(LeadPages, "by_number", waiting)
+    for name, value in {"LEAST_AT_ONCE": 1, "PROBES": 0, "_SHARE": 0}.items():  # any answer takes too long
+        monkeypatch.setattr(admission, name, value)
+    async with serve() as api, asyncio.timeout(120):
+        first = asyncio.create_task(api.get("/api/leads"))
+        while (refused := await api.get("/api/lead-statuses/1")).status_code == 200:  # noqa: ASYNC110 - a timer does it
+            await asyncio.sleep(0.01)
+        in_progress = not first.done()
+        go_on.set()
+
+        assert in_progress
+        assert refused.status_code == 503
+        assert_enveloped(refused)
+        assert refused.headers["Retry-After"] == "1"
+        assert (await first).status_code == 200
+
+
 async def test_beyond_what_can_be_under_way_at_once_callers_are_asked_to_come_again(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,7 +182,7 @@ async def test_beyond_what_can_be_under_way_at_once_callers_are_asked_to_come_ag
         return await page(*given)
 
     monkeypatch.setattr(LeadPages, "by_number", waiting)
-    monkeypatch.setattr(pipeline, "MAX_AT_ONCE", 1)
+    monkeypatch.setattr(admission, "MAX_AT_ONCE", 1)
     async with serve() as api:
         first = asyncio.create_task(api.get("/api/leads"))
         await asyncio.wait_for(hanging.wait(), 10)

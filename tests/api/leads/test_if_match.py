@@ -91,6 +91,10 @@ async def test_faults_of_the_request_come_before_a_stale_version(
 ) -> None:
     path, headers = endpoint.at(ids), {"If-Match": '"v1.1"'}
 
+    malformed = {"If-Match": "v1.1"}
+    assert_fails(
+        await api.call(endpoint.method, f"{path}?foo=1", endpoint.sent(ids), headers=malformed), 400, MALFORMED
+    )
     assert "foo" in errors(await api.call(endpoint.method, f"{path}?foo=1", endpoint.sent(ids), headers=headers))
     if endpoint.body is not None:
         assert errors(await api.call(endpoint.method, path, {"foo": 1}, headers=headers))

@@ -135,3 +135,37 @@ def test_another_loop_is_watched_as_well() -> None:
     # The first loop ends while its timer is set.
     assert asyncio.run(watched(deadlines, done)) == "done"
     assert asyncio.run(both()) == ["done", "late"]
+
+
+async def test_those_that_ended_well_are_looked_at_and_no_others() -> None:
+    looks: list[tuple[int, float | None]] = []
+    looked = asyncio.Event()
+
+    def look(in_progress: int, seconds: float | None) -> None:
+        looks.append((in_progress, seconds))
+        looked.set()
+
+    async def next_look() -> tuple[int, float | None]:
+        looked.clear()
+        await asyncio.wait_for(looked.wait(), 10)
+        return looks[-1]
+
+    deadlines, go_on = Deadlines(2.0, look), asyncio.Event()
+    never, later = (asyncio.create_task(watched(deadlines, event)) for event in (asyncio.Event(), go_on))
+    await asyncio.sleep(0)
+    with pytest.raises(NotFound), deadlines:
+        raise NotFound
+
+    assert await next_look() == (2, None)
+    await next_look()
+    go_on.set()
+    await later
+    in_progress, seconds = await next_look()
+    again = await next_look()
+
+    assert in_progress == 1
+    assert seconds is not None
+    assert 0.1 < seconds < 10  # more than one interval
+    assert again == (1, None)
+    never.cancel()
+    await asyncio.wait({never})

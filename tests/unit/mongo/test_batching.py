@@ -492,6 +492,24 @@ async def test_more_than_a_batch_may_hold_are_split_and_everyone_gets_their_own_
     assert sorted(request for batch in desk.batches for request in batch) == [0, *many]
 
 
+async def test_however_many_ask_the_same_they_share_a_call() -> None:
+    asked: list[int] = []
+    go_on = asyncio.Event()
+
+    async def perform(request: int) -> int:
+        asked.append(request)
+        await go_on.wait()
+        return 10 * request
+
+    flight = SingleFlight(perform)
+    answers = [asyncio.create_task(flight(b"the same", 7)) for _ in range(2 * MAX_BATCH)]
+    await asyncio.sleep(0)
+    go_on.set()
+
+    assert await asyncio.gather(*answers) == [70] * len(answers)
+    assert len(asked) <= 2
+
+
 async def test_draining_waits_for_all_that_wait() -> None:
     desk = Desk()
     batcher, answers = await crowded(desk, 1, 2, 3)

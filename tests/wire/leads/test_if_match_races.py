@@ -95,6 +95,26 @@ async def test_writers_of_all_kinds_with_one_tag_are_one_winner(api: Api, second
             assert 404 not in statuses(answers)
 
 
+@pytest.mark.parametrize("kind", ["delete", "convert", "convert and delete"])
+async def test_a_lead_that_changes_meanwhile_is_not_deleted_or_converted_by_an_old_tag(
+    api: Api, second: Api, kind: str
+) -> None:
+    for number in range(15):
+        lead = await api.lead()
+        tag = (await api.get(f"/api/leads/{lead['id']}")).headers["ETag"]
+
+        ended, changed = await asyncio.gather(
+            send(api, kind, lead["id"], number, tag), send(second, "archive", lead["id"], number, tag)
+        )
+
+        assert ended.is_success != changed.is_success
+        assert {ended.status_code, changed.status_code} <= {200, 201, 404, 412}
+        if changed.is_success:
+            assert ended.status_code == 412
+            shown = await api.shown(lead["id"])
+            assert (shown["version"], shown["converted"]["is_converted"]) == (2, False)
+
+
 async def test_loops_that_read_change_and_write_lose_no_update(api: Api, second: Api) -> None:
     lead = await api.lead(lead_value=0)
     path = f"/api/leads/{lead['id']}"

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+import pytest
+
 from leads_api.mail.store import Mail, MailQueue, Verdict
 from leads_api.mongo.client import Database
 from tests.client import Api
@@ -131,3 +133,20 @@ async def test_a_service_that_ends_lets_the_mail_on_its_way_arrive(
 
     assert await mails.statuses() == ["sent"]
     assert len(smtp.mails) == 1
+
+
+async def test_a_service_that_ends_lets_go_of_a_mail_that_the_server_does_not_take(
+    serve: Serve, smtp: SmtpServer, mails: Outbox, sending: Sending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("leads_api.mail.sender._LAST_SECONDS", 0.1)
+    smtp.trouble("RCPT", HANG)
+
+    async with serve(**mailing(smtp.url())) as api:
+        await convert(api)
+        await smtp.reached("RCPT")
+
+    (released,) = await mails.all()
+    assert (released["status"], released["lease"], released["due"]) == ("queued", None, None)
+    smtp.heal()
+    async with sending(smtp.url()):
+        await mails.until("sent")

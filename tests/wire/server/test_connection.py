@@ -269,6 +269,26 @@ async def test_pipelined_requests_are_answered_in_their_order_each_with_its_own_
     assert [answer.body["meta"]["current_page"] for answer in answers] == list(range(1, many + 1))
 
 
+async def test_a_304_has_no_body_and_the_connection_goes_on(raw_service: LeadsService) -> None:
+    (lead,) = await talk(raw_service, request(raw_service, "POST", "/api/leads", LEAD))
+    path, tag = lead.headers["location"], lead.headers["etag"]
+    known = [f"If-None-Match: {tag}"]
+
+    answers = await talk(
+        raw_service,
+        request(raw_service, "GET", path, fields=known, last=False)
+        + request(raw_service, "HEAD", path, fields=known, last=False)
+        + request(raw_service, "GET", path),
+    )
+
+    assert [answer.status for answer in answers] == [304, 304, 200]
+    assert answers[2].body["data"] == lead.body["data"]
+    for answer in answers[:2]:
+        assert answer.headers["etag"] == tag
+        assert answer.headers["x-request-id"]
+        assert not {"content-type", "content-length", "transfer-encoding", "connection"} & answer.headers.keys()
+
+
 async def test_a_half_sent_head_ends_after_a_time(raw_service: LeadsService, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.1)
 

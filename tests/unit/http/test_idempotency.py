@@ -1,0 +1,79 @@
+"""What handlers of keyed requests may not do (app/leads_api/http/idempotency.py)."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from mongomock_motor import AsyncMongoMockClient
+
+from leads_api.http.exchange import Exchange
+from leads_api.http.idempotency import Idempotency, Key
+from leads_api.memory import Memory
+from leads_api.mongo.client import Database
+from leads_api.mongo.idempotency import IdempotencyStore
+from leads_api.mongo.transaction import SerialWork
+
+KEY = Key("1:key", b"fingerprint")
+
+
+@pytest.fixture
+def database() -> Database:
+    database: Database = AsyncMongoMockClient()["leads"]
+    return database
+
+
+def exchange() -> Exchange:
+    scope: Any = {"method": "POST", "path": "/api/things", "query_string": b"", "headers": []}
+    nothing: Any = None
+    return Exchange(scope, nothing, nothing)
+
+
+async def answer(database: Database, handle: Callable[[], Awaitable[None]], asked: Exchange) -> None:
+    await Idempotency(IdempotencyStore(database), Memory()).answer(KEY, asked, handle)
+
+
+async def test_a_handler_that_writes_outside_of_a_transaction_fails(database: Database) -> None:
+    asked = exchange()
+
+    async def handle() -> None:
+        await database["things"].insert_one({"_id": 1})
+        asked.reply(201, {}, b"{}")
+
+    with pytest.raises(RuntimeError, match="must write through"):
+        await answer(database, handle, asked)
+
+    assert await database["idempotency_keys"].count_documents({}) == 0
+
+
+async def test_a_handler_that_writes_in_two_transactions_fails(database: Database) -> None:
+    asked, transact = exchange(), SerialWork(IdempotencyStore(database))
+
+    async def work(_: object) -> None:
+        """Write nothing."""
+
+    async def handle() -> None:
+        await transact(work, records=[])
+        await transact(work, records=[])
+        asked.reply(201, {}, b"{}")
+
+    with pytest.raises(RuntimeError, match="in one transaction"):
+        await answer(database, handle, asked)
+
+    assert await database["idempotency_keys"].count_documents({}) == 0
+
+
+@pytest.mark.parametrize(("status", "recorded"), [(200, 1), (202, 1), (404, 0), (303, 0)])
+async def test_only_a_success_is_recorded(database: Database, status: int, recorded: int) -> None:
+    asked, transact = exchange(), SerialWork(IdempotencyStore(database))
+
+    async def work(_: object) -> None:
+        """Write nothing."""
+
+    async def handle() -> None:
+        await transact(work, records=[])
+        asked.reply(status, {}, b"{}")
+
+    await answer(database, handle, asked)
+
+    assert asked.answer == (status, {}, b"{}")
+    assert await database["idempotency_keys"].count_documents({}) == recorded
