@@ -82,6 +82,9 @@ class Checker:
         """Whether a request may have taken effect."""
         return request.done or self._history.is_open(request)
 
+    def _outcome(self, request: Request) -> str:
+        return f"{request.status} ({self._history.reasons.get(request.mark, 'no reason')})"
+
     def _told(self) -> set[int]:
         """Return the leads that callers were told of."""
         return {request.data["id"] for request in self._history.of(CREATE, CLONE) if request.done}
@@ -134,8 +137,7 @@ class Checker:
             if lead is not None and lead["title"] != request.mark:
                 yield f"{request.mark} is another lead now: {lead['title']}"
         elif made and not self._history.is_open(request):
-            reason = self._history.reasons.get(request.mark)
-            yield f"{request.mark} was answered {request.status}, and made, with the reason {reason!r}"
+            yield f"{request.mark} was answered {self._outcome(request)}, and made"
         elif made:
             self._written += 1
         if request.kind == CLONE:
@@ -179,7 +181,7 @@ class Checker:
             most = self._may(request) and not (deletion and deletion.done)
             times = there.pop(request.mark, 0)
             if not least <= times <= most:
-                yield f"{request.mark} is there {times} times: {request.status}"
+                yield f"{request.mark} is there {times} times: {self._outcome(request)}"
         yield from (f"lead {lead['_id']} has a comment that nobody wrote: {text}" for text in there)
 
     def _observed(self, number: int) -> Iterator[str]:
@@ -242,7 +244,7 @@ class Checker:
         for request in self._history.of(ITEM):
             there = sum(item["text"] == request.mark for item in self._items.get(request.lead, []))
             if not (request.done and request.lead in self._leads) <= there <= self._may(request):
-                yield f"{request.mark} is there {there} times: {request.status}"
+                yield f"{request.mark} is there {there} times: {self._outcome(request)}"
             self._written += there > 0 and not request.done
 
 

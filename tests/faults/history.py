@@ -30,6 +30,7 @@ _COMMIT_MAY_BE_LOST = re.compile(
 )
 """The same for a transaction. After a commit whose answer was lost, what follows can fail in more ways."""
 
+_WAITED = "the deadline passed while the request waited for"
 _SHOWN_AS = {"tags": "tags", "lead_description": "description"}
 """The field of a lead that each field of a change's body sets."""
 
@@ -105,8 +106,11 @@ class History:
         """Whether nobody can know from its answer if a request has written."""
         if request.status != 503:
             return request.status is None
-        lost = _COMMIT_MAY_BE_LOST if request.kind in (CONVERT, CLONE, DELETE, ITEM) else _MAY_BE_LOST
-        return lost.search(self.reasons.get(request.mark, "")) is not None
+        reason = self.reasons.get(request.mark, "")
+        if request.keyed and _WAITED in reason:  # so the service's last attempt ended, and the first may have written
+            return True
+        in_transaction = request.keyed or request.kind in (CONVERT, CLONE, DELETE, ITEM)
+        return (_COMMIT_MAY_BE_LOST if in_transaction else _MAY_BE_LOST).search(reason) is not None
 
     def explain(self, lines: Iterable[Json]) -> None:
         """Take the reasons of 503s from the lines of a log."""

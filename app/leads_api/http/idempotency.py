@@ -9,7 +9,7 @@ from itertools import count
 
 from msgspec import Struct
 
-from leads_api.errors import Conflict, Failure, Faults, Invalid, Unavailable
+from leads_api.errors import Conflict, Failure, Faults, Invalid
 from leads_api.http.exchange import Exchange
 from leads_api.memory import Memory
 from leads_api.mongo.faults import DatabaseError
@@ -98,41 +98,25 @@ class Idempotency:
 
     async def _answer(self, key: Key, exchange: Exchange, handle: Callable[[], Awaitable[None]]) -> None:
         attempts: list[tuple[Recorded, Recording]] = []
-        lost: DatabaseError | None = None
         for tries in count():
             try:
-                failed = await self._failure(key, exchange, handle, attempts)
-                if isinstance(failed, DatabaseError):
-                    lost = failed
-                # The answer to our commit was lost, or another process has answered the same request meanwhile.
-                if failed is None or await self._settled(key, exchange, attempts):
-                    return
-            except Unavailable as unavailable:
-                # An earlier attempt may have written: the log must not say that this request has only waited.
-                raise lost or unavailable from None
+                await self._attempt(key, exchange, handle, attempts)
+            except KeyInUse:
+                failed: Exception = StillRunning()
+            except Failure as failure:
+                if failure.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                    raise
+                failed = failure
+            except DatabaseError as error:
+                failed = error
+            else:
+                return
+            # The answer to our commit was lost, or another process has answered the same request meanwhile.
+            if await self._settled(key, exchange, attempts):
+                return
             if (pause := pause_after(failed, tries)) is None:
                 raise failed
             await asyncio.sleep(pause)
-
-    async def _failure(
-        self,
-        key: Key,
-        exchange: Exchange,
-        handle: Callable[[], Awaitable[None]],
-        attempts: list[tuple[Recorded, Recording]],
-    ) -> Exception | None:
-        """Attempt it once. Return what prevented it, if that may be different now; raise all else."""
-        try:
-            await self._attempt(key, exchange, handle, attempts)
-        except KeyInUse:
-            return StillRunning()
-        except DatabaseError as error:
-            return error
-        except Failure as failure:
-            if failure.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                raise
-            return failure
-        return None
 
     async def _attempt(
         self,

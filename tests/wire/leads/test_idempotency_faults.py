@@ -95,8 +95,8 @@ def home(endpoint: Endpoint) -> str:
     ],
 )
 @pytest.mark.parametrize("path", ["/api/leads", "/api/leads/{}/convert", "/api/leads/{}/comments"])
-async def test_a_commit_that_is_never_confirmed_is_told_and_a_repetition_does_it_once(  # noqa: PLR0917 - fixtures
-    serve: Serve, database: Database, fail_point: FailPoint, caplog: pytest.LogCaptureFixture, data: Json, path: str
+async def test_a_commit_that_is_never_confirmed_is_told_and_a_repetition_does_it_once(
+    serve: Serve, database: Database, fail_point: FailPoint, data: Json, path: str
 ) -> None:
     async with serve(request_timeout=1.0) as api:
         lead = await api.lead()
@@ -112,9 +112,6 @@ async def test_a_commit_that_is_never_confirmed_is_told_and_a_repetition_does_it
 
         await fail_point.disarm()
         assert unconfirmed.status_code == 503, unconfirmed.text
-        # It was sent, and nobody knows what became of it: the log must not say that it has waited only.
-        reason = caplog.messages[-1]
-        assert reason.startswith("database error") or "the deadline of the request passed" in reason
     async with serve() as api:
         answer = await api.post(path, body, headers={"Idempotency-Key": "key-1"})
         assert answer.status_code == 201, answer.text
