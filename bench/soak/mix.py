@@ -17,6 +17,9 @@ SHARES = {
 _STATUSES = [1, 3, 4, 5, 7]
 _SORTS = ["lead_title", "lead_value", "lead_created"]
 _TEXT = "Called back and talked about dates; wants the offer by Friday, with two options for the hosting."
+_MORE = 1.2
+"""How many times as many leads there may be as at the start. Under overload fewer are deleted than made, and with more
+leads each list would cost more, also after the overload."""
 _REFUSED = 503
 AFTER_A_REFUSAL = 599
 """Stands for the 404 or 409 of a lead whose deletion or conversion was answered with 503, and yet done."""
@@ -37,6 +40,7 @@ class Mix:
         self._dice = Random(1)  # noqa: S311 - the same every time is what is wanted
         self._head = f"HTTP/1.1\r\nHost: soak\r\nAuthorization: Bearer {key}\r\n"
         self._leads = list(leads)
+        self._most = len(self._leads) * _MORE
         self._open = [lead for lead in self._leads if not converted(lead)]
         self._busy: Counter[int] = Counter()
         self._gone: set[int] = set()
@@ -51,6 +55,8 @@ class Mix:
         """Return a request, and what is to be done with its response; `done` gets its status."""
         self._number += 1
         (kind,) = self._dice.choices(self._kinds, self._weights)
+        if kind in {"create", "clone"} and len(self._leads) > self._most:
+            kind = "get"
         make: Callable[[Callable[[int], None]], Request] = getattr(self, f"_{kind}")
         return make(done)
 
