@@ -1,4 +1,4 @@
-"""Admission: how many requests may be in progress, given how long they take (decision 24).
+"""Admission: how many requests may be in progress, given how long they take (decision 22).
 
 Requests share the event loop and the batches of database calls. If more are in progress than can be answered before
 their deadline, all of them end in vain, each after a part of the work was done for it. So newcomers are refused at
