@@ -114,6 +114,9 @@ class Idempotency:
             # The answer to our commit was lost, or another process has answered the same request meanwhile.
             if await self._settled(key, exchange, attempts):
                 return
+            if isinstance(failed, Failure) and await self._keys.is_written(key.identity):
+                # What the first request wrote is why this one was refused, but its commit is not acknowledged yet.
+                raise StillRunning
             if (pause := pause_after(failed, tries)) is None:
                 raise failed
             await asyncio.sleep(pause)

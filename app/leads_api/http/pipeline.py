@@ -5,6 +5,7 @@ pipeline also turns every exception into an error response. Litestar's guards an
 they do not run for 404 and 405.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
@@ -76,7 +77,13 @@ class Pipeline:
         traced = traces.current.set(exchange.trace) if exchange.trace else None
         began = perf_counter()
         try:
-            await self._answer(exchange)
+            try:
+                await self._answer(exchange)
+            except asyncio.CancelledError:
+                _log.warning("answered 503: the process ended before the request did")
+                exchange.fail(Unavailable())
+                await exchange.send()
+                raise
             await exchange.send()
         finally:
             self._memory.release()

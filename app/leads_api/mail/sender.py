@@ -147,8 +147,8 @@ class MailSender:
                     await client.send_message(message)
             except Exception as error:  # noqa: BLE001 - with any error, this attempt has failed
                 return refusals.reason(error), refusals.verdict(error)
-            # The server has accepted the mail, so an error of QUIT must not cause a retry.
-            with suppress(aiosmtplib.SMTPException, OSError):
+            # The server has accepted the mail. Neither an error of QUIT nor the end of the process must cause a retry.
+            with suppress(aiosmtplib.SMTPException, OSError, asyncio.CancelledError):
                 await client.quit(timeout=_QUIT_SECONDS)
         finally:
             client.close()

@@ -61,6 +61,13 @@ class IdempotencyStore:
         found = await self._acknowledged.find_one({"_id": identity})
         return None if found is None else Recorded(found["status"], found["headers"], found["body"])
 
+    async def is_written(self, identity: str) -> bool:
+        """Return whether there is a record, possibly one that a majority has not acknowledged yet.
+
+        What else its transaction has written shows at the same moment.
+        """
+        return await self._records.find_one({"_id": identity}, {"_id": 1}) is not None
+
     async def drain(self) -> None:
         """Wait until no look-up is in progress."""
         await self._reads.drain()

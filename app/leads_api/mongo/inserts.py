@@ -4,8 +4,9 @@ from collections.abc import Awaitable
 from functools import partial
 
 from bson.errors import InvalidDocument
-from pymongo.errors import OperationFailure
+from pymongo.errors import OperationFailure, PyMongoError
 
+from leads_api.errors import Unavailable
 from leads_api.mongo.batching import Batcher, insert_each
 from leads_api.mongo.client import Collection, Document, Session, is_mongomock
 from leads_api.mongo.idempotency import IdempotencyStore
@@ -55,6 +56,8 @@ class Inserts:
             except (KeyInUse, OperationFailure, InvalidDocument, OverflowError) as error:
                 if len(pairs) == 1 or (isinstance(error, OperationFailure) and error.timeout):
                     return [error] * len(pairs)
+            except (PyMongoError, Unavailable) as error:  # not of the other half, which may be written
+                return [error] * len(pairs)
             else:
                 return [None] * len(pairs)
         middle = len(pairs) // 2

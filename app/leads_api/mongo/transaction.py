@@ -97,7 +97,6 @@ class Transactions:
             await self._keys.insert([await answered], session)
 
         run = Run(self._database, self._concurrency, recorded, (*records, (COLLECTION, pending.identity)), None)
-        task = self._begin(run)
 
         async def finish(record: Document) -> None:
             answered.set_result(record)
@@ -108,6 +107,7 @@ class Transactions:
             run.abandon(task)
 
         pending.join(finish, abandon)
+        task = self._begin(run)
         if then is not None:
             pending.committed = then
         either: set[asyncio.Future[Any]] = {task, worked}

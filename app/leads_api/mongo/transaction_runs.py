@@ -121,11 +121,14 @@ class Run(Generic[T]):
         server has executed is not affected. On a sharded cluster, each shard that the lost transaction has reached
         must see a later one. These are the shards of the records, and the one of all collections that are not sharded.
         """
+        touched: dict[str, list[Any]] = {}
         for collection, record_id in (*self._records, ("counters", "leads")):
+            touched.setdefault(collection, []).append(record_id)
+        for collection, ids in touched.items():
             with suppress(PyMongoError):
                 await begin(session)
                 try:
-                    await self._database[collection].find_one({"_id": record_id}, {"_id": 1}, session=session)
+                    await self._database[collection].find_one({"_id": {"$in": ids}}, {"_id": 1}, session=session)
                 finally:
                     await session.abort_transaction()
 

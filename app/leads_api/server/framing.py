@@ -13,6 +13,7 @@ MAX_TARGET = 8 * 1024
 """Bytes of the request target."""
 MAX_HEAD = 32 * 1024
 """Bytes of the request line and all header fields; also of all trailer fields."""
+_MAX_REQUEST_LINE = MAX_TARGET + 100
 _MAX_LINE = 1024
 """Bytes of the line before a chunk."""
 _MAX_BLANK = 16
@@ -122,7 +123,7 @@ class Framing:
     @property
     def in_head(self) -> bool:
         """Return whether a head has begun to arrive and is incomplete."""
-        return self._held != b"" and not self.in_body
+        return self._held != b"" and not self.in_body and self._held.strip(b"\r\n") != b""
 
     def read(self, data: bytes) -> None:
         """Pass on the requests in `data`; incomplete input is kept. Raises Refused."""
@@ -142,6 +143,8 @@ class Framing:
         end = data.find(b"\r\n\r\n", begin, begin + MAX_HEAD) + 4
         if end < 4:  # noqa: PLR2004 - not found
             self._refuse_long(data[begin:])
+            if data.count(b"\n") > data.count(b"\r\n"):
+                raise Refused(400, "Each line of the request must end with a carriage return and a line feed.")
             return None
         method, target = self._checked(data[begin:end])
         fields, rest = self._fields, data[end:]
@@ -162,7 +165,7 @@ class Framing:
         if len(data) < MAX_TARGET:
             return
         line = data.find(b"\r\n")
-        if line < 0 or line > MAX_TARGET + 100:
+        if (len(data) if line < 0 else line) > _MAX_REQUEST_LINE:
             raise Refused(414, f"The request target must not be longer than {MAX_TARGET} bytes.")
         if len(data) >= MAX_HEAD:
             raise Refused(431, f"The request line and headers must not be larger than {MAX_HEAD} bytes.")
@@ -175,7 +178,7 @@ class Framing:
         method, target, major, minor = line.groups()
         if major != b"1" or minor not in _MINORS:
             raise Refused(505, "Only HTTP/1.1 and HTTP/1.0 are understood.")
-        if len(target) > MAX_TARGET:
+        if len(target) > MAX_TARGET or line.end() - 2 > _MAX_REQUEST_LINE:
             raise Refused(414, f"The request target must not be longer than {MAX_TARGET} bytes.")
         following = head[line.end(2) :]
         if following != self._previous:  # usually they are those of the previous request
@@ -239,7 +242,7 @@ class Framing:
         if end == 0:
             self._end(b"")
             return data[2:]
-        if len(data) + self._trailer > MAX_HEAD and (end < 0 or end + self._trailer > MAX_HEAD):
+        if (len(data) - 1 if end < 0 else end) + self._trailer > MAX_HEAD:
             raise Refused(431, f"The trailer fields must not be larger than {MAX_HEAD} bytes.")
         if end < 0:
             return None

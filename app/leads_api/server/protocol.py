@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from leads_api.server.cycle import Cycle
 from leads_api.server.framing import Fields, Framing, Refused
-from leads_api.server.transport import GatheringTransport
+from leads_api.server.transport import Flow, GatheringTransport
 
 HEAD_SECONDS = 10.0
 """Time limit for the arrival of a head."""
@@ -49,6 +49,7 @@ class Protocol(HttpToolsProtocol):
         self._idle_since: float | None = self.loop.time()
         """Since when nothing is under way; None if something is."""
         super().connection_made(GatheringTransport(transport, self.loop))
+        self.flow = Flow(self.transport, self.pipeline)
         self._idle_timer = self.loop.call_later(self.timeout_keep_alive, self._close_if_idle)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -72,6 +73,8 @@ class Protocol(HttpToolsProtocol):
             self._refuse(refused)
         if self._framing.in_head or self._head_timer is not None:
             self._watch_head()
+        elif not self._open:  # an empty line
+            self._idle_since = self.loop.time()
 
     def on_request(self, method: str, target: bytes, fields: Fields, body: bytes | None) -> None:
         """Start a request, or queue it behind those that have no response yet. Raises Refused."""
@@ -162,7 +165,9 @@ class Protocol(HttpToolsProtocol):
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio's own; uvicorn says None
         """Keep a half-closed connection open while complete requests have no response yet."""
         self._half_closed = True
-        return self._open > 0 and not self._framing.in_body
+        if self._framing.in_body and not self._ignores_input:
+            self._refuse(Refused(400, "The connection was closed before the request body had arrived."))
+        return self._open > 0
 
     def shutdown(self) -> None:
         """Close the connection if it is idle; else after the response to the request that is arriving or under way."""

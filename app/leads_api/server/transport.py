@@ -1,7 +1,10 @@
-"""A transport that sends what is written during an iteration of the event loop together (decision 11)."""
+"""A transport that sends what is written during an iteration of the event loop together (decision 11), and its flow."""
 
 import asyncio
+from collections.abc import Collection
 from typing import Any
+
+from uvicorn.protocols.http.flow_control import FlowControl
 
 LINGER_SECONDS = 2.0
 """How long input is read and dropped before the connection closes, so that the caller receives the response."""
@@ -76,3 +79,21 @@ class GatheringTransport(asyncio.Transport):
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """Return information about the connection, such as its addresses."""
         return self._transport.get_extra_info(name, default)
+
+
+class Flow(FlowControl):
+    """Reads no further while pipelined requests wait for the one before them.
+
+    Uvicorn reads on after each response. A caller who sends requests without end could have thousands more queued for
+    each one that is answered.
+    """
+
+    def __init__(self, transport: asyncio.Transport, queued: Collection[object]) -> None:
+        """`queued` are the requests that wait."""
+        super().__init__(transport)
+        self._queued = queued
+
+    def resume_reading(self) -> None:
+        """Continue reading, unless requests wait."""
+        if not self._queued:
+            super().resume_reading()

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from mongomock_motor import AsyncMongoMockClient
 
+from leads_api.errors import Conflict
 from leads_api.http.exchange import Exchange
-from leads_api.http.idempotency import Idempotency, Key
+from leads_api.http.idempotency import Idempotency, Key, StillRunning
 from leads_api.memory import Memory
 from leads_api.mongo.client import Database
 from leads_api.mongo.idempotency import IdempotencyStore
@@ -77,3 +78,21 @@ async def test_only_a_success_is_recorded(database: Database, status: int, recor
 
     assert asked.answer == (status, {}, b"{}")
     assert await database["idempotency_keys"].count_documents({}) == recorded
+
+
+async def test_a_refusal_because_of_a_commit_that_is_not_acknowledged_yet_is_told_as_still_running(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def handle() -> None:
+        raise Conflict("There is one already.")
+
+    async def not_yet(*_: object) -> None:
+        """What a majority has not acknowledged is not found."""
+
+    monkeypatch.setattr(IdempotencyStore, "find", not_yet)
+    with pytest.raises(Conflict, match="There is one already"):
+        await answer(database, handle, exchange())
+    await database["idempotency_keys"].insert_one({"_id": KEY.identity})
+
+    with pytest.raises(StillRunning):
+        await answer(database, handle, exchange())

@@ -122,7 +122,7 @@ async def test_a_lost_commit_is_superseded_at_the_records_of_the_transaction(
         for command in seen.commands
         if command.get("startTransaction") and command["txnNumber"] > commit["txnNumber"]
     ]
-    assert later == [{"_id": lead["id"]}, {"_id": "leads"}]
+    assert later == [{"_id": {"$in": [lead["id"]]}}, {"_id": {"$in": ["leads"]}}]
     assert await titles(database) == []
 
 

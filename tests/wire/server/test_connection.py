@@ -289,6 +289,16 @@ async def test_a_304_has_no_body_and_the_connection_goes_on(raw_service: LeadsSe
         assert not {"content-type", "content-length", "transfer-encoding", "connection"} & answer.headers.keys()
 
 
+async def test_a_sender_that_half_closes_in_a_body_has_the_answers_before_it(raw_service: LeadsService) -> None:
+    head = request(raw_service, "POST", "/api/leads", fields=["Content-Length: 5"], last=False)
+
+    first, second = await talk(
+        raw_service, request(raw_service, "GET", "/api/leads", last=False) + head + b"{", end=True
+    )
+
+    assert (first.status, second.status, second.headers["connection"]) == (200, 400, "close")
+
+
 async def test_a_half_sent_head_ends_after_a_time(raw_service: LeadsService, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.1)
 
