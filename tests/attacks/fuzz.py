@@ -41,6 +41,8 @@ DEPENDS_ON_DATA = [
     r"^The options\.[0-9]+ field has a duplicate value\.$",
     # The largest amount, written as a string: a pattern would have to count digits behind leading zeros, and rounding.
     r"^The lead value field must not be greater than 99999999\.99\.$",
+    # Schemathesis uses the example of a key for different requests.
+    r"^The idempotency key has already been used for another request\.",
     # Options belong to dropdowns only.
     r"^The options field must be empty unless the datatype is dropdown\.$",
 ]
@@ -113,6 +115,10 @@ def explanation(finding: Finding) -> str | None:
         texts = [text for texts in finding.answer["errors"].values() for text in texts]
         if all(any(re.search(reason, text) for reason in reasons) for text in texts):
             return "it depends on what is stored, or is a fraction"
+    if finding.check == POSITIVE and finding.status == HTTPStatus.BAD_REQUEST:
+        message = finding.answer["message"]
+        if re.match(r"The If-(None-)?Match header must be ", message):
+            return "lists of entity tags (RFC 9110, 5.6.1) are described in words"
     # Null and blank texts count as absent (contract, section 1). The document says what to send, not that.
     is_accepted = finding.check == NEGATIVE and finding.status in {HTTPStatus.OK, HTTPStatus.CREATED}
     if is_accepted and isinstance(finding.sent, dict) and any(map(_is_blank, finding.sent.values())):

@@ -109,7 +109,8 @@ class Run(Generic[T]):
             # The deadline may have passed. Without an abort, documents stay locked for a minute.
             if either.in_transaction:
                 await _shielded(session.abort_transaction)
-            elif not isinstance(error, PyMongoError) or not error.has_error_label(_TRANSIENT):
+            elif self.abandoned or not isinstance(error, PyMongoError) or not error.has_error_label(_TRANSIENT):
+                # With the label, nothing is open, or the next try supersedes it; an abandoned run has none.
                 await _shielded(partial(self._supersede, session))
             raise
         return result
