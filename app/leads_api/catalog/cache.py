@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from leads_api.catalog.model import CATEGORIES, CUSTOM_FIELDS, STATUSES, TEAM, Kind
 from leads_api.errors import Failure
+from leads_api.folding import letters
 from leads_api.mongo.batching import MAX_WAITING, Batcher
 from leads_api.mongo.client import Database, Document, NotSetUp
 from leads_api.mongo.faults import DatabaseError
@@ -40,7 +41,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     statuses: Titles
     categories: Titles
     people: Titles
-    """Team users; `name` is the full name."""
+    """Team users; `name` is the full name, `order` the place in a list of assignees."""
     custom_fields: list[Document]
     """Enabled custom fields, in order of position."""
 
@@ -60,7 +61,7 @@ class _Tolerant(Titles):
         self._kind = kind
 
     def __missing__(self, record_id: int) -> Document:
-        return self._kind.read({"_id": record_id, "name": ""})
+        return self._kind.read({"_id": record_id, "name": "", "order": ("", "", record_id)})
 
 
 class Catalog:
@@ -190,13 +191,19 @@ class Catalog:
             revision=revision,
             statuses=statuses,
             categories=categories,
-            people={i: person | {"name": full_name(person)} for i, person in people.items()},
+            people={i: _shown(person) for i, person in people.items()},
             custom_fields=sorted(fields.values(), key=lambda field: (field["position"], field["_id"])),
         )
 
     async def _all(self, kind: Kind, only: Document | None = None) -> Titles:
         found = self._database[kind.collection].find(kind.fixed | (only or {}))
         return {document["_id"]: kind.read(document) async for document in found}
+
+
+def _shown(person: Document) -> Document:
+    """Return a team user with what is computed once for all leads that show them."""
+    order = letters(person["first_name"]), letters(person["last_name"]), person["_id"]
+    return person | {"name": full_name(person), "order": order}
 
 
 def _is_active(person: Document) -> bool:

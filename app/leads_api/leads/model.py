@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
@@ -10,7 +11,6 @@ from leads_api.catalog import custom_fields
 from leads_api.catalog.cache import Catalog, Snapshot
 from leads_api.catalog.model import LEAD_CATEGORY, NEW, NameShown
 from leads_api.clock import UNKNOWN, Timestamp, shown_time
-from leads_api.folding import letters
 from leads_api.http.preconditions import entity_tag
 from leads_api.leads.folded import folded
 from leads_api.mongo.client import Document
@@ -246,5 +246,5 @@ def _people(ids: Iterable[int], settings: Snapshot) -> list[NameShown]:
     # A deleted user whose clean-up is pending is hidden. One that a race left in a lead after the clean-up is shown.
     people = [person for i in ids if not (person := settings.people[i]).get(PENDING_CLEANUP)]
     if len(people) > 1:
-        people.sort(key=lambda person: (letters(person["first_name"]), letters(person["last_name"]), person["_id"]))
+        people.sort(key=itemgetter("order"))
     return [NameShown(person["_id"], person["name"]) for person in people]
