@@ -4,6 +4,7 @@ What is stored and shown stays as sent. ASCII texts, which most are, take a shor
 """
 
 import unicodedata
+from functools import cache
 from unicodedata import combining, normalize
 
 _LONGEST_LIGATURE = 4
@@ -12,6 +13,7 @@ _LONGEST_LIGATURE = 4
 # Canonical combining classes of marks that make another sign: none, the voicing of kana, viramas, and the vowels and
 # tones of Indic scripts, Thai, Lao and Tibetan.
 _NOT_ACCENTS = {0, 8, 9, 84, 91, 103, 107, 118, 122, 129, 130, 132}
+_BEYOND_LATIN = "\u0250"
 _NEGATION = "\u0338"  # part of mathematical signs such as U+2260, and of no letter
 
 _BASES = str.maketrans(
@@ -66,6 +68,18 @@ def letters(text: str) -> str:
     """
     if text.isascii():
         return text.lower()
+    if max(text) < _BEYOND_LATIN:
+        return text.translate(_latin())
+    return _letters(text)
+
+
+@cache
+def _latin() -> dict[int, str]:
+    """Return the letters of each Latin sign. No sign of a text of these combines with the next one."""
+    return {sign: _letters(chr(sign)) for sign in range(ord(_BEYOND_LATIN))}
+
+
+def _letters(text: str) -> str:
     if not unicodedata.is_normalized("NFKC", text):
         text = "".join(map(_usual, text))
     signs = normalize("NFD", text)

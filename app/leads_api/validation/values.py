@@ -27,7 +27,10 @@ _TIMESTAMP = re.compile(
     r"(Z|[+-][0-9]{2}:?[0-9]{2})",
     re.ASCII,
 )
-_ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]")
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]+"
+_DOT_ATOM = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
+_LABEL = re.compile(r"(?!-)[A-Za-z0-9\x80-\U0010ffff-]+(?<!-)")
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 # What most addresses are; the parts are short enough where the whole is.
 _PLAIN_EMAIL = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
@@ -115,9 +118,7 @@ def email(maximum: int) -> Callable[[object], str]:
 
 def _is_local_part(local: str) -> bool:
     """Return whether it is a dot-atom: atoms separated by single dots."""
-    return len(local.encode()) <= _MAX_LOCAL and all(
-        atom and all(_ATOM.match(sign) or _is_letter(sign) for sign in atom) for atom in local.split(".")
-    )
+    return len(local.encode()) <= _MAX_LOCAL and _DOT_ATOM.fullmatch(local) is not None and _are_letters(local)
 
 
 def _is_domain(domain: str) -> bool:
@@ -129,17 +130,12 @@ def _is_domain(domain: str) -> bool:
 
 
 def _is_label(label: str) -> bool:
-    return (
-        0 < len(label.encode()) <= _MAX_LABEL
-        and not label.startswith("-")
-        and not label.endswith("-")
-        and all(sign == "-" or _is_letter(sign) for sign in label)
-    )
+    return len(label.encode()) <= _MAX_LABEL and _LABEL.fullmatch(label) is not None and _are_letters(label)
 
 
-def _is_letter(sign: str) -> bool:
-    """Return whether it is a letter, a digit or a combining mark, of any script."""
-    return sign.isalnum() if sign.isascii() else unicodedata.category(sign)[0] in "LM" or sign.isdecimal()
+def _are_letters(text: str) -> bool:
+    """Return whether all signs beyond ASCII are letters, digits or combining marks, of any script."""
+    return all(unicodedata.category(sign)[0] in "LM" or sign.isdecimal() for sign in _BEYOND_ASCII.findall(text))
 
 
 def integer(minimum: int = INT64_MIN, maximum: int = INT64_MAX) -> Callable[[object], int]:
