@@ -80,15 +80,22 @@ class Run(Generic[T]):
                 self._concurrency.records(*self._records),
                 await start_session(self._database.client) as session,
             ):
+                failed: PyMongoError | TryAgain | None = None
                 for tries in range(1_000_000):
-                    async with self._concurrency.transactions:
-                        self.trying = True
-                        try:
-                            return await self._try(session)
-                        except (PyMongoError, TryAgain) as error:
-                            failed = error
-                        finally:
-                            self.trying = False
+                    try:
+                        async with self._concurrency.transactions:
+                            self.trying = True
+                            try:
+                                return await self._try(session)
+                            finally:
+                                self.trying = False
+                    except (PyMongoError, TryAgain) as error:
+                        failed = error
+                    except Unavailable as refused:
+                        if failed is None or not self._commit_sent:
+                            raise
+                        # Its reason would say that nothing was sent, but an earlier try may have been committed.
+                        raise failed from refused
                     if self.abandoned or (pause := pause_after(failed, tries)) is None:
                         raise failed
                     await asyncio.sleep(pause)
