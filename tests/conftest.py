@@ -1,8 +1,10 @@
 """The stores that tests run on, and the API in front of them."""
 
 import asyncio
+import gc
 import os
 import signal
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -14,11 +16,12 @@ from litestar import Litestar
 from mongomock_motor import AsyncMongoMockClient
 
 from leads_api.asgi import create_app
-from leads_api.mongo.client import Client, Database, close, connect, deadline
+from leads_api.mongo.client import Client, Database, close, connect, deadline, is_mongomock
 from leads_api.server.embedded import Embedded
 from leads_api.settings import Settings
 from tests.client import KEY, Api
 from tests.programs import told_once
+from tests.store_folder import folder_for_store
 
 _NAME = f"test_{os.getpid()}"
 
@@ -38,6 +41,11 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["LEADS_TEST_MONGODB_DRIVER"] = config.getoption("--driver")  # for the processes that tests start
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a shell; those processes inherit it
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()  # so that the collector does not scan all modules and tests again and again
 
 
 @pytest.hookimpl(wrapper=True)
@@ -62,13 +70,20 @@ def patient_start() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def server_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server_uri() -> Iterator[str]:
     """A real server, over TCP: that of LEADS_TEST_MONGODB_URI if it is set, else an embedded one."""
     if given := os.environ.get("LEADS_TEST_MONGODB_URI"):
         yield given
         return
-    with Embedded(tmp_path_factory.mktemp("store")) as server:
+    with folder_for_store() as folder, Embedded(folder) as server:
         yield server.uri
+
+
+@pytest.fixture
+def store_folder() -> Iterator[Path]:
+    """A folder for the files of a test's own server."""
+    with folder_for_store() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")
@@ -86,19 +101,29 @@ def store(request: pytest.FixtureRequest) -> str:
     return name
 
 
+@pytest.fixture(scope="session")
+def mock_client() -> Client:
+    """A client of mongomock."""
+    client: Client = AsyncMongoMockClient()
+    return client
+
+
 @pytest.fixture
 def store_client(store: str, request: pytest.FixtureRequest) -> Client:
-    """A client of the test's store; on mongomock it has nothing in common with another test's."""
-    client: Client = AsyncMongoMockClient() if store == "mock" else request.getfixturevalue("wire_client")
+    """A client of the test's store."""
+    client: Client = request.getfixturevalue(f"{store}_client")
     return client
 
 
 @pytest.fixture
 async def database(store_client: Client) -> AsyncIterator[Database]:
     """An empty database for a test."""
-    # The same one on the real server, emptied: its indexes take longer to make than most tests.
+    # The same one for all tests, emptied: on the real server, its indexes take longer to make than most tests.
     database = store_client[_NAME]
     yield database
+    if is_mongomock(store_client):
+        await store_client.drop_database(_NAME)
+        return
     with deadline(60):  # a test that leaves a transaction open is to fail, not to hang
         for collection in await database.list_collection_names():
             if not collection.startswith("system."):
@@ -126,10 +151,18 @@ async def api(serve: Serve) -> AsyncIterator[Api]:
         yield api
 
 
+_idle: defaultdict[tuple[Settings, int], list[Litestar]] = defaultdict(list)
+"""Applications that no test uses, by settings and client: making one takes longer than most tests.
+
+Nothing stays in one, because all its parts are made again when its lifespan begins.
+"""
+
+
 @asynccontextmanager
 async def serving(settings: Settings, client: Client) -> AsyncIterator[Api]:
     """Run the service in process, and call it without a network."""
-    app = create_app(settings, mongo=client)
+    idle = _idle[settings, id(client)]  # clients of different servers can be equal
+    app = idle.pop() if idle else create_app(settings, mongo=client)
     async with running(app):
         transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # Litestar's ASGI types are narrower
         async with httpx.AsyncClient(transport=transport, base_url="http://leads.test") as http:
@@ -137,6 +170,7 @@ async def serving(settings: Settings, client: Client) -> AsyncIterator[Api]:
                 while (await http.get("/health/ready")).status_code != 200:  # noqa: ASYNC110 - HTTP knows no event
                     await asyncio.sleep(0.02)
             yield Api(http)
+    idle.append(app)
 
 
 @asynccontextmanager

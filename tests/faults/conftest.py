@@ -9,7 +9,7 @@ from tests.faults.database import Database
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    server = Database(tmp_path / "store")
+def database(store_folder: Path) -> Iterator[Database]:
+    server = Database(store_folder)
     yield server
     server.stop()

@@ -52,8 +52,8 @@ KEYED: dict[str, Write] = {
 
 
 @pytest.fixture
-def uri(tmp_path: Path) -> Iterator[str]:
-    with Embedded(tmp_path / "store") as server:
+def uri(store_folder: Path) -> Iterator[str]:
+    with Embedded(store_folder) as server:
         yield server.uri
 
 

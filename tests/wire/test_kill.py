@@ -72,12 +72,12 @@ def convert(uri: str, database: str, leads: list[int], told: Connection) -> None
 
 
 @pytest.fixture
-def uri(tmp_path: Path) -> Iterator[str]:
+def uri(store_folder: Path) -> Iterator[str]:
     """A real server, and a new one for each test unless it is that of LEADS_TEST_MONGODB_URI."""
     if given := os.environ.get("LEADS_TEST_MONGODB_URI"):
         yield given
         return
-    with Embedded(tmp_path / "store") as server:
+    with Embedded(store_folder) as server:
         yield server.uri
 
 

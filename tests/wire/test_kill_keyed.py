@@ -11,6 +11,7 @@ from leads_api.mongo.client import Database, connect
 from leads_api.server.embedded import Embedded
 from tests.client import Json
 from tests.simulators.relay import Relay
+from tests.store_folder import folder_for_store
 from tests.wire.process import Service, running, until
 
 Step = tuple[str, str | int]
@@ -35,8 +36,8 @@ HEADERS = {"Idempotency-Key": "key-1"}
 
 
 @pytest.fixture(scope="module")
-def uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with Embedded(tmp_path_factory.mktemp("store")) as server:
+def uri() -> Iterator[str]:
+    with folder_for_store() as folder, Embedded(folder) as server:
         yield server.uri
 
 

@@ -20,8 +20,8 @@ SIGNALS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Embedded]:
-    with Embedded(tmp_path / "store") as server:
+def server(store_folder: Path) -> Iterator[Embedded]:
+    with Embedded(store_folder) as server:
         yield server
         os.killpg(server._process.pid, signal.SIGKILL)  # transactions whose service has gone may hold up its end
 
