@@ -30,6 +30,7 @@ from leads_api.leads import store as leads_store
 from leads_api.leads.clone import CloneLead
 from leads_api.leads.convert import ConvertLead
 from leads_api.leads.delete import DeleteLead
+from leads_api.leads.duplicates import Duplicates
 from leads_api.leads.model import FIELDS
 from leads_api.leads.pages import LeadPages
 from leads_api.leads.store import LeadNotFound, LeadStore
@@ -93,6 +94,7 @@ class Services:
         self.lead_pages = LeadPages(
             self.leads.collection, catalog, concurrency, memory, max_bytes=settings.max_page_bytes
         )
+        self.lead_duplicates = Duplicates(self.leads, self.lead_pages)
         self.clients = ClientStore(database, catalog, concurrency)
         self.checklists = ChecklistStore(database, ids, transact, concurrency, self.leads.hold)
         self.files = FileStore(
@@ -180,6 +182,7 @@ class Services:
         return {
             "leads": self.leads,
             "lead_pages": self.lead_pages,
+            "lead_duplicates": self.lead_duplicates,
             "lead_comments": self.lead_comments,
             "convert_lead": self.convert_lead,
             "clone_lead": self.clone_lead,

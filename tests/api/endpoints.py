@@ -55,6 +55,7 @@ ENDPOINTS = [
     Endpoint("PUT", "/api/leads/{lead}/activate"),
     Endpoint("POST", "/api/leads/{lead}/clone", {"lead_title": "Acme again", "lead_status": 1}, 201),
     Endpoint("POST", "/api/leads/{lead}/convert", _PERSON, 201),
+    Endpoint("GET", "/api/leads/{lead}/duplicates"),
     Endpoint("GET", "/api/leads/{lead}/comments"),
     Endpoint("POST", "/api/leads/{lead}/comments", {"comment": "Called."}, 201),
     Endpoint("GET", "/api/lead-statuses"),

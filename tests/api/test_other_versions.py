@@ -62,7 +62,7 @@ LEAD: dict[str, Default] = {
     "comments_bytes": same,
     "version": shows("version", 1),
     "folded": same,
-    **{f"folded.{name}": same for name in ("title", "email", "source", "tags")},
+    **{f"folded.{name}": same for name in ("title", "email", "source", "tags", "phone", "company_name", "last_name")},
     "search": same,
     "change": same,
     "schema_version": same,

@@ -13,6 +13,7 @@ from leads_api.http.envelope import Answer, CursorPage, Deleted, Page, Tagged, c
 from leads_api.leads.clone import CloneLead
 from leads_api.leads.convert import AlreadyConverted, ConvertLead
 from leads_api.leads.delete import DeleteLead
+from leads_api.leads.duplicates import MOST, Duplicates, LeadDuplicates
 from leads_api.leads.model import Lead, ShownLead
 from leads_api.leads.pages import LeadPages
 from leads_api.leads.schemas import (
@@ -210,6 +211,20 @@ class LeadController(Controller):
         if_match: IfMatch,
     ) -> Tagged[Answer[Lead]]:
         return _created(await clone_lead(lead_id, payload, user, if_match), "Lead cloned successfully.")
+
+    @get(
+        "/{lead_id:int}/duplicates",
+        summary="Find a lead's duplicates",
+        description=(
+            "Other leads with the same e-mail, the same phone (at least seven digits are compared, without a leading"
+            f" `+` or `00`), or the same company and last name, in any case. The newest {MOST}, newest first; each"
+            " says what it `matched_on`. Like a page of a list, the response is limited in size: it then has fewer"
+            " leads. To make one lead of them, merge them."
+        ),
+        responses=failures(LeadNotFound()),
+    )
+    async def duplicates(self, lead_id: FromPath[int], lead_duplicates: Part[Duplicates]) -> LeadDuplicates:
+        return LeadDuplicates(await lead_duplicates.of(lead_id), "Lead duplicates retrieved successfully.")
 
     @get(
         "/{lead_id:int}/comments",

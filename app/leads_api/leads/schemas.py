@@ -7,7 +7,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from leads_api.leads import cursor
 from leads_api.leads.model import ActiveState
-from leads_api.validation.fields import Date, Email, From, Id, Ids, Limit, Money, Page, Until, Words
+from leads_api.validation.fields import Date, Email, From, Id, Ids, Limit, Money, Page, Phone, Until, Words
 from leads_api.validation.inputs import Consistent
 from leads_api.validation.paging import Paging
 from leads_api.validation.values import INT64_MAX, Wrong
@@ -60,6 +60,7 @@ class LeadQuery(Consistent, frozen=True, kw_only=True):
     active_state: Annotated[ActiveState | None, Meta(description="Only leads in this state. Default: both.")] = None
     assigned_user_id: Id | None = None
     email: Annotated[Email | None, Meta(description="The whole value, in any case.")] = None
+    phone: Phone | None = None
     tag: Annotated[Name | None, Meta(description="The whole tag, in any case.")] = None
     converted: YesNo | None = None
     created_from: From | None = None

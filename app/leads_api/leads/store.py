@@ -11,7 +11,7 @@ from leads_api.catalog.model import CONVERTED
 from leads_api.clock import now
 from leads_api.errors import Failure, NotFound, PreconditionFailed
 from leads_api.leads import listing
-from leads_api.leads.folded import SEARCHED, distinct_tags, refolded
+from leads_api.leads.folded import COPIED, COPIES, SEARCHED, distinct_tags, refolded
 from leads_api.leads.model import ShownLead, assignments, new_document, shown_lead
 from leads_api.mongo.batching import Batcher
 from leads_api.mongo.client import Database, Document, Session
@@ -40,12 +40,10 @@ STEPS = {
         # 2: removes the case-folded company, which was never read.
         Step(2, {"$unset": {"folded.company": ""}}, stale=("folded.company",)),
         # 3: the folded copies and `search` follow `folding`; earlier versions case-folded only, and cut no pieces.
-        Step(
-            3,
-            refolded,
-            reads=("title", "source", "tags", "contact.company_name", "contact.email"),
-            computes=("folded.title", "folded.email", "folded.source", "folded.tags", "search"),
-        ),
+        # The next step computes the same and more.
+        Step(3),
+        # 4: copies of what duplicates have in common.
+        Step(4, refolded, reads=COPIED, computes=COPIES),
     ]
 }
 

@@ -181,6 +181,10 @@ ANSWERS: dict[str, Json] = {
     "activate_archived_lead": _done(_CHANGED | {"version": 3}, "Lead activated successfully."),
     "convert_lead_to_client": _done(_CLIENT, "Lead converted to client successfully."),
     "clone_lead": _done(_LEAD | {"id": 60, "title": "Acme - second website"}, "Lead cloned successfully."),
+    "find_lead_duplicates": _done(
+        [_LEAD | {"id": 71, "title": "Acme shop", "matched_on": ["email"]}],
+        "Lead duplicates retrieved successfully.",
+    ),
     "list_lead_comments": _done([_COMMENT], "Lead comments retrieved successfully."),
     "comment_lead": _done(_COMMENT, "Lead comment added successfully."),
     "delete_comment": _done({"id": 9}, "Lead comment deleted successfully."),
