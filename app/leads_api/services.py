@@ -31,6 +31,7 @@ from leads_api.leads.clone import CloneLead
 from leads_api.leads.convert import ConvertLead
 from leads_api.leads.delete import DeleteLead
 from leads_api.leads.duplicates import Duplicates
+from leads_api.leads.merge import MergeLeads
 from leads_api.leads.model import FIELDS
 from leads_api.leads.pages import LeadPages
 from leads_api.leads.store import LeadNotFound, LeadStore
@@ -132,6 +133,7 @@ class Services:
         self.sender = _sender(settings, self.mails)
         self.delete_lead = DeleteLead(self.leads, self.checklists, self.files, transact)
         self.clone_lead = CloneLead(self.leads, self.checklists, self.files, ids, transact)
+        self.merge_leads = MergeLeads(self.leads, self.checklists, self.files, limits, memory, transact)
         self.convert_lead = ConvertLead(
             leads=self.leads,
             clients=self.clients,
@@ -187,6 +189,7 @@ class Services:
             "convert_lead": self.convert_lead,
             "clone_lead": self.clone_lead,
             "delete_lead": self.delete_lead,
+            "merge_leads": self.merge_leads,
             "checklists": self.checklists,
             "checklist_comments": self.checklist_comments,
             "clients": self.clients,

@@ -178,6 +178,7 @@ class Endpoint:
             raw,
             content_type=exchange.header(b"content-type"),
             content_encoding=exchange.header(b"content-encoding"),
+            path=given,
             faults=faults,
         )
         if self._query_name:

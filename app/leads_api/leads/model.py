@@ -99,6 +99,8 @@ class ShownLead(Struct, frozen=True, gc=False):
     etag: str
 
 
+MAX_TAGS = MAX_ASSIGNEES = 100
+
 FIELDS = {
     "lead_title": "title",
     "lead_status": "status",

@@ -14,6 +14,7 @@ from leads_api.leads.clone import CloneLead
 from leads_api.leads.convert import AlreadyConverted, ConvertLead
 from leads_api.leads.delete import DeleteLead
 from leads_api.leads.duplicates import MOST, Duplicates, LeadDuplicates
+from leads_api.leads.merge import ConvertedLeads, MergeLeads
 from leads_api.leads.model import Lead, ShownLead
 from leads_api.leads.pages import LeadPages
 from leads_api.leads.schemas import (
@@ -22,6 +23,7 @@ from leads_api.leads.schemas import (
     ConvertInput,
     LeadInput,
     LeadQuery,
+    MergeInput,
     StatusChoice,
     Tags,
 )
@@ -225,6 +227,29 @@ class LeadController(Controller):
     )
     async def duplicates(self, lead_id: FromPath[int], lead_duplicates: Part[Duplicates]) -> LeadDuplicates:
         return LeadDuplicates(await lead_duplicates.of(lead_id), "Lead duplicates retrieved successfully.")
+
+    @post(
+        "/{lead_id:int}/merge",
+        summary="Merge leads into a lead",
+        description=(
+            "One transaction makes one lead of several, for example of duplicates. What is null in the lead is filled"
+            " from the others, in the order given: each part of contact and address, value, source, last contact,"
+            " description and custom fields. Tags and assignees are united. Comments, checklist items and files"
+            " move to the lead; items come behind its own. The others are deleted. The lead itself may be converted,"
+            " the others may not."
+        ),
+        status_code=200,
+        responses=failures(LeadNotFound(), ConvertedLeads([60])),
+    )
+    async def merge(
+        self,
+        lead_id: FromPath[int],
+        payload: Body[MergeInput],
+        merge_leads: Part[MergeLeads],
+        user: User,
+        if_match: IfMatch,
+    ) -> Tagged[Answer[Lead]]:
+        return _shown(await merge_leads(lead_id, payload.lead_ids, user, if_match), "Leads merged successfully.")
 
     @get(
         "/{lead_id:int}/comments",

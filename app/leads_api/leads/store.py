@@ -165,13 +165,25 @@ class LeadStore:
 
     async def _update(self, wanted: Document, values: dict[str, Any], event: str, by: int) -> Document | None:
         async with self._concurrency.change(COLLECTION, wanted["_id"]):
-            touched = touch(event, now(), by)
-            document: Document | None = await self._leads.find_one_and_update(
-                wanted,
-                touched | {"$set": values | touched["$set"]},
-                projection=WHOLE,
-                return_document=ReturnDocument.AFTER,
-            )
+            return await self._set(wanted, values, event, by)
+
+    async def _set(
+        self, wanted: Document, values: dict[str, Any], event: str, by: int, session: Session = None
+    ) -> Document | None:
+        touched = touch(event, now(), by)
+        document: Document | None = await self._leads.find_one_and_update(
+            wanted,
+            touched | {"$set": values | touched["$set"]},
+            projection=WHOLE,
+            return_document=ReturnDocument.AFTER,
+            session=session,
+        )
+        return document
+
+    async def set(self, lead_id: int, values: dict[str, Any], event: str, by: int, session: Session) -> Document:
+        """Set some paths of a lead, and return its document, in a transaction. Raises LeadNotFound."""
+        if (document := await self._set({"_id": lead_id}, values, event, by, session)) is None:
+            raise LeadNotFound
         return document
 
     async def mark_converted(self, lead: Document, client_id: int, moment: datetime, by: int, session: Session) -> bool:
@@ -209,6 +221,16 @@ class LeadStore:
         """Return the subset of the ids for which there is a lead."""
         return {lead["_id"] async for lead in self._leads.find({"_id": {"$in": list(ids)}}, {"_id": 1})}
 
+    async def converted(self, ids: Collection[int], session: Session) -> dict[int, bool]:
+        """Return whether leads have been converted, by the ids of those that there are."""
+        found = self._leads.find({"_id": {"$in": list(ids)}}, {"converted": 1}, session=session)
+        return {lead["_id"]: (lead.get("converted") or {}).get("is_converted") is True async for lead in found}
+
+    async def comment_bytes(self, ids: Collection[int]) -> int:
+        """Return the size of the comments of some leads together. Leads of earlier versions may not tell theirs."""
+        found = self._leads.find({"_id": {"$in": list(ids)}}, {"comments_bytes": 1})
+        return sum([max(0, lead.get("comments_bytes") or 0) async for lead in found])
+
     async def _find_all(self, lead_ids: list[int]) -> list[Document | Exception | None]:
         if len(lead_ids) == 1:
             return [await self._leads.find_one({"_id": lead_ids[0]}, WHOLE)]
@@ -224,6 +246,13 @@ class LeadStore:
     async def find_if_there(self, lead_id: int, session: Session) -> Document | None:
         """Return a lead's document without its comments, if there is one."""
         document: Document | None = await self._leads.find_one({"_id": lead_id}, WHOLE, session=session)
+        return document
+
+    async def with_comments(self, lead_id: int, session: Session) -> Document:
+        """Return a lead's document with its comments. Raises LeadNotFound."""
+        document: Document | None = await self._leads.find_one({"_id": lead_id}, {"search": 0}, session=session)
+        if document is None:
+            raise LeadNotFound
         return document
 
     async def shown(self, document: Document) -> ShownLead:

@@ -13,6 +13,7 @@ NAMES = {
     "ItemInput": "ChecklistItemInput",
     "ItemStatusInput": "ChecklistItemStatusInput",
     "Links": "ServiceLinks",
+    "MergeInput": "LeadMergeInput",
     "MemberInput": "TeamMemberInput",
     "NameShown": "NamedReference",
     "Positions": "ChecklistPositions",

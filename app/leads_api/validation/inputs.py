@@ -26,6 +26,7 @@ class DynamicRules(Protocol):
 
 
 _SHOWN_UNKNOWN = 100
+_NO_PARAMETERS: Mapping[str, Any] = {}
 
 
 class Changes(Generic[T]):
@@ -140,9 +141,10 @@ class Input:
         *,
         content_type: str = "",
         content_encoding: str = "",
+        path: Mapping[str, Any] = _NO_PARAMETERS,
         faults: Faults | None = None,
     ) -> tuple[Any, Any]:
-        """Return the validated query and body. `faults` are those of the request's headers.
+        """Return the validated query and body. `path` has the parameters of the path, `faults` are those of headers.
 
         Raises UnsupportedMediaType, BadRequest and Invalid, in the order of the contract (section 1).
         """
@@ -157,7 +159,7 @@ class Input:
         payload = None
         if self._body is not None:
             values = await self._check_body(self._body, members, faults)
-            await self._check_references(values, faults)
+            await self._check_references(values, path, faults)
             if not faults:
                 payload = self._body.build(values)
         if faults:
@@ -179,7 +181,7 @@ class Input:
                 faults.setdefault(name, []).append(text)
         return values
 
-    async def _check_references(self, values: dict[str, Any], faults: Faults) -> None:
+    async def _check_references(self, values: dict[str, Any], path: Mapping[str, Any], faults: Faults) -> None:
         for rule in self._references:
             value = values.get(rule.name)
             if value is None:
@@ -187,6 +189,7 @@ class Input:
             items = value if rule.many else [value]
             wanted = {item for item in items if item is not None}
             missing = wanted - set(await self._inputs.lookups[str(rule.reference)](wanted)) if wanted else set()
+            missing.add(path.get(rule.other_than or ""))
             for position, item in enumerate(items):
-                if item in missing:
+                if item is not None and item in missing:
                     add_fault(faults, f"{rule.name}.{position}" if rule.many else rule.name, rule.refusal)

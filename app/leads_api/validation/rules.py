@@ -46,6 +46,8 @@ class Rule(Struct, frozen=True, kw_only=True):
     """The kind of the lookup that must return the value, or each item."""
     refusal: str = NOT_SELECTABLE
     """The text of the fault if the lookup does not return the value."""
+    other_than: str | None = None
+    """The parameter of the path whose id the value, or an item, must not be."""
     dynamic: str | None = None
     """The name of a provider of rules; the field stands for all fields of that provider."""
 
@@ -110,7 +112,7 @@ def _rule(field: msgspec.structs.FieldInfo, default: Any) -> Rule:
     if not required:
         common |= {"default": default, "blank": None if nullable else default}
     extra = {key: value for part in meta for key, value in (part.extra or {}).items()}
-    common |= {key: extra[key] for key in ("reference", "refusal", "missing") if key in extra}
+    common |= {key: extra[key] for key in ("reference", "refusal", "other_than", "missing") if key in extra}
     if "dynamic" in extra:
         return Rule(**common, dynamic=extra["dynamic"], convert=_never)
     if "convert" in extra:
