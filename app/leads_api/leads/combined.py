@@ -7,17 +7,21 @@ from leads_api.comments.store import CommentLimits
 from leads_api.leads.folded import SEARCHED, distinct_tags, folded
 from leads_api.leads.model import FIELDS, MAX_ASSIGNEES, MAX_TAGS
 from leads_api.mongo.client import Document
+from leads_api.mongo.long_values import LARGEST_DOCUMENT, size_of
 from leads_api.mongo.substrings import pieces
 
 _FILLED = [path for path in FIELDS.values() if path not in {"title", "status", "category"}]
 """The paths that are filled where the lead has nothing. Custom fields are filled, too."""
+
+_REST_BYTES = 512 * 1024
+"""More than `search` has, which is computed from three short texts, and what a write adds."""
 
 
 class Combined:
     """A lead to which others are added, one by one."""
 
     def __init__(self, lead: Document, limits: CommentLimits) -> None:
-        """`lead` is the document with its comments; `limits` are those of its comments."""
+        """`lead` is the document with its comments and without `search`; `limits` are those of its comments."""
         self._lead = lead
         self._limits = limits
         self._filled: dict[str, Any] = {}
@@ -53,6 +57,14 @@ class Combined:
                 f"A lead must not have more than {self._limits.count} comments, and they must not be greater than"
                 f" {self._limits.size} bytes together: merge fewer leads."
             )
+
+        if self._bytes() > LARGEST_DOCUMENT - _REST_BYTES:
+            yield "The leads are larger together than the database can keep in one record: merge fewer leads."
+
+    def _bytes(self) -> int:
+        """Return about how large the lead becomes; never less, if _REST_BYTES are added."""
+        values = self.values()
+        return size_of(values) + size_of({name: self._lead[name] for name in self._lead if name not in values})
 
     def values(self) -> dict[str, Any]:
         """Return what is to be set, by path."""

@@ -13,7 +13,6 @@ from leads_api.leads.model import ShownLead
 from leads_api.leads.store import COLLECTION, LeadStore
 from leads_api.memory import Memory
 from leads_api.mongo.client import Document, Session
-from leads_api.mongo.faults import DatabaseError, TooLarge, is_too_large
 from leads_api.mongo.transaction import Transact
 from leads_api.mongo.versions import Versions, require
 from leads_api.validation.values import NOT_SELECTABLE, add_fault
@@ -75,13 +74,7 @@ class MergeLeads:
             return merged
 
         records = [(COLLECTION, each) for each in (lead_id, *others)]
-        try:
-            return await self.leads.shown(await self.transact(work, records=records, committed=committed))
-        except (DatabaseError, TooLarge) as error:
-            if not is_too_large(error):
-                raise
-            text = "The leads are larger together than the database can keep in one record: merge fewer of them."
-            raise Invalid({_FIELD: [text]}) from error
+        return await self.leads.shown(await self.transact(work, records=records, committed=committed))
 
     async def _refuse(self, lead_ids: Sequence[int], session: Session) -> None:
         """Raise ConvertedLeads or Invalid if one of the leads must not be merged into another."""

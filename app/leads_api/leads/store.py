@@ -249,7 +249,7 @@ class LeadStore:
         return document
 
     async def with_comments(self, lead_id: int, session: Session) -> Document:
-        """Return a lead's document with its comments. Raises LeadNotFound."""
+        """Return a lead's document with its comments, without `search`. Raises LeadNotFound."""
         document: Document | None = await self._leads.find_one({"_id": lead_id}, {"search": 0}, session=session)
         if document is None:
             raise LeadNotFound

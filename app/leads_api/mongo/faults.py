@@ -24,15 +24,10 @@ _log = logging.getLogger("leads.mongo")
 
 def as_failure(error: PyMongoError | DocumentTooLarge) -> Failure:
     """Return the failure for a database error: 422 if a document exceeds MongoDB's 16 MiB, else 503."""
-    if is_too_large(error):
+    if isinstance(error, DocumentTooLarge) or getattr(error, "code", None) in _TOO_LARGE:
         return Invalid({"body": ["The record would be larger than the database can keep."]})
     _log.warning("database error: %s", described(error))
     return Unavailable()
-
-
-def is_too_large(error: PyMongoError | DocumentTooLarge) -> bool:
-    """Return whether a document exceeds MongoDB's 16 MiB."""
-    return isinstance(error, DocumentTooLarge) or getattr(error, "code", None) in _TOO_LARGE
 
 
 def without_values(text: str) -> str:
