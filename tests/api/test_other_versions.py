@@ -61,9 +61,14 @@ LEAD: dict[str, Default] = {
     "comments_count": shows("comments_count", 0),
     "comments_bytes": same,
     "version": shows("version", 1),
+    "external_id": shows("external_id", None),
     "folded": same,
-    **{f"folded.{name}": same for name in ("title", "email", "source", "tags", "phone", "company_name", "last_name")},
+    **{
+        f"folded.{name}": same
+        for name in ("title", "email", "source", "tags", "phone", "company_name", "last_name", "external_id")
+    },
     "search": same,
+    "merges": same,
     "change": same,
     "schema_version": same,
 } | UNDATED
@@ -135,6 +140,7 @@ async def records(api: Api) -> dict[str, int]:
         "lead_title": "Acme", "lead_status": 1, "lead_categoryid": 3, "lead_source": "Fair", "lead_value": "2500.00",
         "lead_last_contacted": "2026-01-31", "lead_description": "Big", "colour": "red",
         "lead_email": "jane@acme.example", "lead_company_name": "Acme", "lead_website": "acme.example",
+        "lead_external_id": "crm-1",
     } | {f"lead_{name}": "there" for name in ("firstname", "lastname", "phone", "job_position", *ADDRESS)}  # fmt: skip
     for path, body in {"": lead, "/assigned": {"assigned": [1]}, "/tags": {"tags": ["priority"]}}.items():
         answer = await api.put(f"/api/leads/{ids['lead']}{path}", body)

@@ -5,7 +5,7 @@ from typing import Any
 
 from leads_api.comments.store import CommentLimits
 from leads_api.leads.folded import SEARCHED, distinct_tags, folded
-from leads_api.leads.model import FIELDS, MAX_ASSIGNEES, MAX_TAGS
+from leads_api.leads.model import EXTERNAL_KEY, FIELDS, MAX_ASSIGNEES, MAX_TAGS, external_key
 from leads_api.mongo.client import Document
 from leads_api.mongo.long_values import LARGEST_DOCUMENT, size_of
 from leads_api.mongo.substrings import pieces
@@ -69,6 +69,8 @@ class Combined:
     def values(self) -> dict[str, Any]:
         """Return what is to be set, by path."""
         values = self._filled | folded(self._filled)
+        if (key := external_key(values)) is not None:
+            values[EXTERNAL_KEY] = key
         tags, assigned, comments = self._before
         if any(path in values for path in SEARCHED):
             values["search"] = pieces(*(values.get(path) or _at(self._lead, path) for path in SEARCHED))

@@ -9,8 +9,8 @@ from leads_api.comments.store import CommentLimits
 from leads_api.errors import Conflict, Faults, Invalid
 from leads_api.files.store import FileStore
 from leads_api.leads.combined import Combined
-from leads_api.leads.model import ShownLead
-from leads_api.leads.store import COLLECTION, LeadStore
+from leads_api.leads.model import ShownLead, external_key
+from leads_api.leads.store import LeadStore, records_of
 from leads_api.memory import Memory
 from leads_api.mongo.client import Document, Session
 from leads_api.mongo.transaction import Transact
@@ -48,6 +48,7 @@ class MergeLeads:
         exceeded; nothing is written then.
         """
         others = list(dict.fromkeys(lead_ids))
+        records = [record for each in (lead_id, *others) for record in records_of(each)]
         token = secrets.token_hex(8)
         # All comments are read, and those of the others are written, in the same document.
         await self.memory.hold(2 * await self.leads.comment_bytes([lead_id, *others]))
@@ -66,14 +67,17 @@ class MergeLeads:
             if texts := [*combined.excesses(), *await self._too_many_items(lead_id, others, session)]:
                 raise Invalid({_FIELD: texts})
             values = combined.values() | {"merges": [*(lead.get("merges") or ())[1 - _TOKENS :], token]}
+            if (
+                key := external_key(values)
+            ) is not None:  # of one of the others, which it leaves before that is deleted
+                await self.leads.external_ids.move(key, lead_id, session)
             merged = await self.leads.set(lead_id, values, "merged", by, session)
             await self.checklists.move(others, lead_id, session)
             await self.files.move(others, lead_id, session)
             for other in others:
-                await self.leads.delete(other, None, session)
+                records.extend(records_of(other, await self.leads.delete(other, None, session)))
             return merged
 
-        records = [(COLLECTION, each) for each in (lead_id, *others)]
         return await self.leads.shown(await self.transact(work, records=records, committed=committed))
 
     async def _refuse(self, lead_ids: Sequence[int], session: Session) -> None:

@@ -234,9 +234,9 @@ class LeadController(Controller):
         description=(
             "One transaction makes one lead of several, for example of duplicates. What is null in the lead is filled"
             " from the others, in the order given: each part of contact and address, value, source, last contact,"
-            " description and custom fields. Tags and assignees are united. Comments, checklist items and files"
-            " move to the lead; items come behind its own. The others are deleted. The lead itself may be converted,"
-            " the others may not."
+            " description, external id and custom fields. Tags and assignees are united. Comments, checklist items"
+            " and files move to the lead; items come behind its own. The others are deleted. The lead itself may be"
+            " converted, the others may not."
         ),
         status_code=200,
         responses=failures(LeadNotFound(), ConvertedLeads([60])),

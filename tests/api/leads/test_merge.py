@@ -25,7 +25,11 @@ WHOLE = {
     "lead_state": "Oregon",
     "lead_zip": "97477",
     "lead_country": "US",
+    "lead_external_id": "crm-1",
 }
+
+
+REQUIRED = {"lead_title": "Acme", "lead_status": 1, "lead_categoryid": 3}
 
 
 async def merge(api: Api, lead: Json, *others: Json, **options: Any) -> httpx.Response:
@@ -84,12 +88,9 @@ async def test_a_field_that_is_not_null_keeps_its_value(api: Api, field: str) ->
 
     after = await merged(api, lead, other)
 
-    replaced = await api.put(f"/api/leads/{lead['id']}", _REQUIRED | WHOLE | {field: own.get(field, "own")})
+    replaced = await api.put(f"/api/leads/{lead['id']}", REQUIRED | WHOLE | {field: own.get(field, "own")})
     expected = replaced.json()["data"]
     assert after == expected | {"version": 2, "dates": after["dates"]}
-
-
-_REQUIRED = {"lead_title": "Acme", "lead_status": 1, "lead_categoryid": 3}
 
 
 async def test_zero_is_a_value(api: Api) -> None:
@@ -124,9 +125,44 @@ async def test_custom_fields_are_filled_each_for_itself_disabled_ones_too(api: A
     assert (await api.shown(lead["id"]))["custom_fields"]["hidden"] == "kept"
 
 
+async def test_the_first_external_id_moves_to_a_lead_without_one_and_the_others_are_free(api: Api) -> None:
+    lead, none = await api.lead(), await api.lead()
+    first, second = await api.lead(lead_external_id="Cafe\u0301"), await api.lead(lead_external_id="b")
+
+    after = await merged(api, lead, none, first, second)
+    taken = await api.post("/api/leads", REQUIRED | {"lead_external_id": "Caf\u00e9"})
+    free = await api.post("/api/leads", REQUIRED | {"lead_external_id": "b"})
+
+    assert after["external_id"] == "Cafe\u0301"
+    assert (taken.status_code, taken.json()["lead_id"], free.status_code) == (422, lead["id"], 201)
+    assert (await api.delete(f"/api/leads/{lead['id']}")).status_code == 200
+    assert (await api.post("/api/leads", REQUIRED | {"lead_external_id": "Caf\u00e9"})).status_code == 201
+
+
+async def test_a_lead_keeps_its_external_id_and_those_of_the_others_are_free(api: Api) -> None:
+    lead, other = await api.lead(lead_external_id="a"), await api.lead(lead_external_id="b")
+
+    after = await merged(api, lead, other)
+    taken, free = [await api.post("/api/leads", REQUIRED | {"lead_external_id": key}) for key in ("a", "b")]
+
+    assert after["external_id"] == "a"
+    assert (taken.status_code, taken.json()["lead_id"], free.status_code) == (422, lead["id"], 201)
+
+
+async def test_a_refused_merge_moves_no_external_id(api: Api) -> None:
+    lead, other, sold = await api.lead(), await api.lead(lead_external_id="a"), await api.lead()
+    await api.client(sold["id"])
+
+    answer = await merge(api, lead, other, sold)
+    taken = await api.post("/api/leads", REQUIRED | {"lead_external_id": "a"})
+
+    await refused(api, answer, 409, lead, other)
+    assert taken.json()["lead_id"] == other["id"]
+
+
 async def test_what_a_lead_was_filled_with_finds_it(api: Api) -> None:
     lead, other = await api.lead(lead_title="Own title"), await tagged(api, "Fair", lead_title="Other", **WHOLE)
-    twin = await api.lead(**WHOLE)
+    twin = await api.lead(**WHOLE | {"lead_external_id": None})
     await api.put(f"/api/leads/{other['id']}/assigned", {"assigned": [1]})
 
     await merged(api, lead, other)
@@ -134,6 +170,7 @@ async def test_what_a_lead_was_filled_with_finds_it(api: Api) -> None:
     assert await found(api, email="JANE@acme.example") == [twin["id"], lead["id"]]
     assert await found(api, phone="0015550100") == [twin["id"], lead["id"]]
     assert await found(api, source="website") == [twin["id"], lead["id"]]
+    assert await found(api, external_id="crm-1") == [lead["id"]]
     assert await found(api, search="own acme inc jane@") == [lead["id"]]
     assert await found(api, tag="FAIR") == await found(api, assigned_user_id=1) == [lead["id"]]
     (duplicate,) = (await api.get(f"/api/leads/{twin['id']}/duplicates")).json()["data"]

@@ -253,6 +253,31 @@ async def test_what_is_added_and_changed_meanwhile_is_in_the_lead_or_refused(
     await assert_no_orphans(database)
 
 
+async def test_an_external_id_that_is_wanted_meanwhile_belongs_to_one_lead(
+    api: Api, second: Api, database: Database
+) -> None:
+    for number in range(ROUNDS):
+        lead = (await api.lead(lead_external_id=f"own-{number}" if number % 2 else None))["id"]
+        other = (await api.lead(lead_external_id=f"moved-{number}"))["id"]
+        new = {"lead_title": "New", "lead_status": 1, "lead_categoryid": 3, "lead_external_id": f"moved-{number}"}
+
+        answer, created, changed = await asyncio.gather(
+            merge(api, lead, other),
+            second.post("/api/leads", new),
+            second.patch(f"/api/leads/{other}", {"lead_external_id": f"other-{number}"}),
+        )
+
+        assert (answer.status_code, created.status_code in {201, 422}) == (200, True), answer.text
+        assert changed.status_code in {200, 404}
+        claims = {claim["_id"]: claim["lead_id"] async for claim in database["external_ids"].find()}
+        owners = {
+            found["external_id"]: found["_id"] async for found in database["leads"].find() if found["external_id"]
+        }
+        assert claims == owners
+        kept = answer.json()["data"]["external_id"]
+        assert kept == f"own-{number}" if number % 2 else kept in {f"moved-{number}", f"other-{number}"}
+
+
 async def test_files_move_with_their_contents(api: Api, database: Database, files: FileStore) -> None:
     lead, other = await family(api, 2)
     await files.put(lead, "own", b"same")

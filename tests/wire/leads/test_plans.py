@@ -39,6 +39,7 @@ FILTERED: list[tuple[str, dict[str, Any]]] = [
     ("assigned_created", {"assigned_user_id": 1}),
     ("email_created", {"email": "jane@acme.example"}),
     ("phone_created", {"phone": "15550100"}),
+    ("external_id", {"external_id": "crm-1"}),
     ("tag_created", {"tag": "priority"}),
     ("converted_created", {"converted": "yes"}),
     ("converted_created", {"converted": "no"}),
