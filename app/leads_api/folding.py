@@ -7,6 +7,10 @@ import unicodedata
 from functools import cache
 from unicodedata import combining, normalize
 
+LEAST_PHONE_DIGITS = 7
+"""Fewer digits are an extension or a fragment, which many leads could have."""
+
+_NOT_DIGITS = bytes(set(range(128)) - set(b"0123456789"))
 _LONGEST_LIGATURE = 4
 """How many letters a ligature may become: U+FDF2 becomes four, U+FDFA would become eighteen."""
 
@@ -63,6 +67,20 @@ def caseless_email(email: str) -> str:
     if email.isascii():
         return email.lower()
     return normalize("NFC", normalize("NFC", email).lower())
+
+
+def phone_digits(phone: str) -> str | None:
+    """Return the digits of a phone number by which it is compared; None if they are fewer than LEAST_PHONE_DIGITS.
+
+    All other characters are left out, and so is a leading `00`: like a leading `+`, it stands before the country code.
+    The digits of every script count by their value.
+    """
+    if phone.isascii():
+        digits = phone.encode().translate(None, _NOT_DIGITS).decode()
+    else:
+        digits = "".join([str(unicodedata.decimal(sign)) for sign in phone if sign.isdecimal()])
+    digits = digits.removeprefix("00")
+    return digits if len(digits) >= LEAST_PHONE_DIGITS else None
 
 
 def letters(text: str) -> str:

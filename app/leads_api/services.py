@@ -31,6 +31,8 @@ from leads_api.leads.by_external_id import LeadsByExternalId
 from leads_api.leads.clone import CloneLead
 from leads_api.leads.convert import ConvertLead
 from leads_api.leads.delete import DeleteLead
+from leads_api.leads.duplicates import Duplicates
+from leads_api.leads.merge import MergeLeads
 from leads_api.leads.model import FIELDS
 from leads_api.leads.pages import LeadPages
 from leads_api.leads.store import LeadNotFound, LeadStore
@@ -94,6 +96,7 @@ class Services:
         self.lead_pages = LeadPages(
             self.leads.collection, catalog, concurrency, memory, max_bytes=settings.max_page_bytes
         )
+        self.lead_duplicates = Duplicates(self.leads, self.lead_pages)
         self.clients = ClientStore(database, catalog, concurrency)
         self.checklists = ChecklistStore(database, ids, transact, concurrency, self.leads.hold)
         self.files = FileStore(
@@ -132,6 +135,7 @@ class Services:
         self.delete_lead = DeleteLead(self.leads, self.checklists, self.files, transact)
         self.leads_by_external_id = LeadsByExternalId(self.leads)
         self.clone_lead = CloneLead(self.leads, self.checklists, self.files, ids, transact)
+        self.merge_leads = MergeLeads(self.leads, self.checklists, self.files, limits, memory, transact)
         self.convert_lead = ConvertLead(
             leads=self.leads,
             clients=self.clients,
@@ -182,11 +186,13 @@ class Services:
         return {
             "leads": self.leads,
             "lead_pages": self.lead_pages,
+            "lead_duplicates": self.lead_duplicates,
             "lead_comments": self.lead_comments,
             "convert_lead": self.convert_lead,
             "leads_by_external_id": self.leads_by_external_id,
             "clone_lead": self.clone_lead,
             "delete_lead": self.delete_lead,
+            "merge_leads": self.merge_leads,
             "checklists": self.checklists,
             "checklist_comments": self.checklist_comments,
             "clients": self.clients,

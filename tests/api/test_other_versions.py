@@ -63,8 +63,12 @@ LEAD: dict[str, Default] = {
     "version": shows("version", 1),
     "external_id": shows("external_id", None),
     "folded": same,
-    **{f"folded.{name}": same for name in ("title", "email", "source", "tags", "external_id")},
+    **{
+        f"folded.{name}": same
+        for name in ("title", "email", "source", "tags", "phone", "company_name", "last_name", "external_id")
+    },
     "search": same,
+    "merges": same,
     "change": same,
     "schema_version": same,
 } | UNDATED

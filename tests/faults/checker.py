@@ -17,6 +17,7 @@ from tests.faults.history import (
     CONVERT,
     CREATE,
     ITEM,
+    MERGE,
     READ,
     UNCOMMENT,
     History,
@@ -60,6 +61,8 @@ class Checker:
         for request in sorted(history, key=lambda request: request.ended):
             if "version" in request.data:
                 self._shows[request.data["id"]].append(request)
+        self._merges = [request for request in history.of(MERGE) if self._may(request)]
+        self._homes = {other: request.lead for request in self._merges for other in request.merges}
         self._written = 0
 
     def verdict(self) -> Verdict:
@@ -93,10 +96,17 @@ class Checker:
         return self._told() | self._leads.keys() | {lead for lead in self._on if lead is not None}
 
     def _may_be_gone(self, lead: int | None) -> bool:
-        return any(request.deletes and self._may(request) for request in self._on[lead])
+        deleted = any(request.deletes and self._may(request) for request in self._on[lead])
+        return deleted or any(lead in request.merges for request in self._merges)
+
+    def _home(self, lead: int | None) -> int | None:
+        """Return the lead that has what belonged to a lead: itself, or the one that it was merged into."""
+        while lead not in self._leads and lead in self._homes:
+            lead = self._homes[lead]
+        return lead
 
     def _may_be_converted(self, request: Request) -> bool:
-        others = (other for other in self._on[request.lead] if other is not request)
+        others = (other for lead in [request.lead, *request.merges] for other in self._on[lead] if other is not request)
         return any(other.kind == CONVERT and self._may(other) for other in others)
 
     def _may_be_uncommented(self, request: Request) -> bool:
@@ -109,8 +119,8 @@ class Checker:
             gone = self._may_be_gone(request.lead)
             explained = {
                 404: gone or (request.kind == UNCOMMENT and self._may_be_uncommented(request)),
-                409: request.kind == CONVERT and self._may_be_converted(request),
-                422: gone and request.kind == ITEM,
+                409: request.kind in (CONVERT, MERGE) and self._may_be_converted(request),
+                422: (gone and request.kind == ITEM) or any(map(self._may_be_gone, request.merges)),
                 503: request.retry_after.isdigit(),
                 None: True,
             }
@@ -151,6 +161,7 @@ class Checker:
         """A lead that is there has every acknowledged change, no refused one, and none twice."""
         number = lead["_id"]
         changes = [request for request in self._on[number] if request.changes]
+        members = [request for request in self._of_all(number) if request.changes]
         done = sum(request.done for request in changes)
         unknown = sum(self._history.is_open(request) for request in changes)
         beyond = lead["version"] - 1 - done
@@ -159,21 +170,30 @@ class Checker:
         self._written += max(beyond, 0)
         yield from self._comments(lead)
         for name, at_first in _AT_FIRST.items():
-            writes = [request for request in changes if name in request.sets and self._may(request)]
-            values = [request.sets[name] for request in _last(writes)]
-            if not any(write.done for write in writes):
+            writes = [request for request in members if name in request.sets and self._may(request)]
+            is_merged = len({request.lead for request in members} | {number}) > 1
+            values = [request.sets[name] for request in (writes if is_merged else _last(writes))]
+            if is_merged or not any(write.done for write in writes):
                 values.append(at_first)
             if lead[name] not in values and not (name == "description" and lead["title"].startswith(CLONE)):
                 yield f"lead {number} has {name} {lead[name]!r}, not one of {values}"
         if any(request.deletes and request.done for request in self._on[number]):
             yield f"lead {number} was deleted, and is there"
+        if any(number in request.merges and request.done for request in self._merges):
+            yield f"lead {number} was merged into another, and is there"
+
+    def _of_all(self, number: int) -> list[Request]:
+        """Return the requests about a lead, and about all leads that were merged into it."""
+        members = [lead for lead in self._on if self._home(lead) == number]
+        return [request for lead in members for request in self._on[lead]]
 
     def _comments(self, lead: Json) -> Iterator[str]:
         there = Counter(comment["text"] for comment in lead["comments"])
         if lead["comments_count"] != len(lead["comments"]):
             yield f"lead {lead['_id']} counts {lead['comments_count']} comments, and has {len(lead['comments'])}"
-        deletions = {request.comment: request for request in self._on[lead["_id"]] if request.kind == UNCOMMENT}
-        for request in self._on[lead["_id"]]:
+        requests = self._of_all(lead["_id"])
+        deletions = {request.comment: request for request in requests if request.kind == UNCOMMENT}
+        for request in requests:
             if request.kind != COMMENT:
                 continue
             deletion = deletions.get(request.data.get("id"))
@@ -233,7 +253,7 @@ class Checker:
 
     def _is_gone_untold(self, number: int) -> bool:
         """Whether a lead was deleted, and nobody was told so. Conversions are counted by themselves."""
-        gone = number not in self._leads and number not in self._clients
+        gone = number not in self._leads and number not in self._clients and number not in self._homes
         return gone and not any(request.deletes and request.done for request in self._on[number])
 
     def _belongings(self) -> Iterator[str]:
@@ -242,8 +262,9 @@ class Checker:
             orphans = {document["lead"] for document in documents} - self._leads.keys()
             yield from (f"lead {number} is gone, and has a {kind}" for number in orphans)
         for request in self._history.of(ITEM):
-            there = sum(item["text"] == request.mark for item in self._items.get(request.lead, []))
-            if not (request.done and request.lead in self._leads) <= there <= self._may(request):
+            home = self._home(request.lead)
+            there = sum(item["text"] == request.mark for item in self._items.get(home, []))
+            if not (request.done and home in self._leads) <= there <= self._may(request):
                 yield f"{request.mark} is there {there} times: {self._outcome(request)}"
             self._written += there > 0 and not request.done
 

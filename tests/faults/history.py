@@ -15,11 +15,11 @@ import httpx
 
 from tests.client import Api, Json
 
-CREATE, CHANGE, ARCHIVE, COMMENT, UNCOMMENT, ITEM, CONVERT, CLONE, DELETE, READ = (
-    "create", "change", "archive", "comment", "uncomment", "item", "convert", "clone", "delete", "read",
+CREATE, CHANGE, ARCHIVE, COMMENT, UNCOMMENT, ITEM, CONVERT, CLONE, MERGE, DELETE, READ = (
+    "create", "change", "archive", "comment", "uncomment", "item", "convert", "clone", "merge", "delete", "read",
 )  # fmt: skip
 
-RAISES_VERSION = {CHANGE, ARCHIVE, COMMENT, UNCOMMENT, CONVERT}
+RAISES_VERSION = {CHANGE, ARCHIVE, COMMENT, UNCOMMENT, CONVERT, MERGE}
 """The kinds of requests that change a lead, and leave it there."""
 
 _SENT_ONCE = r"AutoReconnect|NetworkTimeout|WTimeoutError|ExecutionTimeout|WriteConcernError|_OperationCancelled"
@@ -77,6 +77,12 @@ class Request:
         return self.kind == DELETE or self.body.get("delete_lead") == "yes"
 
     @property
+    def merges(self) -> list[int]:
+        """The leads that are gone, because they are part of this one, if this is done."""
+        others: list[int] = self.body.get("lead_ids", [])
+        return others
+
+    @property
     def changes(self) -> bool:
         """Whether the lead has another version if this is done."""
         return self.kind in RAISES_VERSION and not self.deletes
@@ -109,7 +115,7 @@ class History:
         reason = self.reasons.get(request.mark, "")
         if request.keyed and _WAITED in reason:  # so the service's last attempt ended, and the first may have written
             return True
-        in_transaction = request.keyed or request.kind in (CONVERT, CLONE, DELETE, ITEM)
+        in_transaction = request.keyed or request.kind in (CONVERT, CLONE, MERGE, DELETE, ITEM)
         return (_COMMIT_MAY_BE_LOST if in_transaction else _MAY_BE_LOST).search(reason) is not None
 
     def explain(self, lines: Iterable[Json]) -> None:

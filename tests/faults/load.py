@@ -99,11 +99,20 @@ class Load:
             lambda: persistently(writer, writer.clone(lead, keyed=True)),
             lambda: persistently(writer, writer.convert(lead, keyed=True, send_welcome_email="yes")),
             lambda: writer.delete(lead),
+            lambda: self._merge(writer, lead, keyed=False),
+            lambda: self._merge(writer, lead, keyed=True),
             lambda: writer.convert(lead),
             lambda: writer.convert(lead, send_welcome_email="yes"),
             lambda: writer.convert(lead, send_welcome_email="yes", delete_lead="yes"),
         )
         return chance.choice(ends)()
+
+    async def _merge(self, writer: Writer, lead: int, *, keyed: bool) -> Request:
+        """Merge a lead into a new one, which has an item of its own."""
+        target = (await persistently(writer, writer.create(keyed=True))).data["id"]
+        await patient(writer.item(target))
+        merging = writer.merge(target, lead, keyed=keyed)
+        return await (persistently(writer, merging) if keyed else merging)
 
 
 async def patient(sending: Awaitable[Request]) -> Request:

@@ -18,6 +18,7 @@ from tests.faults.history import (
     CREATE,
     DELETE,
     ITEM,
+    MERGE,
     READ,
     UNCOMMENT,
     History,
@@ -258,3 +259,73 @@ def test_the_last_of_two_values_is_not_known_if_they_were_sent_at_once() -> None
 
     second.began = first.ended + 0.5
     assert any("has tags" in fault for fault in case.judged().faults)
+
+
+def a_merge(**answer: Any) -> Case:
+    """Return a lead with a comment, an item and tags that was merged into another one."""
+    case = Case()
+    case.created(1)
+    case.created(2)
+    comment, item = case.sent(COMMENT, 2, data={"id": 71}), case.sent(ITEM, 2, data={"id": 41})
+    changed = case.sent(CHANGE, 2, data=shown(2, 3))
+    changed.body = {"tags": [changed.mark]}
+    case.sent(MERGE, 1, body={"lead_ids": [2]}, **{"data": shown(1, 2)} | answer)
+    case.found.leads.remove(case.lead(2))
+    case.lead(1).update(
+        version=2, comments=[{"id": 71, "text": comment.mark}], comments_count=1, tags=[changed.mark]
+    )  # fmt: skip
+    case.found.checklists.append({"_id": 41, "lead": 1, "text": item.mark})
+    return case
+
+
+def a_merge_that_was_not_done(**answer: Any) -> Case:
+    case = a_merge(**answer)
+    merged = case.lead(1)
+    case.found.leads.append(merged | {"_id": 2, "title": "create-1", "version": 3})
+    merged.update(document(1, "create-0"))
+    case.found.checklists[0]["lead"] = 2
+    return case
+
+
+def test_a_merge_without_a_fault_has_none() -> None:
+    verdict = a_merge().judged()
+
+    assert verdict.faults == []
+    assert (verdict.done, verdict.open, verdict.written) == (6, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("break_it", "fault"),
+    [
+        (_with(comments=[], comments_count=0), "comment-2 is there 0 times"),
+        (_with(tags=["x"]), "lead 1 has tags ['x']"),
+        (_with(version=1), "lead 1 has version 1 after 1 changes"),
+        (_without("checklists", _id=41), "item-3 is there 0 times"),
+        (lambda case: case.found.checklists[0].update(lead=2), "lead 2 is gone, and has a item"),
+        (lambda case: case.found.leads.append(document(2, "create-1")), "lead 2 was merged into another, and is there"),
+        (_without("leads", _id=1), "create-0 is lost"),
+        (_told(MERGE, status=422, data={}, text="x"), "create-1 is lost"),
+        (_told(MERGE, status=409, data={}, text="x"), "merge-5 was answered 409"),
+    ],
+)
+def test_a_fault_of_a_merge_is_found(break_it: Callable[[Case], None], fault: str) -> None:
+    case = a_merge()
+
+    break_it(case)
+
+    faults = case.judged().faults
+    assert any(fault in each for each in faults), faults
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_a_merge_without_an_answer_is_there_or_not(done: bool) -> None:
+    case = (a_merge if done else a_merge_that_was_not_done)(status=None, data={})
+
+    verdict = case.judged()
+
+    assert verdict.faults == []
+    assert (verdict.done, verdict.open, verdict.written) == (5, 1, done)
+
+
+def test_a_merge_that_was_acknowledged_and_not_done_is_a_fault() -> None:
+    assert "lead 2 was merged into another, and is there" in a_merge_that_was_not_done().judged().faults

@@ -140,7 +140,7 @@ class Round:
 
     async def prepare(self) -> None:
         """Make what is needed, before anything fails."""
-        self._leads = await asyncio.gather(*(made(self._writer.create) for _ in range(13)))
+        self._leads = await asyncio.gather(*(made(self._writer.create) for _ in range(17)))
         await asyncio.gather(*(made(partial(self._writer.item, lead)) for lead in self._leads))
         self._comment = await made(lambda: self._writer.comment(self._leads[0]))
 
@@ -159,6 +159,8 @@ class Round:
                     writer.delete, writer.read,
                 )
             ),
+            writer.merge(next(leads), next(leads)),
+            writer.merge(next(leads), next(leads), keyed=True),
             writer.convert(next(leads), send_welcome_email="yes"),
             writer.convert(next(leads), send_welcome_email="yes", keyed=True),
             writer.convert(next(leads), send_welcome_email="yes", delete_lead="yes"),

@@ -30,24 +30,26 @@ from tests.wire.process import SECONDS
 
 NAME = "leads"
 
-Write = Callable[[Writer, int], Coroutine[None, None, Request]]
-"""Writes something about a lead that has two items and a file."""
+Write = Callable[[Writer, int, int], Coroutine[None, None, Request]]
+"""Writes something about a lead that has two items and a file, and perhaps about another such lead."""
 
 WRITES: dict[str, Write] = {
-    "item": lambda writer, lead: writer.item(lead),
-    "delete": lambda writer, lead: writer.delete(lead),
-    "convert and delete": lambda writer, lead: writer.convert(lead, send_welcome_email="yes", delete_lead="yes"),
+    "item": lambda writer, lead, _: writer.item(lead),
+    "merge": lambda writer, lead, other: writer.merge(lead, other),
+    "delete": lambda writer, lead, _: writer.delete(lead),
+    "convert and delete": lambda writer, lead, _: writer.convert(lead, send_welcome_email="yes", delete_lead="yes"),
 }
 if FULL:
     WRITES |= {
-        "create": lambda writer, _: writer.create(),
-        "clone": lambda writer, lead: writer.clone(lead),
-        "convert": lambda writer, lead: writer.convert(lead, send_welcome_email="yes"),
+        "create": lambda writer, *_: writer.create(),
+        "clone": lambda writer, lead, _: writer.clone(lead),
+        "convert": lambda writer, lead, _: writer.convert(lead, send_welcome_email="yes"),
     }
 KEYED: dict[str, Write] = {
-    "create": lambda writer, _: writer.create(keyed=True),
-    "clone": lambda writer, lead: writer.clone(lead, keyed=True),
-    "convert": lambda writer, lead: writer.convert(lead, keyed=True, send_welcome_email="yes"),
+    "create": lambda writer, *_: writer.create(keyed=True),
+    "clone": lambda writer, lead, _: writer.clone(lead, keyed=True),
+    "merge": lambda writer, lead, other: writer.merge(lead, other, keyed=True),
+    "convert": lambda writer, lead, _: writer.convert(lead, keyed=True, send_welcome_email="yes"),
 }
 
 
@@ -84,6 +86,9 @@ class Killing:
         ).files  # no endpoint puts them in
         self._uri = uri
 
+    async def _leads(self) -> tuple[int, int]:
+        return await self._lead(), await self._lead()
+
     async def _lead(self) -> int:
         lead = await made(self._survivor.create)
         for _ in range(2):
@@ -94,18 +99,18 @@ class Killing:
     async def steps(self) -> list[str]:
         """Return the commands of the whole write."""
         async with Relay(self._uri) as relay, Victim(relay.uri, NAME) as victim:
-            lead = await self._lead()
+            leads = await self._leads()
             with relay.steps() as seen:
-                request = await self._write(Writer(self._history, victim), lead)
+                request = await self._write(Writer(self._history, victim), *leads)
             assert request.done, request
             return [_name(command) for command in seen.commands]
 
     async def kill(self, step: int, *, before: bool) -> list[str]:
         """Kill the service at a step; return the commands until then."""
-        lead = await self._lead()
+        leads = await self._leads()
         async with Relay(self._uri) as relay, Victim(relay.uri, NAME) as victim:
             with relay.steps(step, before=before) as seen:
-                writing = asyncio.create_task(self._write(Writer(self._history, victim), lead))
+                writing = asyncio.create_task(self._write(Writer(self._history, victim), *leads))
                 await asyncio.wait_for(seen.reached.wait(), SECONDS)
                 await victim.kill()
                 request = await writing
@@ -118,8 +123,8 @@ class Killing:
             await self._survivor.repeat(request)
             assert request.done, request
         else:
-            again = await self._write(self._survivor, lead)
-            assert again.done or again.status in (404, 409), again
+            again = await self._write(self._survivor, *leads)
+            assert again.done or again.status in (404, 409, 422), again
         return [_name(command) for command in commands]
 
     async def _end_sessions(self, seen: Steps) -> None:

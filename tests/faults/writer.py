@@ -13,6 +13,7 @@ from tests.faults.history import (
     CREATE,
     DELETE,
     ITEM,
+    MERGE,
     READ,
     UNCOMMENT,
     History,
@@ -70,6 +71,12 @@ class Writer:
             return {"lead_title": mark, "lead_status": 1, "copy_checklist": "on", "copy_files": "on"}
 
         return await self._send("POST", f"/api/leads/{lead}/clone", CLONE, body, lead=lead, keyed=keyed)
+
+    async def merge(self, lead: int, other: int, *, keyed: bool = False) -> Request:
+        def body(_: str) -> Json:
+            return {"lead_ids": [other]}
+
+        return await self._send("POST", f"/api/leads/{lead}/merge", MERGE, body, lead=lead, keyed=keyed)
 
     async def delete(self, lead: int) -> Request:
         return await self._send("DELETE", f"/api/leads/{lead}", DELETE, lead=lead)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leads_api.folding import caseless, caseless_email, letters
+from leads_api.folding import caseless, caseless_email, letters, phone_digits
 
 LETTERS = {
     "case": {"Acme": "acme", "CAFÉ": "cafe", "ΣΊΣΥΦΟΣ": "σισυφοσ", "ſ": "s", "K": "k"},
@@ -96,3 +96,39 @@ def test_processes_of_all_pythons_fold_alike() -> None:
             folded.update("\0".join(fold(f"a{character}") for fold in (caseless, caseless_email, letters)).encode())
 
     assert folded.hexdigest() == "509e53d74ff12f9e663bacc8e472c1a67535fb8dba08ffd1f33273d274d61266"
+
+
+@pytest.mark.parametrize(
+    ("phone", "digits"),
+    [
+        ("+49 (30) 1234567", "49301234567"),
+        ("0049301234567", "49301234567"),
+        ("+0049301234567", "49301234567"),
+        ("030/123 45 67", "0301234567"),
+        ("555-0100 ext. 5", "55501005"),
+        ("٠٠٤٩ ٣٠ ١٢٣٤٥٦٧", "49301234567"),
+        ("０３０１２３４５６７", "0301234567"),
+        ("1234567", "1234567"),
+        ("123456", None),
+        ("00123456", None),
+        ("001234567", "1234567"),
+        ("00001234567", "001234567"),
+        ("¹²³⁴⁵⁶⁷", None),
+        ("Ⅶ一二三四五六七", None),
+        ("", None),
+    ],
+)
+def test_a_phone_is_compared_by_its_digits(phone: str, digits: str | None) -> None:
+    assert phone_digits(phone) == digits
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])) | st.text(st.sampled_from("0123456789+ ()-٠٩०९０９²")))
+def test_the_digits_of_a_phone_are_ascii_and_seven_at_least_and_compare_as_themselves(phone: str) -> None:
+    digits = phone_digits(phone)
+
+    if digits is not None:
+        assert digits.isascii()
+        assert digits.isdigit()
+        assert len(digits) >= 7
+        assert phone_digits(f"+{digits}") == phone_digits(digits)
+        assert phone_digits(normalize("NFC", phone)) == digits

@@ -226,7 +226,7 @@ async def test_the_command_brings_a_whole_database_up_to_date(tmp_path: Path, ol
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("leads migrate: 61 leads, ")
-    assert "leads migrate: leads: updated 61 of 61 documents to version 3\n" in done.stderr
+    assert "leads migrate: leads: updated 61 of 61 documents to version 4\n" in done.stderr
     assert await not_current(old) == []
     async with running(tmp_path, given=settings) as service:
         await assert_answers_as_before(service, old)
@@ -252,6 +252,33 @@ async def test_old_and_new_processes_serve_side_by_side_and_their_letters_agree_
             assert await found(service, **filters) == [lead], filters
         assert await found(service, sort="lead_title", order="asc", limit=100) == by_title(await every_lead(service))
         assert await service.api.shown(lead) == before
+
+
+async def test_duplicates_are_found_by_what_old_processes_wrote_once_it_is_migrated(
+    tmp_path: Path, old: Database, server_uri: str
+) -> None:
+    settings = {"LEADS_MONGODB_URI": server_uri, "LEADS_MONGODB_DATABASE": old.name}
+    like = await old["leads"].find_one({"_id": ANSWERS["lists"]["/api/leads"]["ids"][0]})
+    assert like
+    contact = like["contact"] | {"phone": "+49 (30) 7654321", "company_name": "Straße", "last_name": "Doe"}
+    like |= {"contact": contact | {"email": None}}
+    async with running(tmp_path, given=settings) as service:
+        await until(lambda: finished(old), "the migration ends")
+        old_process = OldProcess(old, like)
+        first, second = [await old_process.create() for _ in range(2)]
+        # An old process changes a document of the new version: its copies are computed again.
+        current = {"lead_phone": "1234567", "lead_company_name": "Other", "lead_lastname": "Roe"}
+        third = (await service.api.lead(**current))["id"]
+        await old["leads"].update_one({"_id": third}, {"$set": {"contact": contact | {"email": None}}})
+
+        assert (await leads("migrate", **settings)).returncode == 0
+
+        for lead, others in {first: [third, second], second: [third, first], third: [second, first]}.items():
+            answer = (await service.api.get(f"/api/leads/{lead}/duplicates")).json()
+            matched = [(found["id"], found["matched_on"]) for found in answer["data"]]
+            assert sorted(matched) == sorted((other, ["phone", "company_and_name"]) for other in others)
+        assert sorted(await found(service, phone="0049307654321")) == [first, second, third]
+        assert await found(service, phone="1234567") == []
 
 
 async def test_two_records_with_what_is_one_name_now_both_stay_and_a_line_tells_until_one_is_renamed(

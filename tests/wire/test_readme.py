@@ -1,4 +1,4 @@
-"""The README's examples answer as printed there, in its order, on a fresh database."""
+"""The examples of the README and of how-to pages answer as printed there, in their order, on a fresh database."""
 
 import asyncio
 import re
@@ -11,10 +11,15 @@ import pytest
 from tests.programs import program
 from tests.wire.process import running
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
-EXAMPLES = re.findall(r"```sh\n(.*?)```(?:\n```json\n(.*?)```)?", README, re.DOTALL)
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 BETWEEN = "-- next --"
+
+
+def examples(text: str) -> list[tuple[str, str]]:
+    """Return the commands of a page, each with the answer that is printed below it."""
+    return re.findall(r"```sh\n(.*?)```(?:\n```json\n(.*?)```)?", text, re.DOTALL)
 
 
 def matches(printed: str, answer: str) -> bool:
@@ -31,22 +36,24 @@ async def run(*command: str, cwd: Path) -> str:
     return done.stdout
 
 
-async def test_every_curl_line_answers_as_printed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", ["README.md", "docs/duplicates.md"])
+async def test_every_curl_line_answers_as_printed(tmp_path: Path, page: str) -> None:
     program("curl")
+    expected = examples((ROOT / page).read_text())
     async with running(tmp_path, LEADS_API_KEY="") as service:
-        script = f"\necho; echo '{BETWEEN}'\n".join(command for command, _ in EXAMPLES)
+        script = f"\necho; echo '{BETWEEN}'\n".join(command for command, _ in expected)
         output = await run("bash", "-ec", script.replace("http://127.0.0.1:8000", service.url), cwd=tmp_path)
 
     answers = output.split(BETWEEN)
-    assert len(answers) == len(EXAMPLES)
-    for (command, printed), answer in zip(EXAMPLES, answers, strict=True):
+    assert len(answers) == len(expected)
+    for (command, printed), answer in zip(expected, answers, strict=True):
         assert matches(printed, answer), f"{command}\nprinted:  {printed}\nanswered: {answer}"
 
 
 async def test_the_examples_meet_every_endpoint_of_leads() -> None:
     called = {
         (method, re.sub(r"\d+", "{}", path))
-        for command, _ in EXAMPLES
+        for command, _ in examples(README)
         for method, path in re.findall(r"curl -s(?: -X (\w+))?.*?\$leads([\w/]*)", command)
     }
 

@@ -1,6 +1,6 @@
 """The store of checklist items: one document for each."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -108,11 +108,10 @@ class ChecklistStore:
         async def work(session: Session) -> Document:
             if not await self._hold_lead(lead_id, session):
                 raise _Refused("checklistresource_id")
-            last = self._items.find({"lead": lead_id}, {"position": 1}, session=session)
-            positions = [item.get("position") or 0 async for item in last.sort([("position", -1)]).limit(1)]
+            position = await self._last_position(lead_id, session) + 1
             if await self._items.count_documents({"lead": lead_id}, session=session) >= MAX_ITEMS:
                 raise Invalid({"checklist_text": [f"A lead must not have more than {MAX_ITEMS} checklist items."]})
-            document = _new(item_id, lead_id, text, by) | {"position": max(positions, default=0) + 1}
+            document = _new(item_id, lead_id, text, by) | {"position": position}
             await self._items.insert_one(document, session=session)
             return document
 
@@ -171,6 +170,30 @@ class ChecklistStore:
                 for item_id, item in enumerate(items, start=last - len(items) + 1)
             ]
             await self._items.insert_many(copies, session=session)
+
+    async def count(self, lead_ids: Collection[int], session: Session) -> int:
+        """Return how many items some leads have together."""
+        return await self._items.count_documents({"lead": {"$in": list(lead_ids)}}, session=session)
+
+    async def move(self, source_ids: Sequence[int], target_id: int, session: Session) -> None:
+        """Move the items of some leads behind those of another, lead by lead, in the transaction."""
+        order = {lead_id: place for place, lead_id in enumerate(source_ids)}
+        found = self._items.find({"lead": {"$in": list(order)}}, {"lead": 1, "position": 1}, session=session)
+        items = [item async for item in found]
+        if not items:
+            return
+        items.sort(key=lambda item: (order[item["lead"]], item.get("position") or 0, item["_id"]))
+        first = await self._last_position(target_id, session) + 1
+        touched = _touched(now())
+        moved = [
+            ({"_id": item["_id"]}, {"$set": {"lead": target_id, "position": position}, **touched})
+            for position, item in enumerate(items, start=first)
+        ]
+        await update_each(self._items, moved, session)
+
+    async def _last_position(self, lead_id: int, session: Session) -> int:
+        last = self._items.find({"lead": lead_id}, {"position": 1}, session=session).sort([("position", -1)]).limit(1)
+        return max([item.get("position") or 0 async for item in last], default=0)
 
     async def delete_of(self, lead_id: int, session: Session) -> None:
         """Delete all items of a lead, in the transaction."""

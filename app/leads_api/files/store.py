@@ -6,7 +6,7 @@ same document as the sweep, so one of the two conflicts and is retried.
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -133,6 +133,11 @@ class FileStore:
                 for file_id, file in enumerate(files, start=last - len(files) + 1)
             ]
             await self._refer(copies, session)
+
+    async def move(self, source_ids: Sequence[int], target_id: int, session: Session) -> None:
+        """Move the references of some leads to another, in the transaction. Nothing changes for their contents."""
+        moved = {"$set": {"lead": target_id}}
+        await self._files.update_many({"lead": {"$in": list(source_ids)}}, moved, session=session)
 
     async def delete_of(self, lead_id: int, session: Session) -> None:
         """Delete a lead's references and mark their contents, in the transaction."""

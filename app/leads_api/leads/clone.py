@@ -65,6 +65,8 @@ def _values(source: Document, request: CloneInput) -> dict[str, Any]:
     contact = source.get("contact") or {}
     unfolded = {
         "lead_title": source.get("title"),
+        "lead_lastname": contact.get("last_name"),
+        "lead_phone": contact.get("phone"),
         "lead_company_name": contact.get("company_name"),
         "lead_email": contact.get("email"),
         "lead_source": source.get("source"),

@@ -21,6 +21,8 @@ _SORTS = {
     "lead_last_contacted": "last_contacted",
 }
 
+NEWEST_FIRST = [("dates.created", -1), ("_id", -1)]
+
 _BELOW_ALL: dict[str, Any] = {
     "lead_title": "",
     "lead_value": -1,
@@ -44,6 +46,12 @@ INDEXES = [
     Index("assigned_created", (("assigned", 1), ("dates.created", 1), ("_id", 1))),
     Index("source_created", (("folded.source", 1), ("dates.created", 1), ("_id", 1))),
     Index("email_created", (("folded.email", 1), ("dates.created", 1), ("_id", 1))),
+    Index("phone_created", (("folded.phone", 1), ("dates.created", 1), ("_id", 1)), texts_only=("folded.phone",)),
+    Index(
+        "company_and_name_created",
+        (("folded.company_name", 1), ("folded.last_name", 1), ("dates.created", 1), ("_id", 1)),
+        texts_only=("folded.company_name", "folded.last_name"),
+    ),
     Index("tag_created", (("folded.tags", 1), ("dates.created", 1), ("_id", 1))),
     Index("external_id", ((EXTERNAL_KEY, 1),), sparse=True),
     Index("search", (("search", 1),)),
@@ -59,6 +67,7 @@ def filter_of(query: LeadQuery) -> dict[str, Any]:
     equal = {
         EXTERNAL_KEY: query.external_id and composed(query.external_id),
         "folded.email": query.email and caseless_email(query.email),
+        "folded.phone": query.phone,
         "folded.source": query.source and caseless(query.source),
         "folded.tags": query.tag and caseless(query.tag),
         "assigned": query.assigned_user_id,

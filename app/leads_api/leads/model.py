@@ -21,7 +21,7 @@ from leads_api.validation.values import shown_cents
 
 ActiveState = Literal["active", "archived"]
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """The schema version of new documents. Documents of all other versions can be read as well."""
 
 
@@ -101,6 +101,7 @@ class ShownLead(Struct, frozen=True, gc=False):
     etag: str
 
 
+MAX_TAGS = MAX_ASSIGNEES = 100
 EXTERNAL_ID, EXTERNAL_KEY = "external_id", "folded.external_id"
 """The paths of the external id, and of the form in which it is compared; without one, the latter is absent."""
 
@@ -131,6 +132,7 @@ FIELDS = {
 _NOTHING: Document = {}
 _NO_CONTACT: Document = dict.fromkeys(Contact.__struct_fields__)
 _NO_ADDRESS: Document = dict.fromkeys(Address.__struct_fields__)
+_NO_COPIES: Document = dict.fromkeys(("title", "email", "source", "phone", "company_name", "last_name"))
 
 LONG = ("description", "custom", "tags")
 """The fields of a document, shown to callers, that may be long."""
@@ -181,7 +183,7 @@ def new_document(lead_id: int, values: Mapping[str, Any], now: datetime, change:
         "version": 1,
         "external_id": None,
         "dates": {"created": now, "updated": now},
-        "folded": {"title": None, "email": None, "source": None, "tags": []},
+        "folded": _NO_COPIES | {"tags": []},
         "search": [],
         "change": change,
         "schema_version": SCHEMA_VERSION,

@@ -1,13 +1,15 @@
 """Pages of the list of leads, by number and by cursor, bounded in number and in bytes (contract, "List")."""
 
-from collections.abc import Sequence
+from asyncio import gather
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import NamedTuple, cast
 
 import msgspec
 from msgspec import Raw
 
 from leads_api.catalog.cache import Catalog
-from leads_api.clock import plain_time
+from leads_api.clock import UNKNOWN, plain_time
 from leads_api.errors import Invalid
 from leads_api.http.envelope import encode
 from leads_api.leads import counts, listing
@@ -97,6 +99,22 @@ class LeadPages:
         del found[count:]
         return await self._whole(await self._page_of(found)), following
 
+    async def newest(self, filters: Iterable[Document], *, besides: int, limit: int) -> Sequence[Lead]:
+        """Return the newest leads, besides one, that match any of the filters.
+
+        If they are too large together, these are fewer than `limit`, but one at least.
+        """
+        parts = await gather(*(self._newest(wanted, limit + 1) for wanted in filters))  # `besides` may be one of them
+        found = {each.document["_id"]: each for part in parts for each in part if each.document["_id"] != besides}
+        newest = sorted(found.values(), key=_age, reverse=True)[:limit]
+        page = await self._page_of(newest[: self._fitting(newest)])
+        await self._memory.hold(page.size)
+        return await self._completed(page)
+
+    async def _newest(self, wanted: Document, limit: int) -> list[Found]:
+        async with self._concurrency.lists:
+            return await self._leads.find(wanted, listing.NEWEST_FIRST, limit=limit)
+
     async def _page(self, query: LeadQuery) -> tuple[_Page, int]:
         if await self._is_leaving(query.assigned_user_id):
             return await self._page_of([]), 0
@@ -143,13 +161,14 @@ class LeadPages:
         )
 
     async def _whole(self, page: _Page) -> Sequence[Lead]:
-        """Return the leads with their long values. A lead that was deleted meanwhile is left out.
-
-        Usually that is the JSON that all who share the page send.
-        """
+        """Return the leads with their long values; usually that is the JSON that all who share the page send."""
         await self._memory.hold(page.size)
+        return await self._completed(page) if page.missing else cast("Sequence[Lead]", page.encoded)
+
+    async def _completed(self, page: _Page) -> Sequence[Lead]:
+        """Return the leads with their long values. A lead that was deleted meanwhile is left out."""
         if not page.missing:
-            return cast("Sequence[Lead]", page.encoded)
+            return page.leads
         async with self._long_reads.turn():
             documents = await self._leads.read(page.missing)
         read = {lead.id: lead for lead in await leads_of(documents, self._catalog)}
@@ -163,3 +182,9 @@ class LeadPages:
             return False
         member = (await self._catalog.snapshot()).people.get(member_id, {})
         return bool(member.get(PENDING_CLEANUP))
+
+
+def _age(found: Found) -> tuple[datetime, int]:
+    """Return the key by which the newest leads are sorted."""
+    document = found.document
+    return (document.get("dates") or {}).get("created") or UNKNOWN, document["_id"]

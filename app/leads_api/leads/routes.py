@@ -15,7 +15,9 @@ from leads_api.leads.by_external_id import AlreadyThere, LeadsByExternalId, NotT
 from leads_api.leads.clone import CloneLead
 from leads_api.leads.convert import AlreadyConverted, ConvertLead
 from leads_api.leads.delete import DeleteLead
+from leads_api.leads.duplicates import MOST, Duplicates, LeadDuplicates
 from leads_api.leads.external_ids import ExternalIdTaken
+from leads_api.leads.merge import ConvertedLeads, MergeLeads
 from leads_api.leads.model import Lead, ShownLead
 from leads_api.leads.pages import LeadPages
 from leads_api.leads.schemas import (
@@ -25,6 +27,7 @@ from leads_api.leads.schemas import (
     ExternalId,
     LeadInput,
     LeadQuery,
+    MergeInput,
     StatusChoice,
     Tags,
 )
@@ -301,6 +304,43 @@ class LeadController(Controller):
         if_match: IfMatch,
     ) -> Tagged[Answer[Lead]]:
         return _created(await clone_lead(lead_id, payload, user, if_match), "Lead cloned successfully.")
+
+    @get(
+        "/{lead_id:int}/duplicates",
+        summary="Find a lead's duplicates",
+        description=(
+            "Other leads with the same e-mail, the same phone (at least seven digits are compared, without a leading"
+            f" `+` or `00`), or the same company and last name, in any case. The newest {MOST}, newest first; each"
+            " says what it `matched_on`. Like a page of a list, the response is limited in size: it then has fewer"
+            " leads. To make one lead of them, merge them."
+        ),
+        responses=failures(LeadNotFound()),
+    )
+    async def duplicates(self, lead_id: FromPath[int], lead_duplicates: Part[Duplicates]) -> LeadDuplicates:
+        return LeadDuplicates(await lead_duplicates.of(lead_id), "Lead duplicates retrieved successfully.")
+
+    @post(
+        "/{lead_id:int}/merge",
+        summary="Merge leads into a lead",
+        description=(
+            "One transaction makes one lead of several, for example of duplicates. What is null in the lead is filled"
+            " from the others, in the order given: each part of contact and address, value, source, last contact,"
+            " description, external id and custom fields. Tags and assignees are united. Comments, checklist items"
+            " and files move to the lead; items come behind its own. The others are deleted. The lead itself may be"
+            " converted, the others may not."
+        ),
+        status_code=200,
+        responses=failures(LeadNotFound(), ConvertedLeads([60])),
+    )
+    async def merge(
+        self,
+        lead_id: FromPath[int],
+        payload: Body[MergeInput],
+        merge_leads: Part[MergeLeads],
+        user: User,
+        if_match: IfMatch,
+    ) -> Tagged[Answer[Lead]]:
+        return _shown(await merge_leads(lead_id, payload.lead_ids, user, if_match), "Leads merged successfully.")
 
     @get(
         "/{lead_id:int}/comments",

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from leads_api.leads import cursor
-from leads_api.leads.model import ActiveState
-from leads_api.validation.fields import Date, Email, From, Id, Ids, Limit, Money, Page, Segment, Until, Words
+from leads_api.leads.model import MAX_ASSIGNEES, MAX_TAGS, ActiveState
+from leads_api.validation.fields import Date, Email, From, Id, Ids, Limit, Money, Page, Phone, Segment, Until, Words
 from leads_api.validation.inputs import Consistent
 from leads_api.validation.paging import Paging
 from leads_api.validation.values import INT64_MAX, Wrong
@@ -24,6 +24,7 @@ CategoryId = Annotated[
     Meta(extra={"reference": "lead_category"}, extra_json_schema=_ID, description="Id of a category of type lead."),
 ]
 MemberId = Annotated[int, Meta(extra_json_schema=_ID, description="Id of an active team user.")]
+LeadId = Annotated[int, Meta(extra_json_schema=_ID, description="Id of a lead.")]
 ExternalId = Annotated[
     Segment,
     Meta(
@@ -67,6 +68,7 @@ class LeadQuery(Consistent, frozen=True, kw_only=True):
     active_state: Annotated[ActiveState | None, Meta(description="Only leads in this state. Default: both.")] = None
     assigned_user_id: Id | None = None
     email: Annotated[Email | None, Meta(description="The whole value, in any case.")] = None
+    phone: Phone | None = None
     external_id: Annotated[Line | None, Meta(description="The whole value, to the letter.")] = None
     tag: Annotated[Name | None, Meta(description="The whole tag, in any case.")] = None
     converted: YesNo | None = None
@@ -139,7 +141,7 @@ class Assignees(Struct, frozen=True):
     assigned: Annotated[
         list[MemberId],
         Meta(
-            max_length=100,
+            max_length=MAX_ASSIGNEES,
             extra={"reference": "assignee", "missing": "The {} field must be present."},
             description="Ids of active team users. Repeated ids count once; an empty array removes all.",
         ),
@@ -152,7 +154,7 @@ class Tags(Struct, frozen=True):
     tags: Annotated[
         list[Name],
         Meta(
-            max_length=100,
+            max_length=MAX_TAGS,
             extra={"missing": "The {} field must be present."},
             description="Of tags that differ only in case, the first is kept; an empty array removes all.",
         ),
@@ -171,6 +173,23 @@ class ConvertInput(Struct, frozen=True, kw_only=True):
     client_billing_invoice_due_days: Annotated[int, Meta(ge=0, le=3650)] | None = None
     send_welcome_email: YesNo = "no"
     delete_lead: YesNo = "no"
+
+
+class MergeInput(Struct, frozen=True):
+    """The leads that become part of another one."""
+
+    lead_ids: Annotated[
+        list[LeadId],
+        Meta(
+            min_length=1,
+            max_length=20,
+            extra={"reference": "lead", "other_than": "lead_id"},
+            description=(
+                "Ids of other leads, which have not been converted. A value of an earlier one comes before that of a"
+                " later one. Repeated ids count once."
+            ),
+        ),
+    ]
 
 
 class CloneInput(Struct, frozen=True, kw_only=True):

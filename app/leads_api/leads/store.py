@@ -13,7 +13,7 @@ from leads_api.errors import Failure, NotFound, PreconditionFailed
 from leads_api.leads import listing
 from leads_api.leads.external_ids import COLLECTION as EXTERNAL_IDS
 from leads_api.leads.external_ids import ExternalIds
-from leads_api.leads.folded import SEARCHED, distinct_tags, refolded
+from leads_api.leads.folded import COPIED, COPIES, SEARCHED, distinct_tags, refolded
 from leads_api.leads.model import (
     EXTERNAL_ID,
     EXTERNAL_KEY,
@@ -51,12 +51,10 @@ STEPS = {
         # 2: removes the case-folded company, which was never read.
         Step(2, {"$unset": {"folded.company": ""}}, stale=("folded.company",)),
         # 3: the folded copies and `search` follow `folding`; earlier versions case-folded only, and cut no pieces.
-        Step(
-            3,
-            refolded,
-            reads=("title", "source", "tags", "contact.company_name", "contact.email"),
-            computes=("folded.title", "folded.email", "folded.source", "folded.tags", "search"),
-        ),
+        # The next step computes the same and more.
+        Step(3),
+        # 4: copies of what duplicates have in common.
+        Step(4, refolded, reads=COPIED, computes=COPIES),
     ]
 }
 
@@ -259,13 +257,25 @@ class LeadStore:
 
     async def _update(self, wanted: Document, values: dict[str, Any], event: str, by: int) -> Document | None:
         async with self._concurrency.change(COLLECTION, wanted["_id"]):
-            touched = touch(event, now(), by)
-            document: Document | None = await self._leads.find_one_and_update(
-                wanted,
-                touched | {"$set": values | touched["$set"]},
-                projection=WHOLE,
-                return_document=ReturnDocument.AFTER,
-            )
+            return await self._write(wanted, values, event, by)
+
+    async def _write(
+        self, wanted: Document, values: dict[str, Any], event: str, by: int, session: Session = None
+    ) -> Document | None:
+        touched = touch(event, now(), by)
+        document: Document | None = await self._leads.find_one_and_update(
+            wanted,
+            touched | {"$set": values | touched["$set"]},
+            projection=WHOLE,
+            return_document=ReturnDocument.AFTER,
+            session=session,
+        )
+        return document
+
+    async def set(self, lead_id: int, values: dict[str, Any], event: str, by: int, session: Session) -> Document:
+        """Set some paths of a lead, and return its document, in a transaction. Raises LeadNotFound."""
+        if (document := await self._write({"_id": lead_id}, values, event, by, session)) is None:
+            raise LeadNotFound
         return document
 
     async def mark_converted(self, lead: Document, client_id: int, moment: datetime, by: int, session: Session) -> bool:
@@ -310,6 +320,16 @@ class LeadStore:
         """Return the subset of the ids for which there is a lead."""
         return {lead["_id"] async for lead in self._leads.find({"_id": {"$in": list(ids)}}, {"_id": 1})}
 
+    async def converted(self, ids: Collection[int], session: Session) -> dict[int, bool]:
+        """Return whether leads have been converted, by the ids of those that there are."""
+        found = self._leads.find({"_id": {"$in": list(ids)}}, {"converted": 1}, session=session)
+        return {lead["_id"]: (lead.get("converted") or {}).get("is_converted") is True async for lead in found}
+
+    async def comment_bytes(self, ids: Collection[int]) -> int:
+        """Return the size of the comments of some leads together. Leads of earlier versions may not tell theirs."""
+        found = self._leads.find({"_id": {"$in": list(ids)}}, {"comments_bytes": 1})
+        return sum([max(0, lead.get("comments_bytes") or 0) async for lead in found])
+
     async def _find_all(self, lead_ids: list[int]) -> list[Document | Exception | None]:
         if len(lead_ids) == 1:
             return [await self._leads.find_one({"_id": lead_ids[0]}, WHOLE)]
@@ -325,6 +345,13 @@ class LeadStore:
     async def find_if_there(self, lead_id: int, session: Session) -> Document | None:
         """Return a lead's document without its comments, if there is one."""
         document: Document | None = await self._leads.find_one({"_id": lead_id}, WHOLE, session=session)
+        return document
+
+    async def with_comments(self, lead_id: int, session: Session) -> Document:
+        """Return a lead's document with its comments, without `search`. Raises LeadNotFound."""
+        document: Document | None = await self._leads.find_one({"_id": lead_id}, {"search": 0}, session=session)
+        if document is None:
+            raise LeadNotFound
         return document
 
     async def shown(self, document: Document, *, written: bool = True) -> ShownLead:

@@ -38,6 +38,9 @@ class Index(Struct, frozen=True):
     unique: bool = False
     sparse: bool = False
 
+    texts_only: tuple[str, ...] = ()
+    """Fields that must have a text, or the document is not in the index. Queries for a text of each can use it."""
+
     expire_seconds: int | None = None
     """How long after the date in the indexed field the server removes a document (TTL index)."""
 
@@ -48,6 +51,8 @@ class Index(Struct, frozen=True):
             options["unique"] = True
         if self.sparse:
             options["sparse"] = True
+        if self.texts_only:
+            options["partialFilterExpression"] = {field: {"$gt": ""} for field in self.texts_only}
         if self.expire_seconds is not None:
             options["expireAfterSeconds"] = self.expire_seconds
         return options

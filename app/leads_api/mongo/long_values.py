@@ -11,10 +11,17 @@ from bson import encode
 
 from leads_api.mongo.client import Collection, Document, is_mongomock
 
+LARGEST_DOCUMENT = 16 * 1024 * 1024
+"""MongoDB's limit."""
 LONG_BYTES = 16 * 1024
 """Values of a document that are larger than this together are left out of the first find."""
 OTHER_BYTES = 2 * 1024
 """The size of all other values of a usual document."""
+
+
+def size_of(document: Document) -> int:
+    """Return how many bytes a document has in MongoDB."""
+    return len(encode(document))
 
 
 class Found(NamedTuple):
@@ -51,7 +58,7 @@ class LongValues:
             size = long.pop("size")
         else:
             long = {field: document.pop(field) for field in self._long if field in document}
-            size = len(encode(long))
+            size = size_of(long)
         if is_whole := size <= LONG_BYTES:
             document.update(long)
         return Found(document, size + OTHER_BYTES, is_whole)

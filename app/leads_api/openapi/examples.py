@@ -116,6 +116,7 @@ BODIES: dict[str, Json] = {
         "send_welcome_email": "yes",
     },
     "LeadCloneInput": {"lead_title": "Acme - second website", "lead_status": 1, "copy_checklist": "on"},
+    "LeadMergeInput": {"lead_ids": [60, 71]},
     "CommentInput": {"comment": "Called, will send the proposal on Monday."},
     "LeadStatusInput": {"title": "On hold", "color": "info"},
     "LeadStatusChanges": {"color": "warning"},
@@ -188,6 +189,11 @@ ANSWERS: dict[str, Json] = {
     "convert_lead_to_client": _done(_CLIENT, "Lead converted to client successfully."),
     "clone_lead": _done(
         _LEAD | {"id": 60, "title": "Acme - second website", "external_id": None}, "Lead cloned successfully."
+    ),
+    "merge_leads_into_lead": _done(_CHANGED | {"tags": ["priority", "fair"]}, "Leads merged successfully."),
+    "find_lead_duplicates": _done(
+        [_LEAD | {"id": 71, "title": "Acme shop", "external_id": None, "matched_on": ["email"]}],
+        "Lead duplicates retrieved successfully.",
     ),
     "list_lead_comments": _done([_COMMENT], "Lead comments retrieved successfully."),
     "comment_lead": _done(_COMMENT, "Lead comment added successfully."),

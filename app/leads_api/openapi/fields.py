@@ -13,6 +13,7 @@ NAMES = {
     "ItemInput": "ChecklistItemInput",
     "ItemStatusInput": "ChecklistItemStatusInput",
     "Links": "ServiceLinks",
+    "MergeInput": "LeadMergeInput",
     "MemberInput": "TeamMemberInput",
     "NameShown": "NamedReference",
     "Positions": "ChecklistPositions",
@@ -24,6 +25,16 @@ NAMES = {
     "Tags": "LeadTags",
 }
 """Names that a client's code can use, by the name of the struct, where that one is too short outside its module."""
+
+_LEAD = {
+    "category": "The category of the lead.",
+    "converted": "Whether the lead has become a client.",
+    "description": "Free text.",
+    "last_contacted": "When somebody last talked to the contact.",
+    "status": "The stage that the lead is in.",
+    "tags": "Tags, in the order in which they were set.",
+}
+"""Fields of a lead whose names have other meanings elsewhere."""
 
 DESCRIPTIONS = {
     # Parameters
@@ -75,16 +86,11 @@ DESCRIPTIONS = {
     "website": "Web site, as it was sent.",
     "zip": "Postal code.",
     # Leads
+    **{f"{component}.{name}": text for component in ("Lead", "LeadDuplicate") for name, text in _LEAD.items()},
     "active_state": "Whether the lead is archived.",
     "address": "Where the contact is.",
-    "Lead.category": "The category of the lead.",
     "contact": "Whom to talk to.",
-    "Lead.converted": "Whether the lead has become a client.",
-    "Lead.description": "Free text.",
-    "Lead.last_contacted": "When somebody last talked to the contact.",
     "source": "Where the lead comes from.",
-    "Lead.status": "The stage that the lead is in.",
-    "Lead.tags": "Tags, in the order in which they were set.",
     "LeadConversion.client_id": "Id of the client that the lead became.",
     "LeadConversion.date": "When the lead was converted.",
     "is_converted": "Whether the lead has been converted.",

@@ -3,8 +3,8 @@
 TITLE = "Leads API"
 
 DESCRIPTION = """\
-A standalone lead-management API: create, search, change, assign, tag, archive, comment on, clone and delete leads,
-and convert a lead into a client.
+A standalone lead-management API: create, search, change, assign, tag, archive, comment on, clone, merge and delete
+leads, and convert a lead into a client.
 
 **Authorization.** Everything under `/api` requires an API key: `Authorization: Bearer KEY`. A key with the scope
 `read` may only use GET, HEAD and OPTIONS; everything else is a 403.

@@ -15,6 +15,7 @@ from leads_api.validation.values import (
     ids,
     moment,
     page_limit,
+    phone,
     search_words,
     segment,
 )
@@ -28,6 +29,14 @@ def _kind(convert: Convert, schema: dict[str, Any], description: str | None = No
 
 
 Email = Annotated[str, _kind(email(150), {"type": "string", "format": "idn-email", "maxLength": 150})]
+Phone = Annotated[
+    str,
+    _kind(
+        phone(150),
+        {"type": "string", "maxLength": 150, "pattern": "([0-9][^0-9]*){7}"},
+        "Only the digits are compared, at least seven, without a leading `+` or `00`.",
+    ),
+]
 Segment = Annotated[
     str,
     _kind(

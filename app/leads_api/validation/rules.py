@@ -48,6 +48,8 @@ class Rule(Struct, frozen=True, kw_only=True):
     """The parameter in the path that says the same, if the path has it."""
     refusal: str = NOT_SELECTABLE
     """The text of the fault if the lookup does not return the value."""
+    other_than: str | None = None
+    """The parameter of the path whose id the value, or an item, must not be."""
     dynamic: str | None = None
     """The name of a provider of rules; the field stands for all fields of that provider."""
 
@@ -112,7 +114,7 @@ def _rule(field: msgspec.structs.FieldInfo, default: Any) -> Rule:
     if not required:
         common |= {"default": default, "blank": None if nullable else default}
     extra = {key: value for part in meta for key, value in (part.extra or {}).items()}
-    common |= {key: extra[key] for key in ("reference", "refusal", "missing", "same_as") if key in extra}
+    common |= {key: extra[key] for key in ("reference", "refusal", "missing", "same_as", "other_than") if key in extra}
     if "dynamic" in extra:
         return Rule(**common, dynamic=extra["dynamic"], convert=_never)
     if get_origin(annotation) is list and "convert" not in extra:

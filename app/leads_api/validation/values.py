@@ -11,6 +11,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from leads_api.errors import Faults
+from leads_api.folding import LEAST_PHONE_DIGITS, phone_digits
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 MAX_CENTS = 9_999_999_999
@@ -125,6 +126,19 @@ def email(maximum: int) -> Callable[[object], str]:
         if not at or not _is_local_part(local) or not _is_domain(domain):
             raise Wrong("The {} field must be a valid email address.")
         return address
+
+    return convert
+
+
+def phone(maximum: int) -> Callable[[object], str]:
+    """The digits of a phone number, as they are compared."""
+    as_text = text(maximum)
+
+    def convert(value: object) -> str:
+        digits = phone_digits(as_text(value))
+        if digits is None:
+            raise Wrong(f"The {{}} field must have at least {LEAST_PHONE_DIGITS} digits.")
+        return digits
 
     return convert
 

@@ -149,6 +149,7 @@ async def test_the_largest_id_is_one_of_a_record_that_does_not_exist(shared: Api
 
 
 async def test_a_record_that_does_not_exist_is_not_found_by_its_noun(api: Api) -> None:
+    other = await api.lead()
     nouns = {
         "leads": "Lead", "lead-statuses": "Lead status", "categories": "Category", "team": "Team member",
         "custom-fields": "Custom field", "clients": "Client", "checklists": "Checklist",
@@ -160,7 +161,9 @@ async def test_a_record_that_does_not_exist_is_not_found_by_its_noun(api: Api) -
         and not endpoint.path.endswith("comment}")
         and (endpoint.method == "GET" or "{external_id}" not in endpoint.path)  # PUT and PATCH create it
     ]
-    ids = dict.fromkeys(("lead", "external_id", "item", "status", "category", "member", "field", "client"), 987)
+    ids = dict.fromkeys(("lead", "external_id", "item", "status", "category", "member", "field", "client"), 987) | {
+        "duplicate": other["id"]
+    }
 
     for endpoint in endpoints:
         body = endpoint.sent(ids)

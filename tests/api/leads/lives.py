@@ -185,6 +185,28 @@ class Lives(RuleBasedStateMachine):
             self._is_shown(clone, answer)
 
     @precondition(lambda self: self._made)
+    @rule(at=LEAD, others=st.lists(LEAD, min_size=1, max_size=3), if_match=IF_MATCH, keyed=st.booleans())
+    def merge(self, at: int, others: list[int], if_match: str | None, keyed: bool) -> None:
+        number, numbers = self._number(at), [self._number(other) for other in others]
+        wrong = {f"lead_ids.{n}" for n, other in enumerate(numbers) if other == number or other not in self._leads}
+        if wrong:
+            answer = self._post(f"/api/leads/{number}/merge", {"lead_ids": numbers}, {}, keyed=keyed)
+            assert (answer.status_code, answer.json()["errors"].keys()) == (422, wrong)
+            return
+        answer, lead = self._sent(("POST", "/merge", {"lead_ids": numbers}), at, if_match, keyed=keyed)
+        if lead is None:
+            return
+        merged = [self._leads[other] for other in dict.fromkeys(numbers)]
+        if any(other.client is not None for other in merged):
+            assert answer.status_code == 409, answer.text
+        else:
+            lead.merge(merged)
+            for other in merged:
+                del self._leads[other.id]
+            lead.version += 1
+            self._is_shown(lead, answer)
+
+    @precondition(lambda self: self._made)
     @rule(at=LEAD, if_match=IF_MATCH)
     def delete(self, at: int, if_match: str | None) -> None:
         answer, lead = self._sent(("DELETE", "", None), at, if_match)
@@ -271,8 +293,8 @@ class Lives(RuleBasedStateMachine):
         assert (again.status_code, again.content) == (answer.status_code, answer.content)
         assert again.headers.get("ETag") == answer.headers.get("ETag")
         assert again.headers.get("Location") == answer.headers.get("Location")
-        assert ("Idempotency-Replayed" in again.headers) == (answer.status_code == 201)
-        if answer.status_code == 201:
+        assert ("Idempotency-Replayed" in again.headers) == answer.is_success
+        if answer.is_success:
             other = self._call("POST", path, body | {"other": 1}, headers=headers)
             assert other.status_code == 422, other.text
             assert "idempotency_key" in other.json()["errors"]

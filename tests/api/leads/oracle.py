@@ -73,6 +73,19 @@ class Lead:
             copy.items = list(self.items)
         return copy
 
+    def merge(self, others: list["Lead"]) -> None:
+        """Take what others have; they are gone then."""
+        for other in others:
+            for own, theirs in ((self.contact, other.contact), (self.address, other.address)):
+                own.update({name: value for name, value in theirs.items() if own.get(name) is None})
+            for name in ("value", "source", "last_contacted", "description"):
+                if getattr(self, name) is None:
+                    setattr(self, name, getattr(other, name))
+            self.tag([*self.tags, *other.tags])
+            self.assigned = list(dict.fromkeys([*self.assigned, *other.assigned]))
+            self.comments = sorted([*self.comments, *other.comments])
+            self.items += other.items
+
     def tag(self, tags: list[str]) -> None:
         """Replace the tags; of those that differ in case only, the first is kept."""
         distinct: dict[str, str] = {}

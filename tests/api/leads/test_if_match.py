@@ -40,7 +40,8 @@ async def test_the_endpoints_that_look_at_if_match_are_all_that_change_a_lead() 
         "PUT /api/leads/{lead}", "PATCH /api/leads/{lead}", "PUT /api/leads/{lead}/status",
         "PUT /api/leads/{lead}/assigned", "PUT /api/leads/{lead}/tags", "PUT /api/leads/{lead}/archive",
         "PUT /api/leads/{lead}/activate", "POST /api/leads/{lead}/clone", "POST /api/leads/{lead}/convert",
-        "POST /api/leads/{lead}/comments", "DELETE /api/leads/{lead}/comments/{comment}", "DELETE /api/leads/{lead}",
+        "POST /api/leads/{lead}/merge", "POST /api/leads/{lead}/comments",
+        "DELETE /api/leads/{lead}/comments/{comment}", "DELETE /api/leads/{lead}",
     ]  # fmt: skip
 
 

@@ -14,6 +14,7 @@ EVERY_FILTER = {
     "assigned_user_id": "1",
     "search": "acme",
     "email": "jane@acme.example",
+    "phone": "+1 555 0100",
     "tag": "priority",
     "converted": "no",
     "created_from": "2026-01-01",
@@ -67,6 +68,40 @@ async def test_source_and_email_are_exact_in_any_case(api: Api, name: str, field
     assert await titles(api, **{name: " JÜRGEN@müller.EXAMPLE "}) == ["sent"]
     for other in ("Jurgen@Muller.example", "gen@Müller.example", "$ne@Müller.example"):
         assert await titles(api, **{name: other}) == []
+
+
+@pytest.mark.parametrize(
+    "phone", ["+49 (30) 1234567", "0049301234567", "49 30 123-45-67", "００４９／３０／１２３４５６７", "+٤٩٣٠١٢٣٤٥٦٧"]
+)
+async def test_phone_compares_digits_whatever_the_punctuation(api: Api, phone: str) -> None:
+    await api.lead(lead_title="plain", lead_phone="+49 (30) 1234567")
+    await api.lead(lead_title="00", lead_phone="0049.30.1234567")
+    await api.lead(lead_title="other script", lead_phone="+４９ ٣٠ 1234567")
+    await api.lead(lead_title="longer", lead_phone="+49 30 1234567 ext. 5")
+    await api.lead(lead_title="shorter", lead_phone="030 1234567")
+    await api.lead(lead_title="none")
+
+    assert await titles(api, phone=phone) == ["00", "other script", "plain"]
+
+
+@pytest.mark.parametrize("phone", ["555-010", "00 555 010", "ext.", "+", "²²²²²²²", "٥٥٥٠١٠"])
+async def test_a_phone_of_fewer_than_seven_digits_is_refused(api: Api, phone: str) -> None:
+    await api.lead(lead_phone=phone)
+
+    answer = await api.get("/api/leads", phone=phone)
+
+    assert errors(answer) == {"phone": ["The phone field must have at least 7 digits."]}
+
+
+async def test_a_phone_follows_changes(api: Api) -> None:
+    lead = await api.lead(lead_phone="555 0100 00")
+
+    await api.patch(f"/api/leads/{lead['id']}", {"lead_phone": "555 0100 01"})
+    changed = await titles(api, phone="5550100 00"), await titles(api, phone="5550100 01")
+    await api.patch(f"/api/leads/{lead['id']}", {"lead_phone": None})
+
+    assert changed == ([], ["Acme"])
+    assert await titles(api, phone="5550100 01") == []
 
 
 async def test_nothing_in_a_source_is_an_operator(api: Api) -> None:
@@ -185,15 +220,20 @@ async def test_the_times_that_a_lead_shows_find_it(api: Api) -> None:
 
 async def test_filters_combine_with_and(api: Api) -> None:
     lead = await api.lead(
-        lead_source="Website", lead_email="jane@acme.example", lead_last_contacted="2026-06-15", lead_value=50
+        lead_source="Website",
+        lead_email="jane@acme.example",
+        lead_phone="+1 555 0100",
+        lead_last_contacted="2026-06-15",
+        lead_value=50,
     )
     await api.put(f"/api/leads/{lead['id']}/assigned", {"assigned": [1]})
     await api.put(f"/api/leads/{lead['id']}/tags", {"tags": ["priority"]})
     misses = {
         "status": "3", "category_id": "2", "source": "Fair", "active_state": "archived", "assigned_user_id": "9",
-        "search": "other", "email": "x@acme.example", "tag": "none", "converted": "yes", "created_from": "2098-01-01",
-        "created_to": "2026-01-02", "updated_from": "2098-01-01", "updated_to": "2026-01-02",
-        "last_contacted_from": "2026-07-01", "last_contacted_to": "2026-05-31", "value_min": "51", "value_max": "49",
+        "search": "other", "email": "x@acme.example", "phone": "15550101", "tag": "none", "converted": "yes",
+        "created_from": "2098-01-01", "created_to": "2026-01-02", "updated_from": "2098-01-01",
+        "updated_to": "2026-01-02", "last_contacted_from": "2026-07-01", "last_contacted_to": "2026-05-31",
+        "value_min": "51", "value_max": "49",
     }  # fmt: skip
 
     found = {name: await titles(api, **EVERY_FILTER | {name: value}) for name, value in misses.items()}
@@ -249,6 +289,7 @@ async def test_each_of_several_statuses_must_be_an_id(api: Api, value: str) -> N
 async def test_bad_values_are_told_all_at_once(api: Api) -> None:
     bad = {
         "active_state": ("deleted", "The selected active state is invalid."),
+        "phone": ("555-010", "The phone field must have at least 7 digits."),
         "converted": ("true", "The selected converted is invalid."),
         "sort": ("title", "The selected sort is invalid."),
         "order": ("up", "The selected order is invalid."),

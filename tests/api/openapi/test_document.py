@@ -112,7 +112,7 @@ async def test_preconditions_are_described_where_they_apply(document: Json) -> N
         expected = {"If-Match"} if name in conditional else set()
         expected |= {"If-None-Match"} if name in only_new | {f"GET {path}" for path in wholes} else set()
         assert headers_of(operation) - {"Idempotency-Key"} == expected, name
-    assert len(conditional) == 14
+    assert len(conditional) == 15
     not_modified = table["GET /api/leads/{lead}"].spec["responses"]["304"]
     assert "content" not in not_modified
     assert {"ETag", "X-Request-ID"} <= set(not_modified["headers"])
@@ -173,7 +173,8 @@ async def test_every_post_and_nothing_else_takes_an_idempotency_key(document: Js
         keyed = name.startswith("POST ")
         assert ("Idempotency-Key" in headers_of(operation)) == keyed, name
         replays = [status for status, answer in operation.spec["responses"].items() if REPLAYED in answer["headers"]]
-        assert replays == ["201"] * keyed, name
+        success = min(operation.spec["responses"])
+        assert replays == [success] * keyed, name
         if keyed:
             answer = operation.spec["responses"]["409"]
             assert "Retry-After" in answer["headers"]

@@ -4,7 +4,7 @@ from tests.api.endpoints import ENDPOINTS, WITH_BODY, make_records
 from tests.api.openapi.reading import JSON, examples_of, of_table, operations
 from tests.client import Api, Json
 
-_REFERENCES = {"assigned", "checklist_ids", "checklistresource_id"}
+_REFERENCES = {"lead_ids", "assigned", "checklist_ids", "checklistresource_id"}
 """Fields whose examples name records that only the example has."""
 
 

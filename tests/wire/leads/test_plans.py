@@ -5,12 +5,15 @@ not, so its plan says nothing of theirs.
 """
 
 import itertools
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from leads_api.leads.listing import INDEXES, filter_of, order_of
+from leads_api.leads.duplicates import Criterion, filters_of
+from leads_api.leads.listing import INDEXES, NEWEST_FIRST, filter_of, order_of
+from leads_api.leads.model import Contact
 from leads_api.leads.schemas import LeadQuery
 from leads_api.leads.store import COLLECTION
 from leads_api.mongo.client import Database, Document
@@ -35,6 +38,7 @@ FILTERED: list[tuple[str, dict[str, Any]]] = [
     ("active_state_created", {"active_state": "archived"}),
     ("assigned_created", {"assigned_user_id": 1}),
     ("email_created", {"email": "jane@acme.example"}),
+    ("phone_created", {"phone": "15550100"}),
     ("external_id", {"external_id": "crm-1"}),
     ("tag_created", {"tag": "priority"}),
     ("converted_created", {"converted": "yes"}),
@@ -52,6 +56,12 @@ FILTERED: list[tuple[str, dict[str, Any]]] = [
     ("value", {"value_max": 100}),
     ("value", {"value_min": 100, "value_max": 200, "sort": "lead_value"}),
 ]
+DUPLICATES: dict[Criterion, str] = {
+    "email": "email_created",
+    "phone": "phone_created",
+    "company_and_name": "company_and_name_created",
+}
+JANE = Contact(None, "Doe", "jane@acme.example", "+1 555 0100", None, "Acme", None)
 
 
 @pytest.mark.parametrize(("index", "order"), list(itertools.product(SORTED, ["asc", "desc"])))
@@ -74,8 +84,18 @@ async def test_a_filtered_list_reads_a_range_of_the_index_that_serves_it(
     assert [stage["indexName"] for stage in stages if stage["stage"] == "IXSCAN"] == [index]
 
 
+@pytest.mark.parametrize("criterion", DUPLICATES)
+async def test_what_finds_duplicates_reads_a_range_of_the_index_that_serves_it(
+    planned: Database, criterion: Criterion
+) -> None:
+    stages = await explained(planned, filters_of(JANE)[criterion], NEWEST_FIRST, 51)
+
+    assert [stage["stage"] for stage in stages] in (["LIMIT", "FETCH", "IXSCAN"], ["SORT", "FETCH", "IXSCAN"])
+    assert stages[-1]["indexName"] == DUPLICATES[criterion]
+
+
 def test_every_index_of_the_list_serves_a_query_that_is_explained_here() -> None:
-    explained = {*SORTED, *(index for index, _ in FILTERED)}
+    explained = {*SORTED, *(index for index, _ in FILTERED), *DUPLICATES.values()}
 
     assert {index.name for index in INDEXES} - {"search"} == explained
 
@@ -83,9 +103,15 @@ def test_every_index_of_the_list_serves_a_query_that_is_explained_here() -> None
 async def plan(database: Database, query: dict[str, Any]) -> list[Document]:
     """Return the stages of a list's winning plan, the outermost first."""
     wanted = LeadQuery(**query)
-    find = {"find": COLLECTION, "filter": filter_of(wanted), "sort": dict(order_of(wanted)), "limit": wanted.limit}
-    explained = await database.command({"explain": find, "verbosity": "queryPlanner"})
-    stages = [explained["queryPlanner"]["winningPlan"]]
+    return await explained(database, filter_of(wanted), order_of(wanted), wanted.limit)
+
+
+async def explained(
+    database: Database, wanted: Document, order: Sequence[tuple[str, int]], limit: int
+) -> list[Document]:
+    find = {"find": COLLECTION, "filter": wanted, "sort": dict(order), "limit": limit}
+    answer = await database.command({"explain": find, "verbosity": "queryPlanner"})
+    stages = [answer["queryPlanner"]["winningPlan"]]
     while inner := stages[-1].get("inputStage"):
         stages.append(inner)
     return stages

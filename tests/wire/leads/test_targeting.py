@@ -33,6 +33,7 @@ async def every_change(api: Api) -> None:
         await api.put(f"{path}/archive"),
         await api.put(f"{path}/activate"),
         await api.post(f"{path}/clone", {"lead_title": "The clone", "lead_status": 5}),
+        await api.post(f"{path}/merge", {"lead_ids": [(await api.lead())["id"]]}),
         await api.delete(f"{path}/comments/{comment['id']}"),
         await api.delete(f"/api/checklists/{item['id']}"),
         await api.post(f"{path}/convert", {"first_name": "Jane", "last_name": "Doe", "email": "jane@acme.example"}),

@@ -70,6 +70,27 @@ async def test_a_clone_is_made_once_with_its_checklist(
 
 
 @pytest.mark.parametrize("fault", COMMIT_FAULTS)
+async def test_leads_are_merged_once(api: Api, database: Database, fail_point: FailPoint, fault: Json) -> None:
+    lead, other = await api.lead(), await api.lead(lead_phone="1", lead_external_id="a")
+    for each in (lead, other):
+        await api.item(each["id"])
+        await api.comment(each["id"])
+    await fail_point.arm(**fault)
+
+    answer = await api.post(f"/api/leads/{lead['id']}/merge", {"lead_ids": [other["id"]]})
+
+    assert fail_point.struck >= 1
+    await fail_point.disarm()
+    assert answer.status_code == 200, answer.text
+    merged = await api.shown(lead["id"])
+    assert merged == answer.json()["data"]
+    assert (merged["contact"]["phone"], merged["comments_count"], merged["version"]) == ("1", 2, 3)
+    assert await _counts(database) == {"leads": 1, "checklists": 2, "clients": 0, "owners": 0, "mails": 0}
+    assert [item["lead"] async for item in database["checklists"].find()] == [lead["id"]] * 2
+    assert [claim["lead_id"] async for claim in database["external_ids"].find()] == [lead["id"]]
+
+
+@pytest.mark.parametrize("fault", COMMIT_FAULTS)
 async def test_a_lead_is_deleted_with_all_that_belongs_to_it(
     api: Api, database: Database, fail_point: FailPoint, fault: Json
 ) -> None:
