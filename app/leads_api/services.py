@@ -154,7 +154,8 @@ class Services:
             clear_values=self.leads.clear_values,
         )
         self.events = EventStore(database, catalog, concurrency, memory, max_page_bytes=settings.max_page_bytes)
-        self.relay = Relay(self.leads.collection, Recorder(database, self.events, self.leads, catalog, transact))
+        recorder = Recorder(database, self.events, self.leads, catalog)
+        self.relay = Relay(database, self.events, recorder)
         self.idempotency = Idempotency(self.idempotency_keys, memory)
         self.keys = KeyStore(database, ids)
         self.authenticator = Authenticator(

@@ -21,7 +21,12 @@ SETTINGS = Snapshot(
 
 
 def entry(operation: str, **parts: Any) -> dict[str, Any]:
-    known: dict[str, Any] = {"operationType": operation, "documentKey": {"_id": 59}, "wallTime": AT}
+    known: dict[str, Any] = {
+        "operationType": operation,
+        "documentKey": {"_id": 59},
+        "wallTime": AT,
+        "_id": {"_data": "here"},
+    }
     return known | {"inserted": {}, "updated": {}, "set": [], "removed": []} | parts
 
 
@@ -34,7 +39,7 @@ def test_an_update_tells_its_kind_its_version_and_whose_it_is() -> None:
 
     assert change
     assert (change.kind, change.lead_id, change.version, change.at) == ("lead.tagged", 59, 8, AT)
-    assert (change.by, change.request_id) == (3, "r-1")
+    assert (change.by, change.request_id, change.token) == (3, "r-1", {"_data": "here"})
 
 
 @pytest.mark.parametrize(("told", "kind"), [("created", "created"), ("cloned", "cloned"), ("tagged", "created")])

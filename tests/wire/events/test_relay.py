@@ -5,8 +5,8 @@ import logging
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from time import monotonic
@@ -16,10 +16,12 @@ import pytest
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
-from leads_api.events.recorder import READER
+from leads_api.events.changes import PIPELINE
+from leads_api.events.relay import READER
 from leads_api.memory import Memory
 from leads_api.mongo import change_streams
-from leads_api.mongo.client import Client, Database
+from leads_api.mongo.change_streams import Position, watch
+from leads_api.mongo.client import Client, Database, Document
 from leads_api.mongo.positions import COLLECTION, LostLease
 from leads_api.mongo.server_time import server_time
 from leads_api.server.embedded import Embedded
@@ -87,28 +89,84 @@ async def test_of_two_services_one_relays_and_the_other_takes_over_when_it_ends(
     assert not await held(database)
 
 
-async def test_a_relay_that_has_lost_its_lease_can_write_no_more(database: Database) -> None:
+@asynccontextmanager
+async def read_by(services: Services) -> AsyncIterator[tuple[Position, list[Document]]]:
+    """Yield the position of a relay, and what it has read behind it, while it has not yet written that."""
+    relay = services.relay
+    position = await relay._acquire()
+    assert position
+    async with watch(services.leads.collection, PIPELINE, position) as changes:
+        entries: list[Document] = []
+        while not entries:
+            entries = await changes.batch(10)
+        yield position, entries
+
+
+async def let_go(database: Database) -> None:
+    """Let the time of the lease be over."""
+    late = await server_time(database) - timedelta(milliseconds=1)
+    await database[COLLECTION].update_one({"_id": READER}, {"$set": {"lease.until": late}})
+
+
+async def test_a_relay_that_was_taken_over_can_write_no_event_twice(database: Database, serve: Serve) -> None:
     await set_up(database)
     zombie, heir = services_on(database), services_on(database)
-    lost = zombie.relay._recorder
-    position = await lost.positions.acquire()
-    assert position
-    async with change_streams.watch(zombie.leads.collection, [], after=position.token, start=position.start) as changes:
+    for _ in range(3):
         await zombie.leads.create({"lead_title": "Acme", "lead_status": 1, "lead_categoryid": 3}, 1)
-        assert await heir.relay._recorder.positions.acquire() is None
 
-        late = await server_time(database) - timedelta(milliseconds=1)
-        await database[COLLECTION].update_one({"_id": READER}, {"$set": {"lease.until": late}})
-        assert await heir.relay._recorder.positions.acquire() == position
-        entries = await changes.batch(10)
+    async with read_by(zombie) as (position, entries):
+        assert await heir.relay._acquire() is None
+        await let_go(database)
+        async with read_by(heir) as (same, _):
+            assert same == position
+            await heir.relay._recorder.record(entries[:2], position)
+            with pytest.raises(LostLease):
+                await zombie.relay._recorder.record(entries, position)
+            with pytest.raises(LostLease):
+                await zombie.relay._positions.renew(position)
 
-    assert entries
-    insert: Any = {"inserted": {"version": 1, "change": {"type": "created", "by": 1}}, "updated": {}}
-    with pytest.raises(LostLease):
-        await lost.record([entry | insert for entry in entries], position)
-    with pytest.raises(LostLease):
-        await lost.positions.renew(position)
-    assert await database["events"].count_documents({}) == 0
+    await let_go(database)
+    async with serve() as api:
+        events = await followed(api, 3)
+    assert [(event["id"], event["data"]["lead_id"]) for event in events] == [(1, 1), (2, 2), (3, 3)]
+
+
+async def test_a_relay_that_was_cut_off_in_a_write_goes_on_behind_the_last_event(
+    database: Database, serve: Serve
+) -> None:
+    await set_up(database)
+    services = services_on(database)
+    for _ in range(4):
+        await services.leads.create({"lead_title": "Acme", "lead_status": 1, "lead_categoryid": 3}, 1)
+    async with read_by(services) as (position, entries):
+        after = await services.relay._recorder.record(entries, position)
+    await database["events"].delete_many({"_id": {"$gt": 2}})  # as if these had not been written any more
+    assert after.last == 4
+    await let_go(database)
+
+    async with serve() as api:
+        events = await followed(api, 4)
+
+    assert [(event["id"], event["data"]["lead_id"]) for event in events] == [(1, 1), (2, 2), (3, 3), (4, 4)]
+
+
+async def test_ids_go_on_when_all_events_have_expired(database: Database, serve: Serve) -> None:
+    async with serve() as api:
+        await api.lead()
+        await followed(api, 1)
+
+        async def noted() -> bool:
+            found = await database[COLLECTION].find_one({"_id": READER})
+            return found is not None and found["last"] == 1
+
+        await until(noted, "the position is noted")
+    await database["events"].delete_many({})
+
+    async with serve() as api:
+        await api.lead()
+        (event,) = await followed(api, 1)
+
+    assert (event["id"], event["data"]["lead_id"]) == (2, 2)
 
 
 async def test_a_lease_that_a_wrong_clock_has_made_long_is_taken(database: Database) -> None:
@@ -116,7 +174,7 @@ async def test_a_lease_that_a_wrong_clock_has_made_long_is_taken(database: Datab
     far = await server_time(database) + timedelta(days=300)
     await database[COLLECTION].update_one({"_id": READER}, {"$set": {"lease": {"owner": 1, "until": far}}})
 
-    assert await services_on(database).relay._recorder.positions.acquire() is not None
+    assert await services_on(database).relay._acquire() is not None
 
 
 async def test_a_killed_relay_is_taken_over_within_fifteen_seconds(tmp_path: Path) -> None:
@@ -217,12 +275,12 @@ async def test_without_a_change_stream_the_service_works_and_says_so_once(
 ) -> None:
     asked = asyncio.Queue[None]()
 
-    def watch(*_: object, **__: object) -> object:
+    def refuse(*_: object, **__: object) -> object:
         asked.put_nowait(None)
         raise OperationFailure("$changeStream is not supported", 40324)
 
     collection: Any = type(getattr(wire_client["x"]["leads"], "delegate", wire_client["x"]["leads"]))
-    monkeypatch.setattr(collection, "watch", watch)
+    monkeypatch.setattr(collection, "watch", refuse)
     monkeypatch.setattr("leads_api.events.relay.NO_STREAM_SECONDS", 0.01)
     with caplog.at_level(logging.WARNING, "leads.events"):
         async with serve() as api:
