@@ -20,6 +20,7 @@ from leads_api.catalog.routes import CategoryController, CustomFieldController, 
 from leads_api.checklists.routes import ChecklistController
 from leads_api.clients.routes import ClientController
 from leads_api.errors import Failure
+from leads_api.events.routes import EventController
 from leads_api.http import health
 from leads_api.http.cors import Cors
 from leads_api.http.pipeline import Admit, Pipeline
@@ -101,6 +102,8 @@ def create_app(settings: Settings, mongo: Client | None = None) -> Litestar:
             ),
             readiness=readiness,
             sender=services.sender,
+            relay=services.relay.run,
+            event_days=settings.event_days,
             sweeps=(services.deletion.sweep, services.files.sweep),
         )
 
@@ -153,6 +156,7 @@ def _routes() -> routing.Router:
             CustomFieldController,
             ClientController,
             ChecklistController,
+            EventController,
         ],
     )
 

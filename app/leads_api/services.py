@@ -24,6 +24,9 @@ from leads_api.checklists import store as checklists_store
 from leads_api.checklists.store import ChecklistNotFound, ChecklistStore
 from leads_api.clients.store import ClientStore
 from leads_api.comments.store import CommentLimits, CommentStore
+from leads_api.events.recorder import Recorder
+from leads_api.events.relay import Relay
+from leads_api.events.store import EventStore
 from leads_api.files.store import FileStore
 from leads_api.http.idempotency import Idempotency
 from leads_api.leads import store as leads_store
@@ -156,6 +159,9 @@ class Services:
             clear_assignments=self.leads.clear_assignments,
             clear_values=self.leads.clear_values,
         )
+        self.events = EventStore(database, catalog, concurrency, memory, max_page_bytes=settings.max_page_bytes)
+        recorder = Recorder(database, self.events, self.leads, catalog)
+        self.relay = Relay(database, self.events, recorder)
         self.idempotency = Idempotency(self.idempotency_keys, memory)
         self.keys = KeyStore(database, ids)
         self.authenticator = Authenticator(
@@ -196,6 +202,7 @@ class Services:
             "checklists": self.checklists,
             "checklist_comments": self.checklist_comments,
             "clients": self.clients,
+            "events": self.events,
             "statuses": self.statuses,
             "categories": self.categories,
             "team": self.team,

@@ -19,7 +19,7 @@ class DeleteLead:
     files: FileStore
     transact: Transact
 
-    async def __call__(self, lead_id: int, versions: Versions) -> None:
+    async def __call__(self, lead_id: int, by: int, versions: Versions) -> None:
         """Delete the lead. Raises LeadNotFound or PreconditionFailed."""
         records = records_of(lead_id)
 
@@ -27,19 +27,19 @@ class DeleteLead:
             return True if await self.leads.find_if_there(lead_id, session) is None else None
 
         async def work(session: Session) -> bool:
-            key = await self.with_belongings(lead_id, versions, session)
+            key = await self.with_belongings(lead_id, by, versions, session)
             records[:] = records_of(lead_id, key)
             return True
 
         await self.transact(work, records=records, committed=committed)
 
-    async def with_belongings(self, lead_id: int, versions: Versions, session: Session) -> str | None:
+    async def with_belongings(self, lead_id: int, by: int, versions: Versions, session: Session) -> str | None:
         """Delete the lead as part of a transaction. Raises LeadNotFound or PreconditionFailed.
 
         Return the key of its external id, if it had one.
         """
         # The lead first: a concurrent deletion or a new checklist item conflicts on its document.
-        key = await self.leads.delete(lead_id, versions, session)
+        key = await self.leads.delete(lead_id, by, versions, session)
         await self.checklists.delete_of(lead_id, session)
         await self.files.delete_of(lead_id, session)
         return key

@@ -67,15 +67,14 @@ class MergeLeads:
             if texts := [*combined.excesses(), *await self._too_many_items(lead_id, others, session)]:
                 raise Invalid({_FIELD: texts})
             values = combined.values() | {"merges": [*(lead.get("merges") or ())[1 - _TOKENS :], token]}
-            if (
-                key := external_key(values)
-            ) is not None:  # of one of the others, which it leaves before that is deleted
+            # An external id is taken over before the lead that had it is deleted.
+            if (key := external_key(values)) is not None:
                 await self.leads.external_ids.move(key, lead_id, session)
             merged = await self.leads.set(lead_id, values, "merged", by, session)
             await self.checklists.move(others, lead_id, session)
             await self.files.move(others, lead_id, session)
             for other in others:
-                records.extend(records_of(other, await self.leads.delete(other, None, session)))
+                records.extend(records_of(other, await self.leads.delete(other, by, None, session)))
             return merged
 
         return await self.leads.shown(await self.transact(work, records=records, committed=committed))

@@ -1,6 +1,8 @@
 """The store of leads: all queries and writes of the collection `leads`."""
 
-from collections.abc import Collection
+import itertools
+import secrets
+from collections.abc import AsyncIterator, Collection
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +26,7 @@ from leads_api.leads.model import (
     shown_lead,
 )
 from leads_api.mongo.batching import Batcher
+from leads_api.mongo.change_streams import find_since
 from leads_api.mongo.client import Database, Document, Session
 from leads_api.mongo.concurrency import ConcurrencyLimits, Record
 from leads_api.mongo.idempotency import IdempotencyStore
@@ -68,9 +71,15 @@ class LeadNotFound(NotFound):
     message = "Lead not found."
 
 
+_numbers = itertools.count(secrets.randbits(62))
+
+
 def change_of(event: str, by: int) -> Document:
-    """Return the description of a write for the change stream: the event, the user and the request id."""
-    return {"type": event, "by": by, "request_id": request_id.get()}
+    """Return the description of a write for the change stream: the event, the user and the request id.
+
+    The number differs in every write: the stream leaves out a value that an update does not change.
+    """
+    return {"type": event, "by": by, "request_id": request_id.get(), "number": next(_numbers)}
 
 
 def records_of(lead_id: int, *keys: str | None) -> list[Record]:
@@ -295,15 +304,21 @@ class LeadStore:
         )
         return result.matched_count == 1
 
-    async def delete(self, lead_id: int, versions: Versions, session: Session) -> str | None:
+    async def delete(self, lead_id: int, by: int, versions: Versions, session: Session) -> str | None:
         """Delete a lead's document and the claim of its external id. Raises LeadNotFound or PreconditionFailed.
 
         Return the key of the claim, if there was one.
         """
-        wanted = {"_id": lead_id, **condition(versions)}
-        found = await self._leads.find_one_and_delete(wanted, {EXTERNAL_ID: 1}, session=session)
+        # The change stream tells of a deletion only which document it was. So an update says before who it is by.
+        found = await self._leads.find_one_and_update(
+            {"_id": lead_id, **condition(versions)},
+            touch("deleted", now(), by),
+            projection={EXTERNAL_ID: 1},
+            session=session,
+        )
         if found is None:
             raise await self._refusal(lead_id, versions, session)
+        await self._leads.delete_one({"_id": lead_id}, session=session)
         if (key := external_key(found)) is not None:
             await self.external_ids.release(key, lead_id, session)
         return key
@@ -335,6 +350,10 @@ class LeadStore:
             return [await self._leads.find_one({"_id": lead_ids[0]}, WHOLE)]
         found = {lead["_id"]: lead async for lead in self._leads.find({"_id": {"$in": list(set(lead_ids))}}, WHOLE)}
         return [found.get(lead_id) for lead_id in lead_ids]
+
+    def since(self, moment: object, lead_ids: list[int]) -> AsyncIterator[Document]:
+        """Return those of the leads that there are, at an operation time or later, without their comments."""
+        return find_since(self._leads, moment, {"_id": {"$in": lead_ids}}, WHOLE)
 
     async def find(self, lead_id: int, session: Session = None) -> Document:
         """Return a lead's document without its comments. Raises LeadNotFound."""

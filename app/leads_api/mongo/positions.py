@@ -1,0 +1,78 @@
+"""The position of the reader of a change stream, with the lease by which one process at a time reads.
+
+The lease saves work; it does not keep what is written right, because a process may notice too late that it has lost it.
+Leases use the time of the database server. No transaction writes here: that of a killed process would lock the document
+for a minute, and nobody could take over.
+"""
+
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+from bson import ObjectId
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError, PyMongoError
+
+from leads_api.mongo.change_streams import Position, operation_time
+from leads_api.mongo.client import CLOSE_SECONDS, Database, Document, deadline
+from leads_api.mongo.server_time import server_time
+
+COLLECTION = "positions"
+LEASE = timedelta(seconds=10)
+
+
+class LostLease(Exception):  # noqa: N818 - named as the failures are
+    """Another process has taken over."""
+
+
+class Positions:
+    """The position of one reader, and this process's part in its lease."""
+
+    def __init__(self, database: Database, reader: str) -> None:
+        self._database = database
+        self._positions = database[COLLECTION]
+        self._reader = reader
+        self._owner = ObjectId()
+
+    async def begin(self) -> None:
+        """Record where to begin, unless it is known: at the present. So nothing is missed from the setup on."""
+        if await self._positions.find_one({"_id": self._reader}, {"_id": 1}) is not None:
+            return
+        here = Position(None, await operation_time(self._database), 0)
+        with suppress(DuplicateKeyError):  # another process was faster
+            await self._positions.update_one(
+                {"_id": self._reader}, {"$setOnInsert": here.stored() | {"lease": None}}, upsert=True
+            )
+
+    async def acquire(self) -> Position | None:
+        """Take the lease and return the position; None if another process holds the lease."""
+        moment = await server_time(self._database)
+        free: list[Any] = [
+            {"lease": None},
+            {"lease.owner": self._owner},
+            {"lease.until": {"$lt": moment}},
+            {"lease.until": {"$gt": moment + 2 * LEASE}},  # no lease is that long: the clock was wrong
+        ]
+        found: Document | None = await self._positions.find_one_and_update(
+            {"_id": self._reader, "$or": free},
+            {"$set": {"lease": {"owner": self._owner, "until": moment + LEASE}}},
+            return_document=ReturnDocument.AFTER,
+        )
+        return None if found is None else Position(found.get("token"), found.get("start"), found.get("last") or 0)
+
+    async def renew(self, position: Position) -> None:
+        """Renew the lease, and record where the reader is. Raises LostLease."""
+        until = await server_time(self._database) + LEASE
+        result = await self._positions.update_one(
+            {"_id": self._reader, "lease.owner": self._owner},
+            {"$set": position.stored() | {"lease.until": until}},
+        )
+        if result.matched_count == 0:
+            raise LostLease
+
+    async def release(self) -> None:
+        """Give up the lease, if this process holds it."""
+        with suppress(PyMongoError), deadline(CLOSE_SECONDS):
+            await self._positions.update_one(
+                {"_id": self._reader, "lease.owner": self._owner}, {"$set": {"lease": None}}
+            )
