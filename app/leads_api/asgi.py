@@ -35,6 +35,7 @@ from leads_api.openapi.document import document
 from leads_api.services import Services, database_seconds
 from leads_api.settings import Settings, from_environment, unknown_variables
 from leads_api.telemetry import logs
+from leads_api.webhooks.routes import WebhookController
 
 _log = logging.getLogger("leads.asgi")
 
@@ -101,7 +102,8 @@ def create_app(settings: Settings, mongo: Client | None = None) -> Litestar:
             ),
             readiness=readiness,
             sender=services.sender,
-            sweeps=(services.deletion.sweep, services.files.sweep),
+            webhooks=services.webhook_sender,
+            sweeps=(services.deletion.sweep, services.files.sweep, services.webhooks.sweep),
         )
 
     prepared = [begin()]  # until the lifespan starts, the service responds that it is not ready
@@ -153,6 +155,7 @@ def _routes() -> routing.Router:
             CustomFieldController,
             ClientController,
             ChecklistController,
+            WebhookController,
         ],
     )
 

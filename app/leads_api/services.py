@@ -44,6 +44,11 @@ from leads_api.mongo.transaction import SerialWork, Transactions
 from leads_api.settings import Settings
 from leads_api.users.store import UserStore
 from leads_api.validation.inputs import Inputs
+from leads_api.webhooks.addresses import Addresses
+from leads_api.webhooks.deliveries import DeliveryStore
+from leads_api.webhooks.management import Webhooks
+from leads_api.webhooks.sender import WebhookSender
+from leads_api.webhooks.store import WebhookStore
 
 _DATABASE_SHARE = 0.9
 _SELECTION_SECONDS = 0.6
@@ -150,6 +155,18 @@ class Services:
             clear_assignments=self.leads.clear_assignments,
             clear_values=self.leads.clear_values,
         )
+        self.addresses = Addresses(allow_private=settings.webhook_allow_private)
+        webhooks = WebhookStore(database, ids, transact)
+        deliveries = DeliveryStore(database, ids, transact, kept_days=7)
+        self.webhook_sender = (
+            None if is_mongomock(client) else WebhookSender(webhooks, deliveries, self.addresses, queue_events=_nothing)
+        )
+        self.webhooks = Webhooks(
+            webhooks,
+            deliveries,
+            last_event=_zero,
+            queued=self.webhook_sender.wake if self.webhook_sender else lambda: None,
+        )
         self.idempotency = Idempotency(self.idempotency_keys, memory)
         self.keys = KeyStore(database, ids)
         self.authenticator = Authenticator(
@@ -171,6 +188,7 @@ class Services:
                 "assignee": self.catalog.assignable,
                 "lead": self.leads.existing,
                 "custom_field_name": _free_names,
+                "webhook_url": self.addresses.usable,
             },
             dynamic={"leads": LeadRules(self.catalog)},
         )
@@ -192,6 +210,7 @@ class Services:
             "team": self.team,
             "custom_fields": self.custom_fields,
             "deletion": self.deletion,
+            "webhooks": self.webhooks,
             "default_limit": self._settings.default_limit,
         }
 
@@ -207,3 +226,11 @@ def _sender(settings: Settings, mails: MailQueue) -> MailSender | None:
 
 async def _free_names(names: Collection[str]) -> Collection[str]:
     return set(names) - set(FIELDS)
+
+
+async def _nothing() -> None:
+    pass
+
+
+async def _zero() -> int:
+    return 0

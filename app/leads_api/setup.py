@@ -21,6 +21,8 @@ from leads_api.mongo.migration_runs import MigrationRuns
 from leads_api.mongo.migrations import Steps
 from leads_api.mongo.sharding import ShardKeys, check_shard_keys
 from leads_api.users import store as users
+from leads_api.webhooks import deliveries
+from leads_api.webhooks import store as webhooks
 
 INDEXES: Indexes = {
     **leads.INDEXES,
@@ -32,6 +34,7 @@ INDEXES: Indexes = {
     **mails.INDEXES,
     **keys.INDEXES,
     **idempotency.INDEXES,
+    **deliveries.INDEXES,
 }
 SHARD_KEYS: ShardKeys = {**leads.SHARD_KEYS, **files.SHARD_KEYS, **idempotency.SHARD_KEYS}
 STEPS: Steps = {
@@ -44,6 +47,8 @@ STEPS: Steps = {
     **mails.STEPS,
     **keys.STEPS,
     **idempotency.STEPS,
+    **webhooks.STEPS,
+    **deliveries.STEPS,
     **ids.STEPS,
 }
 

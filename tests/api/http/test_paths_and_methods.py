@@ -152,9 +152,10 @@ async def test_a_record_that_does_not_exist_is_not_found_by_its_noun(api: Api) -
     nouns = {
         "leads": "Lead", "lead-statuses": "Lead status", "categories": "Category", "team": "Team member",
         "custom-fields": "Custom field", "clients": "Client", "checklists": "Checklist",
+        "webhooks": "Webhook",
     }  # fmt: skip
     endpoints = [endpoint for endpoint in ENDPOINTS if "{" in endpoint.path and not endpoint.path.endswith("comment}")]
-    ids = dict.fromkeys(("lead", "item", "status", "category", "member", "field", "client"), 987)
+    ids = dict.fromkeys(("lead", "item", "status", "category", "member", "field", "client", "webhook", "delivery"), 987)
 
     for endpoint in endpoints:
         body = endpoint.sent(ids)

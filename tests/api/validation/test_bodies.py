@@ -45,7 +45,9 @@ async def test_a_body_of_another_or_no_type_is_refused_on_every_endpoint_with_a_
     shared: Api, content_type: str | None
 ) -> None:
     for endpoint in WITH_BODY:
-        path = endpoint.path.format(**dict.fromkeys(("lead", "item", "status", "category", "member", "field"), 1))
+        path = endpoint.path.format(
+            **dict.fromkeys(("lead", "item", "status", "category", "member", "field", "webhook"), 1)
+        )
         assert_fails(await sent(shared, b"{}", content_type, path, endpoint.method), 415, UNSUPPORTED)
 
 
@@ -202,7 +204,8 @@ async def test_an_endless_body_is_given_up_at_the_limit(serve: Serve) -> None:
 
 
 async def test_every_endpoint_that_changes_something_refuses_a_body_over_the_limit(serve: Serve) -> None:
-    ids = dict.fromkeys(("lead", "item", "item_comment", "comment", "status", "category", "member", "field"), 1)
+    names = ("lead", "item", "item_comment", "comment", "status", "category", "member", "field", "webhook", "delivery")
+    ids = dict.fromkeys(names, 1)
     changing = [endpoint for endpoint in ENDPOINTS if endpoint.method != "GET"]
     async with serve(max_body_bytes=LIMIT) as api:
         answers = {
