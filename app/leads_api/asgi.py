@@ -20,6 +20,7 @@ from leads_api.catalog.routes import CategoryController, CustomFieldController, 
 from leads_api.checklists.routes import ChecklistController
 from leads_api.clients.routes import ClientController
 from leads_api.errors import Failure
+from leads_api.events.routes import EventController
 from leads_api.http import health
 from leads_api.http.cors import Cors
 from leads_api.http.pipeline import Admit, Pipeline
@@ -102,6 +103,8 @@ def create_app(settings: Settings, mongo: Client | None = None) -> Litestar:
             ),
             readiness=readiness,
             sender=services.sender,
+            relay=services.relay.run,
+            event_days=settings.event_days,
             webhooks=services.webhook_sender,
             sweeps=(services.deletion.sweep, services.files.sweep, services.webhooks.sweep),
         )
@@ -155,6 +158,7 @@ def _routes() -> routing.Router:
             CustomFieldController,
             ClientController,
             ChecklistController,
+            EventController,
             WebhookController,
         ],
     )

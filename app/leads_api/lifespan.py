@@ -1,4 +1,4 @@
-"""The lifespan: runs database setup, sweeps and senders beside requests, and shuts the service down."""
+"""The lifespan: runs what goes on beside requests (setup, sweeps, mails, events), and shuts the service down."""
 
 import asyncio
 import logging
@@ -34,13 +34,17 @@ class Lifespan:
     drains: tuple[Callable[[], Awaitable[None]], ...]
     readiness: Readiness
     sender: MailSender | None
+    relay: Callable[[], Awaitable[None]]
+    event_days: int
     webhooks: WebhookSender | None
     sweeps: tuple[Callable[[], Awaitable[None]], ...]
 
     @asynccontextmanager
     async def __call__(self) -> AsyncIterator[None]:
         """Run until the block ends. Raises Standalone. If the database is unreachable, retry in the background."""
-        tasks = [await Setup(self.database, self.readiness).begin(), asyncio.create_task(self._keep_sweeping())]
+        setup = Setup(self.database, self.readiness, event_days=self.event_days)
+        tasks = [await setup.begin(), asyncio.create_task(self._keep_sweeping())]
+        tasks.append(asyncio.create_task(self._relay_events(setup)))
         tasks.append(asyncio.create_task(self.readiness.watch()))
         if self.sender is None:
             _log.warning("LEADS_SMTP_URL is not set: mails stay queued")
@@ -63,6 +67,10 @@ class Lifespan:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(END_SECONDS):
                         await close(self.client)
+
+    async def _relay_events(self, setup: Setup) -> None:
+        await setup.done.wait()
+        await self.relay()
 
     async def _keep_sweeping(self) -> None:
         while True:

@@ -24,6 +24,9 @@ from leads_api.checklists import store as checklists_store
 from leads_api.checklists.store import ChecklistNotFound, ChecklistStore
 from leads_api.clients.store import ClientStore
 from leads_api.comments.store import CommentLimits, CommentStore
+from leads_api.events.recorder import Recorder
+from leads_api.events.relay import Relay
+from leads_api.events.store import EventStore
 from leads_api.files.store import FileStore
 from leads_api.http.idempotency import Idempotency
 from leads_api.leads import store as leads_store
@@ -46,6 +49,7 @@ from leads_api.users.store import UserStore
 from leads_api.validation.inputs import Inputs
 from leads_api.webhooks.addresses import Addresses
 from leads_api.webhooks.deliveries import DeliveryStore
+from leads_api.webhooks.fan_out import FanOut
 from leads_api.webhooks.management import Webhooks
 from leads_api.webhooks.sender import WebhookSender
 from leads_api.webhooks.store import WebhookStore
@@ -155,17 +159,18 @@ class Services:
             clear_assignments=self.leads.clear_assignments,
             clear_values=self.leads.clear_values,
         )
+        self.events = EventStore(database, catalog, concurrency, memory, max_page_bytes=settings.max_page_bytes)
         self.addresses = Addresses(allow_private=settings.webhook_allow_private)
         webhooks = WebhookStore(database, ids, transact)
-        deliveries = DeliveryStore(database, ids, transact, kept_days=7)
+        deliveries = DeliveryStore(database, ids, transact, kept_days=settings.event_days)
+        fan_out = FanOut(self.events, webhooks, deliveries, transact)
         self.webhook_sender = (
-            None if is_mongomock(client) else WebhookSender(webhooks, deliveries, self.addresses, queue_events=_nothing)
+            None if is_mongomock(client) else WebhookSender(webhooks, deliveries, self.addresses, fan_out)
         )
-        self.webhooks = Webhooks(
-            webhooks,
-            deliveries,
-            last_event=_zero,
-            queued=self.webhook_sender.wake if self.webhook_sender else lambda: None,
+        wake = self.webhook_sender.wake if self.webhook_sender else lambda: None
+        self.webhooks = Webhooks(webhooks, deliveries, last_event=self.events.last_id, queued=wake)
+        self.relay = Relay(
+            self.leads.collection, Recorder(database, self.events, self.leads, catalog, transact), recorded=wake
         )
         self.idempotency = Idempotency(self.idempotency_keys, memory)
         self.keys = KeyStore(database, ids)
@@ -205,6 +210,7 @@ class Services:
             "checklists": self.checklists,
             "checklist_comments": self.checklist_comments,
             "clients": self.clients,
+            "events": self.events,
             "statuses": self.statuses,
             "categories": self.categories,
             "team": self.team,
@@ -226,11 +232,3 @@ def _sender(settings: Settings, mails: MailQueue) -> MailSender | None:
 
 async def _free_names(names: Collection[str]) -> Collection[str]:
     return set(names) - set(FIELDS)
-
-
-async def _nothing() -> None:
-    pass
-
-
-async def _zero() -> int:
-    return 0

@@ -96,6 +96,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             description="Seconds for which keys, statuses, categories, team and custom fields are cached.",
         ),
     ] = 2.0
+    event_days: Annotated[int, Meta(ge=1, le=365, description="Days for which events are kept.")] = 7
     root_path: Annotated[
         str, Meta(description="Path below which a gateway serves the API, for example /crm. Links begin with it.")
     ] = ""

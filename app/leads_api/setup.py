@@ -8,6 +8,8 @@ from leads_api.catalog import store as catalog
 from leads_api.catalog.seed import seed
 from leads_api.checklists import store as checklists
 from leads_api.clients import store as clients
+from leads_api.events import store as events
+from leads_api.events.recorder import READER
 from leads_api.files import store as files
 from leads_api.http.health import Readiness
 from leads_api.leads import store as leads
@@ -19,6 +21,7 @@ from leads_api.mongo.ids import Ids
 from leads_api.mongo.indexes import Indexes, ensure
 from leads_api.mongo.migration_runs import MigrationRuns
 from leads_api.mongo.migrations import Steps
+from leads_api.mongo.positions import Positions
 from leads_api.mongo.sharding import ShardKeys, check_shard_keys
 from leads_api.users import store as users
 from leads_api.webhooks import deliveries
@@ -32,6 +35,7 @@ INDEXES: Indexes = {
     **catalog.INDEXES,
     **users.INDEXES,
     **mails.INDEXES,
+    **events.INDEXES,
     **keys.INDEXES,
     **idempotency.INDEXES,
     **deliveries.INDEXES,
@@ -45,6 +49,7 @@ STEPS: Steps = {
     **catalog.STEPS,
     **users.STEPS,
     **mails.STEPS,
+    **events.STEPS,
     **keys.STEPS,
     **idempotency.STEPS,
     **webhooks.STEPS,
@@ -58,9 +63,12 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 _log = logging.getLogger("leads.setup")
 
 
-async def set_up(database: Database) -> None:
-    """Create missing indexes, counters and settings. Safe to repeat and to run concurrently."""
-    await ensure(database, INDEXES)
+async def set_up(database: Database, *, event_days: int = events.KEPT_DAYS) -> None:
+    """Create missing indexes, counters and settings. Safe to repeat and to run concurrently.
+
+    Events are kept for `event_days`.
+    """
+    await ensure(database, {**INDEXES, **events.indexes(event_days)})
     await write_settings(database)
 
 
@@ -69,17 +77,20 @@ async def write_settings(database: Database) -> None:
     with deadline(_SEED_SECONDS):
         if not is_mongomock(database.client):
             await MigrationRuns(database, STEPS).note_if_new()
+            await Positions(database, READER).begin()  # before the first lead, so that no event is missing
         await seed(database, Ids(database))
 
 
 class Setup:
     """Sets up the database in the background, and then runs migrations."""
 
-    def __init__(self, database: Database, readiness: Readiness) -> None:
+    def __init__(self, database: Database, readiness: Readiness, *, event_days: int) -> None:
         """`readiness` is updated when the database is reached and when it is set up."""
         self._database = database
+        self._event_days = event_days
         self._readiness = readiness
-        self._done = asyncio.Event()
+        self.done = asyncio.Event()
+        """Set when the database is set up."""
 
     async def begin(self) -> asyncio.Task[None]:
         """Start the setup, wait for it for at most REACH_SECONDS, and return its task. Raises Standalone.
@@ -94,7 +105,7 @@ class Setup:
         except DatabaseError as error:
             _tell(error)
         running = asyncio.create_task(self._run())
-        done = asyncio.create_task(self._done.wait())
+        done = asyncio.create_task(self.done.wait())
         await asyncio.wait({running, done}, timeout=until - loop.time(), return_when=asyncio.FIRST_COMPLETED)
         done.cancel()
         return running
@@ -104,7 +115,7 @@ class Setup:
         while True:
             try:
                 await self._reach()
-                await set_up(self._database)
+                await set_up(self._database, event_days=self._event_days)
             except Standalone as error:
                 _log.error("%s", error)
             except DatabaseError as error:
@@ -118,7 +129,7 @@ class Setup:
                 break
             await asyncio.sleep(pause)
         self._readiness.set_up = True
-        self._done.set()
+        self.done.set()
         if not is_mongomock(self._database.client):
             await check_shard_keys(self._database, SHARD_KEYS)
             await MigrationRuns(self._database, STEPS).keep()

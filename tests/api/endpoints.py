@@ -76,6 +76,7 @@ ENDPOINTS = [
     Endpoint("PATCH", "/api/custom-fields/{field}", {"title": "Shade"}),
     Endpoint("GET", "/api/clients"),
     Endpoint("GET", "/api/clients/{client}"),
+    Endpoint("GET", "/api/events"),
     Endpoint("GET", "/api/checklists", query="resource_type=lead&resource_id=1"),
     Endpoint("PUT", "/api/checklists/positions", {"checklist_ids": ["{item}"]}),
     Endpoint("POST", "/api/checklists", _ITEM, 201),

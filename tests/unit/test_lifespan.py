@@ -33,6 +33,8 @@ async def test_what_never_ends_does_not_hold_the_end_and_is_told(
         drains=(hangs,),
         readiness=Readiness(answers),
         sender=None,
+        relay=answers,
+        event_days=7,
         sweeps=(),
     )
 

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+from functools import partial
 from typing import Any
 
 from leads_api.cli import arguments
@@ -32,7 +33,7 @@ def add_to(commands: Any) -> None:
 
 
 def _set_up(settings: Settings, options: argparse.Namespace) -> None:
-    on_database(settings, set_up, seconds=None)
+    on_database(settings, partial(set_up, event_days=settings.event_days), seconds=None)
     if options.json:
         show_json({"database": settings.mongodb_database, "set_up": True})
     else:
@@ -41,7 +42,7 @@ def _set_up(settings: Settings, options: argparse.Namespace) -> None:
 
 def _indexes(settings: Settings, options: argparse.Namespace) -> None:
     async def work(database: Database) -> list[dict[str, Any]]:
-        await set_up(database)
+        await set_up(database, event_days=settings.event_days)
         return [
             {
                 "collection": collection,
@@ -62,7 +63,7 @@ def _indexes(settings: Settings, options: argparse.Namespace) -> None:
 
 def _migrate(settings: Settings, options: argparse.Namespace) -> None:
     async def work(database: Database) -> dict[str, Outcome]:
-        await set_up(database)
+        await set_up(database, event_days=settings.event_days)
         return await MigrationRuns(database, STEPS).run_all()
 
     logging.basicConfig(format="leads migrate: %(message)s")  # to standard error

@@ -86,7 +86,7 @@ class ConvertLead:
             if not await self.leads.mark_converted(lead, client_id, moment, by, session):
                 raise TryAgain(reason="another call changed the lead in the middle of a conversion")
             if request.delete_lead == "yes":
-                await self.delete_lead.with_belongings(lead_id, None, session)
+                await self.delete_lead.with_belongings(lead_id, by, None, session)
             if request.send_welcome_email == "yes":
                 await self.mails.enqueue_welcome(request.email, name, session)
             return client

@@ -19,21 +19,21 @@ class DeleteLead:
     files: FileStore
     transact: Transact
 
-    async def __call__(self, lead_id: int, versions: Versions) -> None:
+    async def __call__(self, lead_id: int, by: int, versions: Versions) -> None:
         """Delete the lead. Raises LeadNotFound or PreconditionFailed."""
 
         async def committed(session: Session) -> bool | None:
             return True if await self.leads.find_if_there(lead_id, session) is None else None
 
         async def work(session: Session) -> bool:
-            await self.with_belongings(lead_id, versions, session)
+            await self.with_belongings(lead_id, by, versions, session)
             return True
 
         await self.transact(work, records=[(COLLECTION, lead_id)], committed=committed)
 
-    async def with_belongings(self, lead_id: int, versions: Versions, session: Session) -> None:
+    async def with_belongings(self, lead_id: int, by: int, versions: Versions, session: Session) -> None:
         """Delete the lead as part of a transaction. Raises LeadNotFound or PreconditionFailed."""
         # The lead first: a concurrent deletion or a new checklist item conflicts on its document.
-        await self.leads.delete(lead_id, versions, session)
+        await self.leads.delete(lead_id, by, versions, session)
         await self.checklists.delete_of(lead_id, session)
         await self.files.delete_of(lead_id, session)

@@ -104,9 +104,9 @@ class LeadController(Controller):
         responses=failures(LeadNotFound()),
     )
     async def destroy(
-        self, lead_id: FromPath[int], delete_lead: Part[DeleteLead], if_match: IfMatch
+        self, lead_id: FromPath[int], delete_lead: Part[DeleteLead], user: User, if_match: IfMatch
     ) -> Answer[Deleted]:
-        await delete_lead(lead_id, if_match)
+        await delete_lead(lead_id, user, if_match)
         return Answer(Deleted(lead_id), "Lead deleted successfully.")
 
     @put(

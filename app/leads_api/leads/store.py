@@ -1,6 +1,8 @@
 """The store of leads: all queries and writes of the collection `leads`."""
 
-from collections.abc import Collection
+import itertools
+import secrets
+from collections.abc import AsyncIterator, Collection
 from datetime import datetime
 from typing import Any
 
@@ -59,9 +61,15 @@ class LeadNotFound(NotFound):
     message = "Lead not found."
 
 
+_numbers = itertools.count(secrets.randbits(62))
+
+
 def change_of(event: str, by: int) -> Document:
-    """Return the description of a write for the change stream: the event, the user and the request id."""
-    return {"type": event, "by": by, "request_id": request_id.get()}
+    """Return the description of a write for the change stream: the event, the user and the request id.
+
+    The number differs in every write: the stream leaves out a value that an update does not change.
+    """
+    return {"type": event, "by": by, "request_id": request_id.get(), "number": next(_numbers)}
 
 
 def touch(event: str, moment: datetime, by: int) -> Document:
@@ -193,11 +201,15 @@ class LeadStore:
         )
         return result.matched_count == 1
 
-    async def delete(self, lead_id: int, versions: Versions, session: Session) -> None:
+    async def delete(self, lead_id: int, by: int, versions: Versions, session: Session) -> None:
         """Delete a lead's document. Raises LeadNotFound or PreconditionFailed."""
-        result = await self._leads.delete_one({"_id": lead_id, **condition(versions)}, session=session)
-        if result.deleted_count == 0:
+        # The change stream tells of a deletion only which document it was. So an update says before who it is by.
+        result = await self._leads.update_one(
+            {"_id": lead_id, **condition(versions)}, touch("deleted", now(), by), session=session
+        )
+        if result.matched_count == 0:
             raise await self._refusal(lead_id, versions, session)
+        await self._leads.delete_one({"_id": lead_id}, session=session)
 
     async def hold(self, lead_id: int, session: Session) -> bool:
         """Prevent the deletion of a lead until the transaction ends; return whether the lead exists.
@@ -216,6 +228,11 @@ class LeadStore:
             return [await self._leads.find_one({"_id": lead_ids[0]}, WHOLE)]
         found = {lead["_id"]: lead async for lead in self._leads.find({"_id": {"$in": list(set(lead_ids))}}, WHOLE)}
         return [found.get(lead_id) for lead_id in lead_ids]
+
+    def find_all(self, lead_ids: list[int], session: Session) -> AsyncIterator[Document]:
+        """Return those of the leads that there are, as documents without their comments."""
+        found: AsyncIterator[Document] = self._leads.find({"_id": {"$in": lead_ids}}, WHOLE, session=session)
+        return found
 
     async def find(self, lead_id: int, session: Session = None) -> Document:
         """Return a lead's document without its comments. Raises LeadNotFound."""

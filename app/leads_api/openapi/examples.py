@@ -118,6 +118,20 @@ _PENDING: Json = _DELIVERY | {
     "next_attempt": _CREATED,
 }
 
+_EVENT: Json = {
+    "id": 812,
+    "type": "lead.status_changed",
+    "timestamp": "2026-06-19T14:05:12.250000Z",
+    "data": {
+        "lead_id": 59,
+        "version": 2,
+        "changed": ["status"],
+        "actor": {"id": 1, "name": "Admin"},
+        "request_id": "6b1f0a5c",
+        "lead": _CHANGED | {"status": {"id": 3, "title": "Qualified", "color": "info"}},
+    },
+}
+
 BODIES: dict[str, Json] = {
     "LeadInput": {
         "lead_title": "Acme - new website",
@@ -242,6 +256,11 @@ ANSWERS: dict[str, Json] = {
     "delete_custom_field": _done({"id": 1}, "Custom field deleted successfully."),
     "list_clients": _page(_CLIENT, "Clients retrieved successfully."),
     "get_client": _done(_CLIENT, "Client retrieved successfully."),
+    "list_events": {
+        "data": [_EVENT],
+        "meta": {"per_page": 25, "next_after": 812},
+        "message": "Events retrieved successfully.",
+    },
     "list_lead_checklist": _page(
         _ITEM, "Checklists retrieved successfully.", progress={"total": 1, "completed": 0, "percentage": 0}
     ),

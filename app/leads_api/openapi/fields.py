@@ -47,6 +47,10 @@ DESCRIPTIONS = {
     "sort": "What the list is sorted by.",
     "resource_id": "Id of the lead whose checklist it is.",
     "resource_type": "The kind of record that has the checklist.",
+    # Events
+    "Event.data": "What has happened.",
+    "Event.type": "What has happened, in a word.",
+    "EventData.lead_id": "Id of the lead; null in a `feed.gap`.",
     # Every record
     "id": "Id of the record.",
     "color": "Name of a colour, as the user interface knows it.",

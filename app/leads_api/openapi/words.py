@@ -57,6 +57,7 @@ TAGS = {
     "Leads": "Sales leads, and what you can do with them.",
     "Checklists": "The to-do items of a lead.",
     "Clients": "Clients, which conversion creates from leads.",
+    "Events": "What has happened to leads.",
     "Lead statuses": "The stages of leads.",
     "Categories": "Categories for leads and clients.",
     "Team": "The people who work on leads.",

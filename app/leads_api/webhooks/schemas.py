@@ -4,14 +4,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from leads_api.events.model import EventType
 from leads_api.webhooks.model import WebhookStatus
 from leads_api.webhooks.urls import MAX_LENGTH, NOT_PUBLIC, PATTERN, url
-
-EventType = Literal[
-    "lead.created", "lead.updated", "lead.deleted", "lead.status_changed", "lead.assigned", "lead.tagged",
-    "lead.archived", "lead.activated", "lead.converted", "lead.cloned", "lead.merged", "lead.comment_added",
-    "lead.comment_deleted", "feed.gap",
-]  # fmt: skip
 
 Subscribed = Literal["*", EventType]
 Url = Annotated[

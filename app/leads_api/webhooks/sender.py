@@ -11,6 +11,7 @@ from contextlib import suppress
 from importlib.metadata import version
 from typing import Protocol, TypeVar
 
+from leads_api.errors import Failure
 from leads_api.mongo.client import deadline
 from leads_api.mongo.faults import DatabaseError, described
 from leads_api.tasks import end
@@ -51,11 +52,11 @@ class WebhookSender:
         webhooks: WebhookStore,
         deliveries: DeliveryStore,
         addresses: Addresses,
+        queue_events: Callable[[], Awaitable[bool]],
         *,
-        queue_events: Callable[[], Awaitable[None]],
         poll_seconds: float = POLL_SECONDS,
     ) -> None:
-        """`queue_events` makes deliveries of new events. `addresses` says what may be called."""
+        """`addresses` says what may be called. `queue_events` queues new events, and returns whether there are more."""
         self._webhooks = webhooks
         self._deliveries = deliveries
         self._addresses = addresses
@@ -79,9 +80,10 @@ class WebhookSender:
                 self._woken.clear()
                 try:
                     with deadline(_DATABASE_SECONDS):
-                        await self._queue_events()
+                        if await self._queue_events():
+                            self.wake()
                         await self._begin_workers()
-                except DatabaseError as error:
+                except (DatabaseError, Failure) as error:
                     _log.warning("the deliveries of webhooks cannot be read: %s", described(error))
                 except Exception:  # noqa: BLE001 - it is logged with its traceback, and the task must not end
                     _log.exception("sending webhooks failed")

@@ -43,8 +43,7 @@ class Queue:
         """Wait until the only delivery was sent so often, and is at rest; return it."""
 
         async def so() -> bool:
-            (delivery,) = await self.all()
-            return bool(delivery["attempts"] >= attempts and delivery["lease"] is None)
+            return [each["attempts"] >= attempts and each["lease"] is None for each in await self.all()] == [True]
 
         await until(so, f"{attempts} attempts")
         (delivery,) = await self.all()
