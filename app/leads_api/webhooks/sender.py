@@ -8,6 +8,7 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from contextvars import Context
 from importlib.metadata import version
 from typing import Protocol, TypeVar
 
@@ -106,7 +107,8 @@ class WebhookSender:
     def _begin_worker(self, webhook_id: int) -> None:
         if self._workers[webhook_id] < AT_ONCE and not self._ending:
             self._workers[webhook_id] += 1
-            task = asyncio.create_task(self._work(webhook_id))
+            # In a context of its own: it lives longer than the deadline of who begins it, and has another trace.
+            task = asyncio.create_task(self._work(webhook_id), context=Context())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
