@@ -30,7 +30,7 @@ SCHEMA_VERSION = 2
 INDEXES = {
     COLLECTION: [
         Index("event", (("once", 1),), unique=True, sparse=True),
-        Index("due", (("status", 1), ("webhook", 1), ("due", 1))),
+        Index("due", (("status", 1), ("webhook", 1), ("due", 1), ("_id", 1))),
         Index("order", (("webhook", 1), ("lead", 1), ("status", 1), ("event", 1))),
         Index("newest", (("webhook", 1), ("_id", 1))),
         Index("expires", (("expires", 1),), expire_seconds=0),

@@ -98,11 +98,12 @@ class WebhookSender:
                 await end(*self._tasks)
 
     async def _begin_workers(self) -> None:
-        """Begin a worker for each webhook that has due deliveries and no worker; it begins more as needed."""
-        idle = [webhook["_id"] for webhook in await self._webhooks.active() if not self._workers[webhook["_id"]]]
-        while idle and (webhook_id := await self._deliveries.due_webhook(idle)) is not None:
+        """Begin a worker for each webhook that has due deliveries; it begins more of them as needed."""
+        active = [webhook["_id"] for webhook in await self._webhooks.active()]
+        free = [webhook_id for webhook_id in active if self._workers[webhook_id] < AT_ONCE]
+        while free and (webhook_id := await self._deliveries.due_webhook(free)) is not None:
             self._begin_worker(webhook_id)
-            idle.remove(webhook_id)
+            free.remove(webhook_id)
 
     def _begin_worker(self, webhook_id: int) -> None:
         if self._workers[webhook_id] < AT_ONCE and not self._ending:
