@@ -6,6 +6,9 @@ import httpx
 
 KEY = "test-key-0123456789-0123456789-abcdef"
 
+RECEIVER = "http://127.0.0.1:9/hooks"
+"""The URL of a webhook that nobody listens at."""
+
 Json = dict[str, Any]
 
 
@@ -66,6 +69,10 @@ class Api:
         """Add a checklist item to a lead; return it."""
         body = {"checklistresource_type": "lead", "checklistresource_id": lead_id, "checklist_text": text}
         return await self._created("/api/checklists", body)
+
+    async def webhook(self, url: str = RECEIVER, **fields: Any) -> Json:
+        """Create a webhook; return it with its secret."""
+        return await self._created("/api/webhooks", {"url": url, "events": ["*"]} | fields)
 
     async def comment(self, lead_id: int, text: str = "Called.") -> Json:
         """Comment on a lead; return the comment."""

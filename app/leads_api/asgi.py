@@ -36,6 +36,7 @@ from leads_api.openapi.document import document
 from leads_api.services import Services, database_seconds
 from leads_api.settings import Settings, from_environment, unknown_variables
 from leads_api.telemetry import logs
+from leads_api.webhooks.routes import WebhookController
 
 _log = logging.getLogger("leads.asgi")
 
@@ -104,7 +105,8 @@ def create_app(settings: Settings, mongo: Client | None = None) -> Litestar:
             sender=services.sender,
             relay=services.relay.run,
             event_days=settings.event_days,
-            sweeps=(services.deletion.sweep, services.files.sweep),
+            webhooks=services.webhook_sender,
+            sweeps=(services.deletion.sweep, services.files.sweep, services.webhooks.sweep),
         )
 
     prepared = [begin()]  # until the lifespan starts, the service responds that it is not ready
@@ -157,6 +159,7 @@ def _routes() -> routing.Router:
             ClientController,
             ChecklistController,
             EventController,
+            WebhookController,
         ],
     )
 

@@ -13,6 +13,7 @@ from leads_api.mongo.client import Client, Database, close, deadline
 from leads_api.mongo.faults import DatabaseError, described
 from leads_api.setup import Setup
 from leads_api.tasks import end
+from leads_api.webhooks.sender import WebhookSender
 
 END_SECONDS = 12.0
 """Limit of an orderly shutdown, which normally takes less. Nothing may block shutdown forever."""
@@ -35,6 +36,7 @@ class Lifespan:
     sender: MailSender | None
     relay: Callable[[], Awaitable[None]]
     event_days: int
+    webhooks: WebhookSender | None
     sweeps: tuple[Callable[[], Awaitable[None]], ...]
 
     @asynccontextmanager
@@ -48,6 +50,8 @@ class Lifespan:
             _log.warning("LEADS_SMTP_URL is not set: mails stay queued")
         else:
             tasks.append(asyncio.create_task(self.sender.run()))
+        if self.webhooks is not None:
+            tasks.append(asyncio.create_task(self.webhooks.run()))
         try:
             yield
         finally:

@@ -50,6 +50,12 @@ from leads_api.mongo.transaction import SerialWork, Transactions
 from leads_api.settings import Settings
 from leads_api.users.store import UserStore
 from leads_api.validation.inputs import Inputs
+from leads_api.webhooks.addresses import Addresses
+from leads_api.webhooks.deliveries import DeliveryStore
+from leads_api.webhooks.fan_out import FanOut
+from leads_api.webhooks.management import Webhooks
+from leads_api.webhooks.sender import WebhookSender
+from leads_api.webhooks.store import WebhookStore
 
 _DATABASE_SHARE = 0.9
 _SELECTION_SECONDS = 0.6
@@ -160,8 +166,17 @@ class Services:
             clear_values=self.leads.clear_values,
         )
         self.events = EventStore(database, catalog, concurrency, memory, max_page_bytes=settings.max_page_bytes)
+        self.addresses = Addresses(allow_private=settings.webhook_allow_private)
+        webhooks = WebhookStore(database, ids, transact)
+        deliveries = DeliveryStore(database, ids, transact, kept_days=settings.event_days)
+        fan_out = FanOut(self.events, webhooks, deliveries, transact)
+        self.webhook_sender = (
+            None if is_mongomock(client) else WebhookSender(webhooks, deliveries, self.addresses, fan_out)
+        )
+        wake = self.webhook_sender.wake if self.webhook_sender else lambda: None
+        self.webhooks = Webhooks(webhooks, deliveries, last_event=self.events.last_id, queued=wake)
         recorder = Recorder(database, self.events, self.leads, catalog)
-        self.relay = Relay(database, self.events, recorder)
+        self.relay = Relay(database, self.events, recorder, recorded=wake)
         self.idempotency = Idempotency(self.idempotency_keys, memory)
         self.keys = KeyStore(database, ids)
         self.authenticator = Authenticator(
@@ -183,6 +198,7 @@ class Services:
                 "assignee": self.catalog.assignable,
                 "lead": self.leads.existing,
                 "custom_field_name": _free_names,
+                "webhook_url": self.addresses.usable,
             },
             dynamic={"leads": LeadRules(self.catalog)},
         )
@@ -208,6 +224,7 @@ class Services:
             "team": self.team,
             "custom_fields": self.custom_fields,
             "deletion": self.deletion,
+            "webhooks": self.webhooks,
             "default_limit": self._settings.default_limit,
         }
 

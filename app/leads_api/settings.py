@@ -106,6 +106,11 @@ class Settings(Struct, frozen=True, kw_only=True):
         Meta(ge=1024, le=12 * 1024 * 1024, description="Maximum size of all comments on a lead together, in bytes."),
     ] = 4 * 1024 * 1024
 
+    webhook_allow_private: Annotated[
+        bool,
+        Meta(description="Whether webhooks may call addresses of private networks and of this machine: yes or no."),
+    ] = False
+
     max_page_bytes: Annotated[
         int,
         Meta(

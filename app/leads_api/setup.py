@@ -25,6 +25,8 @@ from leads_api.mongo.migrations import Steps
 from leads_api.mongo.positions import Positions
 from leads_api.mongo.sharding import ShardKeys, check_shard_keys
 from leads_api.users import store as users
+from leads_api.webhooks import deliveries
+from leads_api.webhooks import store as webhooks
 
 INDEXES: Indexes = {
     **leads.INDEXES,
@@ -38,6 +40,7 @@ INDEXES: Indexes = {
     **events.INDEXES,
     **keys.INDEXES,
     **idempotency.INDEXES,
+    **deliveries.INDEXES,
 }
 SHARD_KEYS: ShardKeys = {
     **leads.SHARD_KEYS,
@@ -57,6 +60,8 @@ STEPS: Steps = {
     **events.STEPS,
     **keys.STEPS,
     **idempotency.STEPS,
+    **webhooks.STEPS,
+    **deliveries.STEPS,
     **ids.STEPS,
 }
 

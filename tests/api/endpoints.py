@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import urlencode
 
-from tests.client import Api, Json
+from tests.client import RECEIVER, Api, Json
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -41,6 +41,7 @@ def _filled(value: object, ids: Mapping[str, int]) -> object:
 _LEAD: Json = {"lead_title": "Acme", "lead_status": 1, "lead_categoryid": 3}
 _ITEM: Json = {"checklistresource_type": "lead", "checklistresource_id": "{lead}", "checklist_text": "Call"}
 _PERSON: Json = {"first_name": "Jane", "last_name": "Doe", "email": "jane@acme.example"}
+_WEBHOOK: Json = {"url": RECEIVER, "events": ["lead.created", "lead.deleted"]}
 
 ENDPOINTS = [
     Endpoint("GET", "/api/leads"),
@@ -89,6 +90,14 @@ ENDPOINTS = [
     Endpoint("PUT", "/api/checklists/{item}/status", {"status": "completed"}),
     Endpoint("GET", "/api/checklists/{item}/comments"),
     Endpoint("POST", "/api/checklists/{item}/comments", {"comment": "Done."}, 201),
+    Endpoint("GET", "/api/webhooks"),
+    Endpoint("POST", "/api/webhooks", _WEBHOOK, 201),
+    Endpoint("GET", "/api/webhooks/{webhook}"),
+    Endpoint("PATCH", "/api/webhooks/{webhook}", {"events": ["*"]}),
+    Endpoint("POST", "/api/webhooks/{webhook}/secret"),
+    Endpoint("POST", "/api/webhooks/{webhook}/test", status=202),
+    Endpoint("GET", "/api/webhooks/{webhook}/deliveries"),
+    Endpoint("POST", "/api/webhooks/{webhook}/deliveries/{delivery}/redeliver", status=202),
     Endpoint("DELETE", "/api/checklists/{item}/comments/{item_comment}"),
     Endpoint("DELETE", "/api/checklists/{item}"),
     Endpoint("DELETE", "/api/leads/{lead}/comments/{comment}"),
@@ -97,6 +106,7 @@ ENDPOINTS = [
     Endpoint("DELETE", "/api/categories/{category}"),
     Endpoint("DELETE", "/api/team/{member}"),
     Endpoint("DELETE", "/api/custom-fields/{field}"),
+    Endpoint("DELETE", "/api/webhooks/{webhook}"),
 ]
 """In an order in which each answers with its status on the records below; deletions come last."""
 
@@ -118,6 +128,8 @@ async def make_records(api: Api) -> dict[str, int]:
         "category": (await api.category())["id"],
         "member": (await api.member())["id"],
         "field": (await api.custom_field())["id"],
+        "webhook": (webhook := (await api.webhook())["id"]),
+        "delivery": (await api.post(f"/api/webhooks/{webhook}/test")).json()["data"]["id"],
         "client": (await api.client((await api.lead(lead_title="Sold"))["id"]))["id"],
         "external_id": int((await api.lead(lead_external_id="4711"))["external_id"]),
     }

@@ -31,7 +31,7 @@ _CATEGORIES = [(LEAD_CATEGORY, "lead"), (CLIENT_CATEGORY, "client")]
 _ADMIN_EMAIL = "admin@leads.invalid"
 _LAST_IDS = {
     "lead_statuses": 7, "categories": 3, "users": ADMIN, "custom_fields": 0, "leads": 0, "comments": 0,
-    "checklists": 0, "clients": 0, "files": 0, "keys": 0,
+    "checklists": 0, "clients": 0, "files": 0, "keys": 0, "webhooks": 0, "webhook_deliveries": 0,
 }  # fmt: skip
 
 

@@ -20,6 +20,7 @@ Records = Annotated[Sequence[T], Meta(description="The records of this page, in 
 PHRASES = {
     200: "OK",
     201: "Created",
+    202: "Accepted",
     304: "Not Modified",
     400: "Bad Request",
     401: "Unauthorized",

@@ -90,6 +90,34 @@ _ITEM: Json = {
     "comments_count": 0,
     "dates": _DATES,
 }
+_WEBHOOK: Json = {
+    "id": 1,
+    "url": "https://hooks.acme.example/leads",
+    "description": "Sales dashboard",
+    "events": ["lead.created", "lead.status_changed"],
+    "status": "active",
+    "dates": _DATES,
+}
+_SECRET = {"secret": "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="}
+_DELIVERY: Json = {
+    "id": 7,
+    "event_id": 812,
+    "type": "lead.status_changed",
+    "status": "delivered",
+    "attempts": 1,
+    "response_status": 200,
+    "response_body": "ok",
+    "error": None,
+    "next_attempt": None,
+    "dates": _DATES,
+}
+_PENDING: Json = _DELIVERY | {
+    "status": "pending",
+    "attempts": 0,
+    "response_status": None,
+    "response_body": None,
+    "next_attempt": _CREATED,
+}
 
 _EVENT: Json = {
     "id": 812,
@@ -153,6 +181,12 @@ BODIES: dict[str, Json] = {
     "ChecklistItemChanges": {"checklist_text": "Send the proposal by Monday"},
     "ChecklistItemStatusInput": {"status": "completed"},
     "ChecklistPositions": {"checklist_ids": [3, 1, 2]},
+    "WebhookInput": {
+        "url": "https://hooks.acme.example/leads",
+        "events": ["lead.created", "lead.status_changed"],
+        "description": "Sales dashboard",
+    },
+    "WebhookChanges": {"status": "active"},
 }
 """Request bodies, by component."""
 
@@ -255,5 +289,14 @@ ANSWERS: dict[str, Json] = {
     "list_checklist_item_comments": _page(_COMMENT, "Checklist comments retrieved successfully."),
     "comment_checklist_item": _done(_COMMENT, "Checklist comment added successfully."),
     "delete_checklist_item_comment": _done({"id": 9}, "Checklist comment deleted successfully."),
+    "list_webhooks": _page(_WEBHOOK, "Webhooks retrieved successfully."),
+    "create_webhook": _done(_WEBHOOK | _SECRET, "Webhook created successfully."),
+    "get_webhook": _done(_WEBHOOK, "Webhook retrieved successfully."),
+    "change_webhook": _done(_WEBHOOK, "Webhook updated successfully."),
+    "delete_webhook": _done({"id": 1}, "Webhook deleted successfully."),
+    "renew_secret_webhook": _done(_WEBHOOK | _SECRET, "Webhook secret renewed successfully."),
+    "test_webhook": _done(_PENDING | {"event_id": None, "type": "webhook.test"}, "Webhook test queued successfully."),
+    "list_deliveries_webhook": _page(_DELIVERY, "Webhook deliveries retrieved successfully."),
+    "redeliver_event": _done(_PENDING | {"attempts": 10}, "Webhook delivery queued successfully."),
 }
 """Successful responses, by operation."""

@@ -158,6 +158,13 @@ DESCRIPTIONS = {
     "ChecklistItemStatusInput.status": "Whether the item is done.",
     "ChecklistProgress.total": "How many items there are.",
     "ChecklistResource.type": "The kind of record.",
+    # Webhooks
+    "delivery_id": "Id of the delivery.",
+    "webhook_id": "Id of the webhook.",
+    "Webhook.url": "Where events are sent.",
+    "Webhook.description": "What the webhook is for.",
+    "WebhookWithSecret.url": "Where events are sent.",
+    "WebhookWithSecret.description": "What the webhook is for.",
     # The service
     "api": "Path of the API.",
     "docs": "Path of the documentation page.",

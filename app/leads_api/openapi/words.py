@@ -62,5 +62,6 @@ TAGS = {
     "Categories": "Categories for leads and clients.",
     "Team": "The people who work on leads.",
     "Custom fields": "Additional fields of leads.",
+    "Webhooks": "Receivers of events, and what is sent to them.",
     "Service": "Name, version and health of the service. No key is required.",
 }

@@ -153,6 +153,7 @@ async def test_a_record_that_does_not_exist_is_not_found_by_its_noun(api: Api) -
     nouns = {
         "leads": "Lead", "lead-statuses": "Lead status", "categories": "Category", "team": "Team member",
         "custom-fields": "Custom field", "clients": "Client", "checklists": "Checklist",
+        "webhooks": "Webhook",
     }  # fmt: skip
     endpoints = [
         endpoint
@@ -161,9 +162,8 @@ async def test_a_record_that_does_not_exist_is_not_found_by_its_noun(api: Api) -
         and not endpoint.path.endswith("comment}")
         and (endpoint.method == "GET" or "{external_id}" not in endpoint.path)  # PUT and PATCH create it
     ]
-    ids = dict.fromkeys(("lead", "external_id", "item", "status", "category", "member", "field", "client"), 987) | {
-        "duplicate": other["id"]
-    }
+    names = ("lead", "external_id", "item", "status", "category", "member", "field", "client", "webhook", "delivery")
+    ids = dict.fromkeys(names, 987) | {"duplicate": other["id"]}
 
     for endpoint in endpoints:
         body = endpoint.sent(ids)

@@ -92,7 +92,7 @@ async def test_every_endpoint_describes_the_errors_that_it_can_answer_with(docum
         expected |= {"404"} if "{" in operation.path else set()
         expected |= {"403", "413"} if operation.method != "GET" else set()
         expected |= {"400", "415"} if "requestBody" in operation.spec else set()
-        expected |= {"400"} if headers_of(operation) else set()
+        expected |= {"400"} if headers_of(operation) - {"Idempotency-Key"} else set()
         expected |= {"412"} if "If-Match" in headers_of(operation) else set()
         expected |= {"304"} if headers_of(operation) == {"If-None-Match"} else set()
         assert operation.spec["responses"].keys() >= expected, operation.name
@@ -138,6 +138,7 @@ async def test_bodies_are_described_as_json_and_forms_in_words(document: Json) -
 
 async def test_the_example_of_a_404_is_what_the_endpoint_says(document: Json, api: Api, ids: dict[str, int]) -> None:
     unknown = dict.fromkeys(ids, 987_654_321)
+    outer = {name: ids[name] for name in ("lead", "item", "webhook")}
     for endpoint in ENDPOINTS:
         operation = of_table(document)[endpoint.name]
         creates = endpoint.method in {"PUT", "PATCH"} and "{external_id}" in endpoint.path
@@ -145,7 +146,7 @@ async def test_the_example_of_a_404_is_what_the_endpoint_says(document: Json, ap
             continue
         paths = [endpoint.at(unknown)]
         if endpoint.path.count("{") == 2:
-            paths.append(endpoint.at({**unknown, "lead": ids["lead"], "item": ids["item"]}))  # only the inner one
+            paths.append(endpoint.at(unknown | outer))  # only the inner one
         answers = [await api.call(endpoint.method, f"{path}?{endpoint.query}", endpoint.sent(ids)) for path in paths]
         assert {answer.status_code for answer in answers} == {404}, endpoint.name
         assert [answer.json() for answer in answers] == examples_of(described["content"][JSON]), endpoint.name
@@ -169,12 +170,12 @@ async def test_the_409_of_convert_is_described_with_the_client(document: Json, s
 
 
 async def test_every_post_and_nothing_else_takes_an_idempotency_key(document: Json, shared: Api) -> None:
+    statuses = {endpoint.name: str(endpoint.status) for endpoint in ENDPOINTS}
     for name, operation in of_table(document).items():
         keyed = name.startswith("POST ")
         assert ("Idempotency-Key" in headers_of(operation)) == keyed, name
         replays = [status for status, answer in operation.spec["responses"].items() if REPLAYED in answer["headers"]]
-        success = min(operation.spec["responses"])
-        assert replays == [success] * keyed, name
+        assert replays == [statuses[name]] * keyed, name
         if keyed:
             answer = operation.spec["responses"]["409"]
             assert "Retry-After" in answer["headers"]

@@ -4,8 +4,8 @@ from tests.api.endpoints import ENDPOINTS, WITH_BODY, make_records
 from tests.api.openapi.reading import JSON, examples_of, of_table, operations
 from tests.client import Api, Json
 
-_REFERENCES = {"lead_ids", "assigned", "checklist_ids", "checklistresource_id"}
-"""Fields whose examples name records that only the example has."""
+_REFERENCES = {"lead_ids", "assigned", "checklist_ids", "checklistresource_id", "url"}
+"""Fields whose examples name records, or hosts, that only the example has."""
 
 
 async def test_every_response_has_an_example(document: Json) -> None:

@@ -91,7 +91,7 @@ async def test_the_defaults_of_parameters_are_those_that_the_service_applies(ser
             assert len({answer.content for answer in answers}) <= 1, operation.name
             assert {answer.status_code for answer in answers} <= {200}, operation.name
             told += "limit" in defaults and answers[0].json()["meta"]["per_page"] == defaults["limit"] == 1
-        assert told == 9
+        assert told == 11
 
 
 async def test_each_schema_has_one_type_and_what_belongs_to_it(document: Json) -> None:

@@ -17,8 +17,12 @@ NO_OBJECT = "The request body must be a JSON object."
 UNSUPPORTED = "The request body must be sent as application/json or application/x-www-form-urlencoded."
 LIMIT = 1024
 ONES = dict.fromkeys(
-    ("lead", "external_id", "item", "item_comment", "comment", "status", "category", "member", "field"), 1
-)
+    (
+        "lead", "external_id", "item", "item_comment", "comment", "status", "category", "member", "field", "webhook",
+        "delivery",
+    ),
+    1,
+)  # fmt: skip
 
 
 async def sent(

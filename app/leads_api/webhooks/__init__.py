@@ -1,0 +1,1 @@
+"""Webhooks: events sent to receivers of your own (contract, section 5)."""

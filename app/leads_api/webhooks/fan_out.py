@@ -1,0 +1,64 @@
+"""Makes deliveries of events: each active webhook follows the feed from its own position."""
+
+from collections import defaultdict
+
+from leads_api.events.model import Event
+from leads_api.events.store import EventStore
+from leads_api.http.envelope import encode
+from leads_api.mongo.client import Document, Session
+from leads_api.mongo.transaction import Transact
+from leads_api.webhooks.deliveries import DeliveryStore, NewDelivery
+from leads_api.webhooks.model import ALL
+from leads_api.webhooks.store import COLLECTION, WebhookStore
+
+AT_ONCE = 100
+"""Events in one transaction."""
+
+
+class FanOut:
+    """Queues the new events of the feed for the webhooks that want them.
+
+    A position and the deliveries up to it are written in one transaction. So of several processes that do this at the
+    same time one succeeds, no event is left out or queued twice, and deliveries become visible in the order of events.
+    """
+
+    def __init__(
+        self, events: EventStore, webhooks: WebhookStore, deliveries: DeliveryStore, transact: Transact
+    ) -> None:
+        self._events = events
+        self._webhooks = webhooks
+        self._deliveries = deliveries
+        self._transact = transact
+
+    async def __call__(self) -> bool:
+        """Queue up to AT_ONCE events for each webhook; return whether there may be more."""
+        behind: dict[int, list[Document]] = defaultdict(list)
+        for webhook in await self._webhooks.active():
+            behind[webhook.get("position") or 0].append(webhook)
+        more = False
+        for position, webhooks in behind.items():
+            if events := await self._events.after(position, AT_ONCE):
+                new = [_new(event) for event in events]
+                for webhook in webhooks:
+                    await self._queue(webhook, position, new)
+                more = more or events[-1].id < await self._events.last_id()
+        return more
+
+    async def _queue(self, webhook: Document, position: int, events: list[NewDelivery]) -> None:
+        types = set(webhook.get("events") or ())
+        wanted = [event for event in events if ALL in types or event.type in types]
+        webhook_id, last = webhook["_id"], events[-1].event_id
+        if not wanted:
+            await self._webhooks.advance(webhook_id, position, last, None)
+            return
+        first_id, moment = await self._deliveries.reserve(len(wanted)), await self._deliveries.clock.now()
+
+        async def work(session: Session) -> None:
+            if await self._webhooks.advance(webhook_id, position, last, session):
+                await self._deliveries.insert(webhook_id, first_id, wanted, moment, session)
+
+        await self._transact(work, records=[(COLLECTION, webhook_id)])
+
+
+def _new(event: Event) -> NewDelivery:
+    return NewDelivery(event.id, event.type, event.data.lead_id, encode(event).decode())
