@@ -39,7 +39,7 @@ from leads_api.openapi.document import document
 from leads_api.services import Services, database_seconds
 from leads_api.settings import Settings, from_environment, unknown_variables
 from leads_api.settings import without_secrets as settings_without_secrets
-from leads_api.telemetry import logs, workers
+from leads_api.telemetry import logs, spans, workers
 from leads_api.telemetry.metrics import Gauge
 
 _BUILD = Gauge("leads_build_info", "What runs. Always 1.", ["version", "python", "driver"], merge=max)
@@ -145,6 +145,7 @@ def application(settings: Settings | None = None, metrics_folder: Path | None = 
         _end_with(parent.sentinel)
         if metrics_folder is not None:
             workers.share(metrics_folder)
+    spans.configure(os.environ)
     app = create_app(settings)
     gc.collect()
     gc.freeze()  # objects created until now live forever, so the collector need not scan them

@@ -5,6 +5,8 @@ from typing import Any
 
 from pymongo.monitoring import CommandListener, ConnectionPoolListener
 
+from leads_api.mongo.tracing import CommandSpans
+from leads_api.telemetry import spans
 from leads_api.telemetry.metrics import Counter, Gauge, Histogram
 
 _COMMANDS = Histogram("leads_mongodb_command_duration_seconds", "Commands to the database.", ["command", "outcome"])
@@ -84,5 +86,5 @@ class Connections(ConnectionPoolListener):
 
 
 def listeners() -> list[CommandListener | ConnectionPoolListener]:
-    """Return new listeners for a client."""
-    return [Commands(), Connections()]
+    """Return new listeners for a client. Those of spans are among them only if spans are recorded."""
+    return [Commands(), Connections(), *([CommandSpans()] if spans.tracing is not None else [])]
