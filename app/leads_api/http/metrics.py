@@ -1,4 +1,4 @@
-"""The endpoint `/metrics` (contract, section 5; decision 23)."""
+"""The endpoint `/metrics` (contract, section 5; decision 27)."""
 
 import asyncio
 
