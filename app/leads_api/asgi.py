@@ -31,9 +31,9 @@ from leads_api.http.router import Router
 from leads_api.leads.routes import LeadController
 from leads_api.lifespan import Lifespan
 from leads_api.memory import Memory
-from leads_api.mongo.client import Client, connect, deadline, ping, without_secrets
+from leads_api.mongo.client import Client, deadline, ping, without_secrets
 from leads_api.mongo.faults import DatabaseError, TooLarge, as_failure
-from leads_api.mongo.monitoring import listeners
+from leads_api.mongo.monitoring import monitored
 from leads_api.openapi import page
 from leads_api.openapi.document import document
 from leads_api.services import Services, database_seconds
@@ -83,11 +83,8 @@ def create_app(settings: Settings, mongo: Client | None = None) -> Litestar:
 
     def begin() -> Lifespan:
         """Create all parts again: locks and connections belong to the event loop in which they are first used."""
-        client = mongo or connect(
-            str(settings.mongodb_uri),
-            driver=settings.mongodb_driver,
-            request_timeout=settings.request_timeout,
-            listeners=listeners(),
+        client = mongo or monitored(
+            str(settings.mongodb_uri), driver=settings.mongodb_driver, request_timeout=settings.request_timeout
         )
         services = Services(settings, client, memory)
         readiness = health.Readiness(lambda: ping(services.database))

@@ -1,10 +1,19 @@
 """Metrics of the driver's commands and connections, as the driver tells them. With Motor, its threads do."""
 
+from datetime import timedelta
 from threading import Lock
 from typing import Any
 
-from pymongo.monitoring import CommandListener, ConnectionPoolListener
+from pymongo import AsyncMongoClient
+from pymongo.monitoring import (
+    CommandFailedEvent,
+    CommandListener,
+    CommandStartedEvent,
+    CommandSucceededEvent,
+    ConnectionPoolListener,
+)
 
+from leads_api.mongo.client import Client, Driver, connect
 from leads_api.mongo.tracing import CommandSpans
 from leads_api.telemetry import spans
 from leads_api.telemetry.metrics import Counter, Gauge, Histogram
@@ -27,21 +36,21 @@ _lock = Lock()
 class Commands(CommandListener):
     """Counts commands and measures how long they take."""
 
-    def started(self, event: Any) -> None:
+    def started(self, event: CommandStartedEvent) -> None:
         """Do nothing: the end tells all."""
 
-    def succeeded(self, event: Any) -> None:
+    def succeeded(self, event: CommandSucceededEvent) -> None:
         """Note a command that succeeded."""
-        self._note(event, "succeeded")
+        self.note(event.command_name, "succeeded", event.duration_micros / 1_000_000)
 
-    def failed(self, event: Any) -> None:
+    def failed(self, event: CommandFailedEvent) -> None:
         """Note a command that failed."""
-        self._note(event, "failed")
+        self.note(event.command_name, "failed", event.duration_micros / 1_000_000)
 
-    def _note(self, event: Any, outcome: str) -> None:
-        name = event.command_name
+    def note(self, name: str, outcome: str, seconds: float) -> None:
+        """Note a command."""
         with _lock:
-            _COMMANDS.at(name if name in _KNOWN else "other", outcome).observe(event.duration_micros / 1_000_000)
+            _COMMANDS.at(name if name in _KNOWN else "other", outcome).observe(seconds)
 
 
 class Connections(ConnectionPoolListener):
@@ -64,12 +73,12 @@ class Connections(ConnectionPoolListener):
         with _lock:
             self.open -= 1
 
-    def connection_checked_out(self, event: Any) -> None:
+    def connection_checked_out(self, event: object) -> None:
         """Note that a command has got a connection."""
         with _lock:
             self.in_use += 1
 
-    def connection_checked_in(self, event: Any) -> None:
+    def connection_checked_in(self, event: object) -> None:
         """Note that a command has given its connection back."""
         with _lock:
             self.in_use -= 1
@@ -85,6 +94,43 @@ class Connections(ConnectionPoolListener):
     pool_created = pool_ready = pool_cleared = pool_closed = connection_check_out_started = connection_ready
 
 
-def listeners() -> list[CommandListener | ConnectionPoolListener]:
-    """Return new listeners for a client. Those of spans are among them only if spans are recorded."""
-    return [Commands(), Connections(), *([CommandSpans()] if spans.tracing is not None else [])]
+def monitored(uri: str, *, driver: Driver, request_timeout: float) -> Client:
+    """Return a client like `connect` does, whose commands and connections are in the metrics and spans."""
+    commands, connections = Commands(), Connections()
+    listeners: list[Any] = [commands, connections]
+    if spans.tracing is not None:
+        listeners.append(CommandSpans())
+    client = connect(uri, driver=driver, request_timeout=request_timeout, listeners=listeners)
+    _shorten(client, commands if spans.tracing is None else None, connections)
+    return client
+
+
+def _shorten(client: Client, commands: Commands | None, connections: Connections) -> None:
+    """Let the driver call the listeners without an event for each command, which takes longer than all the rest.
+
+    These names are the driver's own. Should a later one publish in another way, it calls the listeners as usual.
+    """
+
+    def succeeded(duration: timedelta, _: object, command_name: str, *__: object, **___: object) -> None:
+        if commands is not None:
+            commands.note(command_name, "succeeded", duration.total_seconds())
+
+    def checked_out(*_: object, **__: object) -> None:
+        connections.connection_checked_out(None)
+
+    def checked_in(*_: object, **__: object) -> None:
+        connections.connection_checked_in(None)
+
+    def nothing(*_: object, **__: object) -> None: ...
+
+    either: Any = client
+    own = either if isinstance(either, AsyncMongoClient) else either.delegate  # Motor's has PyMongo's synchronous one
+    publisher = getattr(own.options.pool_options, "_event_listeners", None)
+    if publisher is None:
+        return
+    publisher.publish_connection_check_out_started = nothing
+    publisher.publish_connection_checked_out = checked_out
+    publisher.publish_connection_checked_in = checked_in
+    if commands is not None:
+        publisher.publish_command_start = nothing
+        publisher.publish_command_success = succeeded
