@@ -1,5 +1,11 @@
-"""Metrics of the driver's commands and connections, as the driver tells them. With Motor, its threads do."""
+"""Metrics of the driver's commands and connections, as the driver tells them.
 
+With Motor, its threads do. They only append to deques, which needs no lock: threads that wait for one cost more than
+all the rest.
+"""
+
+from collections import deque
+from contextlib import suppress
 from datetime import timedelta
 from threading import Lock
 from typing import Any
@@ -16,9 +22,11 @@ from pymongo.monitoring import (
 from leads_api.mongo.client import Client, Driver, connect
 from leads_api.mongo.tracing import CommandSpans
 from leads_api.telemetry import spans
-from leads_api.telemetry.metrics import Counter, Gauge, Histogram
+from leads_api.telemetry.metrics import Counter, Gauge, ThreadedHistogram
 
-_COMMANDS = Histogram("leads_mongodb_command_duration_seconds", "Commands to the database.", ["command", "outcome"])
+_COMMANDS = ThreadedHistogram(
+    "leads_mongodb_command_duration_seconds", "Commands to the database.", ["command", "outcome"]
+)
 _OPEN = Gauge("leads_mongodb_connections_open", "Connections to the database.")
 _IN_USE = Gauge("leads_mongodb_connections_in_use", "Connections that a command is using.")
 _CREATED = Counter("leads_mongodb_connections_created_total", "Connections that were opened.")
@@ -49,39 +57,37 @@ class Commands(CommandListener):
 
     def note(self, name: str, outcome: str, seconds: float) -> None:
         """Note a command."""
-        with _lock:
-            _COMMANDS.at(name if name in _KNOWN else "other", outcome).observe(seconds)
+        _COMMANDS.note((name if name in _KNOWN else "other", outcome), seconds)
 
 
 class Connections(ConnectionPoolListener):
     """Counts the connections of a client."""
 
     def __init__(self) -> None:
-        self.open = 0
-        self.in_use = 0
-        _OPEN.follow(lambda: self.open)
-        _IN_USE.follow(lambda: self.in_use)
+        self._open: deque[None] = deque()
+        self._in_use: deque[None] = deque()
+        _OPEN.follow(lambda: len(self._open))
+        _IN_USE.follow(lambda: len(self._in_use))
 
     def connection_created(self, event: Any) -> None:
         """Note that a connection is opened."""
+        self._open.append(None)
         with _lock:
-            self.open += 1
             _CREATED.add()
 
     def connection_closed(self, event: Any) -> None:
         """Note that a connection was closed."""
-        with _lock:
-            self.open -= 1
+        with suppress(IndexError):  # the driver must not fail, whatever it has left out
+            self._open.pop()
 
-    def connection_checked_out(self, event: object) -> None:
+    def connection_checked_out(self, *_: object, **__: object) -> None:
         """Note that a command has got a connection."""
-        with _lock:
-            self.in_use += 1
+        self._in_use.append(None)
 
-    def connection_checked_in(self, event: object) -> None:
+    def connection_checked_in(self, *_: object, **__: object) -> None:
         """Note that a command has given its connection back."""
-        with _lock:
-            self.in_use -= 1
+        with suppress(IndexError):
+            self._in_use.pop()
 
     def connection_check_out_failed(self, event: Any) -> None:
         """Note that a command got no connection."""
@@ -115,12 +121,6 @@ def _shorten(client: Client, commands: Commands | None, connections: Connections
         if commands is not None:
             commands.note(command_name, "succeeded", duration.total_seconds())
 
-    def checked_out(*_: object, **__: object) -> None:
-        connections.connection_checked_out(None)
-
-    def checked_in(*_: object, **__: object) -> None:
-        connections.connection_checked_in(None)
-
     def nothing(*_: object, **__: object) -> None: ...
 
     either: Any = client
@@ -129,8 +129,8 @@ def _shorten(client: Client, commands: Commands | None, connections: Connections
     if publisher is None:
         return
     publisher.publish_connection_check_out_started = nothing
-    publisher.publish_connection_checked_out = checked_out
-    publisher.publish_connection_checked_in = checked_in
+    publisher.publish_connection_checked_out = connections.connection_checked_out
+    publisher.publish_connection_checked_in = connections.connection_checked_in
     if commands is not None:
         publisher.publish_command_start = nothing
         publisher.publish_command_success = succeeded

@@ -1,10 +1,12 @@
 """Instruments, and the metrics of several processes as those of one (app/leads_api/telemetry/metrics.py)."""
 
+from threading import Thread
+
 import pytest
 
 from leads_api.telemetry import metrics
 from leads_api.telemetry.exposition import text_of
-from leads_api.telemetry.metrics import Counter, Gauge, Histogram, Series, Snapshot, merged, snapshot
+from leads_api.telemetry.metrics import Counter, Gauge, Histogram, Series, Snapshot, ThreadedHistogram, merged, snapshot
 from tests.metrics import Metrics
 
 
@@ -42,6 +44,19 @@ def test_a_histogram_counts_each_value_up_to_its_bound() -> None:
     assert buckets == {"1.0": 2, "10.0": 4, "+Inf": 5}
     assert shown().samples("sizes_count") == [({"queue": "a"}, 5)]
     assert shown().samples("sizes_sum") == [({"queue": "a"}, 24)]
+
+
+def test_values_of_threads_are_all_counted() -> None:
+    commands = ThreadedHistogram("commands", "Commands.", ["command"], [1])
+    threads = [Thread(target=lambda: [commands.note(("find",), 0.5) for _ in range(5_000)]) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        metrics.sort()
+    metrics.sort()
+
+    assert shown().value("commands_count", command="find") == 20_000
+    assert shown().value("commands_sum", command="find") == 10_000
 
 
 def test_a_gauge_asks_its_source_each_time() -> None:
