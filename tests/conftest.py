@@ -2,6 +2,8 @@
 
 import asyncio
 import gc
+import io
+import logging
 import os
 import signal
 from collections import defaultdict
@@ -12,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+import structlog
 from litestar import Litestar
 from mongomock_motor import AsyncMongoMockClient
 
@@ -19,6 +22,7 @@ from leads_api.asgi import create_app
 from leads_api.mongo.client import Client, Database, close, connect, deadline, is_mongomock
 from leads_api.server.embedded import Embedded
 from leads_api.settings import Settings
+from leads_api.telemetry import logs
 from tests.client import KEY, Api
 from tests.programs import told_once
 from tests.store_folder import folder_for_store
@@ -193,6 +197,23 @@ async def running(app: Litestar) -> AsyncIterator[None]:
     finally:
         ending.set()
         await life
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """What the service logs, at its finest level, as it is configured in a process."""
+    root = logging.getLogger()
+    others = {name: logging.getLogger(name).level for name in ("", "leads", "uvicorn")}
+    handlers, written = root.handlers, io.StringIO()
+    logs.configure("debug")
+    (handler,) = root.handlers
+    assert isinstance(handler, logging.StreamHandler)
+    handler.setStream(written)
+    yield written
+    root.handlers = handlers
+    structlog.reset_defaults()
+    for name, level in others.items():
+        logging.getLogger(name).setLevel(level)
 
 
 @pytest.fixture

@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 
 from leads_api.errors import Failure
 from leads_api.http.health import Readiness
@@ -13,6 +14,7 @@ from leads_api.mongo.client import Client, Database, close, deadline
 from leads_api.mongo.faults import DatabaseError, described
 from leads_api.setup import Setup
 from leads_api.tasks import end
+from leads_api.telemetry import pulse, spans
 from leads_api.webhooks.sender import WebhookSender
 
 END_SECONDS = 12.0
@@ -38,6 +40,8 @@ class Lifespan:
     event_days: int
     webhooks: WebhookSender | None
     sweeps: tuple[Callable[[], Awaitable[None]], ...]
+    watches: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = ()
+    """What looks at the database for the metrics, until it is cancelled."""
 
     @asynccontextmanager
     async def __call__(self) -> AsyncIterator[None]:
@@ -45,7 +49,7 @@ class Lifespan:
         setup = Setup(self.database, self.readiness, event_days=self.event_days)
         tasks = [await setup.begin(), asyncio.create_task(self._keep_sweeping())]
         tasks.append(asyncio.create_task(self._relay_events(setup)))
-        tasks.append(asyncio.create_task(self.readiness.watch()))
+        tasks += [asyncio.create_task(watch()) for watch in (self.readiness.watch, pulse.beat, *self.watches)]
         if self.sender is None:
             _log.warning("LEADS_SMTP_URL is not set: mails stay queued")
         else:
@@ -67,6 +71,7 @@ class Lifespan:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(END_SECONDS):
                         await close(self.client)
+            await spans.end()
 
     async def _relay_events(self, setup: Setup) -> None:
         await setup.done.wait()

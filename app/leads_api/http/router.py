@@ -14,6 +14,8 @@ from leads_api.validation.inputs import Inputs
 from leads_api.validation.rules import converter
 from leads_api.validation.values import INT64_MAX, Convert, Wrong, is_blank
 
+UNKNOWN = "unknown"
+"""Stands for all paths that do not exist, in logs and metrics."""
 _MAX_PATH = 2048
 _TEXT, _CONVERT = "{text}", "{convert}"
 _PATTERNS = {"{}", _TEXT, _CONVERT}
@@ -23,7 +25,9 @@ _ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 class Path:
     """One path and its methods. GET also serves HEAD; OPTIONS is always allowed."""
 
-    def __init__(self, methods: Mapping[str, Endpoint]) -> None:
+    def __init__(self, route: str, methods: Mapping[str, Endpoint]) -> None:
+        """`route` is the path with the names of its parameters."""
+        self.route = route
         self._endpoints = dict(methods)
         if "GET" in methods:
             self._endpoints["HEAD"] = methods["GET"]
@@ -60,7 +64,14 @@ class Router:
                     node = node.setdefault("{}" if name else segment, {})
                 else:
                     node = node.setdefault(_TEXT, {_CONVERT: converter(kinds[name[1]])})
-            node["/"] = Path(methods)  # no segment of a pattern has a slash
+            node["/"] = Path(route.path_format, methods)  # no segment of a pattern has a slash
+
+    def route(self, path: str) -> str:
+        """Return the path with the names of its parameters; UNKNOWN if there is none."""
+        try:
+            return self.at(path)[0].route
+        except NotFound:
+            return UNKNOWN
 
     def at(self, path: str, raw_path: bytes = b"") -> tuple[Path, list[int | str]]:
         """Return the path and the ids in it; a trailing slash is ignored. Raises NotFound.

@@ -19,7 +19,10 @@ from leads_api.mongo.ids import Ids
 from leads_api.mongo.transaction import Transact
 from leads_api.mongo.transaction_runs import TryAgain
 from leads_api.mongo.versions import Versions, require
+from leads_api.telemetry.metrics import Counter
 from leads_api.users.store import EmailTaken, UserStore
+
+_CONVERSIONS = Counter("leads_conversions_total", "Leads that were converted to clients.")
 
 
 class AlreadyConverted(Conflict):
@@ -92,7 +95,11 @@ class ConvertLead:
                 await self.mails.enqueue_welcome(request.email, name, session)
             return client
 
-        then = self.mail_queued if request.send_welcome_email == "yes" else None
+        def then() -> None:
+            _CONVERSIONS.add()
+            if request.send_welcome_email == "yes":
+                self.mail_queued()
+
         try:
             records = records_of(lead_id, external_key(lead) if request.delete_lead == "yes" else None)
             client = await self.transact(work, records=records, committed=committed, then=then)

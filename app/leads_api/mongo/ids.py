@@ -61,7 +61,7 @@ class Ids:
         if (last := self._reserves[kind].take(count)) is not None:
             return last
         if (step := self._steps.get(kind)) is None:
-            step = self._steps[kind] = Batcher(partial(self._step, kind))
+            step = self._steps[kind] = Batcher(partial(self._step, kind), queue="ids")
         return await step(count)
 
     async def drain(self) -> None:
