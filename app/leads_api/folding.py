@@ -50,6 +50,11 @@ def caseless(text: str) -> str:
     return normalize("NFC", normalize("NFC", text).casefold())
 
 
+def composed(text: str) -> str:
+    """Return the form for comparisons to the letter: NFC."""
+    return text if text.isascii() else normalize("NFC", text)
+
+
 def caseless_email(email: str) -> str:
     """Return the form of an e-mail for comparison: NFC in lower case.
 

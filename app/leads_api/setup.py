@@ -10,6 +10,7 @@ from leads_api.checklists import store as checklists
 from leads_api.clients import store as clients
 from leads_api.files import store as files
 from leads_api.http.health import Readiness
+from leads_api.leads import external_ids
 from leads_api.leads import store as leads
 from leads_api.mail import store as mails
 from leads_api.mongo import idempotency, ids
@@ -24,6 +25,7 @@ from leads_api.users import store as users
 
 INDEXES: Indexes = {
     **leads.INDEXES,
+    **external_ids.INDEXES,
     **checklists.INDEXES,
     **files.INDEXES,
     **clients.INDEXES,
@@ -33,9 +35,15 @@ INDEXES: Indexes = {
     **keys.INDEXES,
     **idempotency.INDEXES,
 }
-SHARD_KEYS: ShardKeys = {**leads.SHARD_KEYS, **files.SHARD_KEYS, **idempotency.SHARD_KEYS}
+SHARD_KEYS: ShardKeys = {
+    **leads.SHARD_KEYS,
+    **external_ids.SHARD_KEYS,
+    **files.SHARD_KEYS,
+    **idempotency.SHARD_KEYS,
+}
 STEPS: Steps = {
     **leads.STEPS,
+    **external_ids.STEPS,
     **checklists.STEPS,
     **files.STEPS,
     **clients.STEPS,

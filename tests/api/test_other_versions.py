@@ -61,8 +61,9 @@ LEAD: dict[str, Default] = {
     "comments_count": shows("comments_count", 0),
     "comments_bytes": same,
     "version": shows("version", 1),
+    "external_id": shows("external_id", None),
     "folded": same,
-    **{f"folded.{name}": same for name in ("title", "email", "source", "tags")},
+    **{f"folded.{name}": same for name in ("title", "email", "source", "tags", "external_id")},
     "search": same,
     "change": same,
     "schema_version": same,
@@ -135,6 +136,7 @@ async def records(api: Api) -> dict[str, int]:
         "lead_title": "Acme", "lead_status": 1, "lead_categoryid": 3, "lead_source": "Fair", "lead_value": "2500.00",
         "lead_last_contacted": "2026-01-31", "lead_description": "Big", "colour": "red",
         "lead_email": "jane@acme.example", "lead_company_name": "Acme", "lead_website": "acme.example",
+        "lead_external_id": "crm-1",
     } | {f"lead_{name}": "there" for name in ("firstname", "lastname", "phone", "job_position", *ADDRESS)}  # fmt: skip
     for path, body in {"": lead, "/assigned": {"assigned": [1]}, "/tags": {"tags": ["priority"]}}.items():
         answer = await api.put(f"/api/leads/{ids['lead']}{path}", body)

@@ -10,9 +10,10 @@ from leads_api.catalog.model import LEAD_CATEGORY
 from leads_api.checklists.store import ChecklistStore
 from leads_api.clock import now
 from leads_api.files.store import FileStore
+from leads_api.folding import composed
 from leads_api.leads.model import FIELDS, ShownLead, assignments, new_document
 from leads_api.leads.schemas import CloneInput
-from leads_api.leads.store import COLLECTION, LeadStore, change_of
+from leads_api.leads.store import COLLECTION, LeadStore, change_of, records_of
 from leads_api.mongo.client import Document, Session
 from leads_api.mongo.ids import Ids
 from leads_api.mongo.transaction import Transact
@@ -33,10 +34,11 @@ class CloneLead:
     transact: Transact
 
     async def __call__(self, lead_id: int, request: CloneInput, by: int, versions: Versions) -> ShownLead:
-        """Return the new lead. Raises LeadNotFound or PreconditionFailed."""
+        """Return the new lead. Raises LeadNotFound, PreconditionFailed or ExternalIdTaken."""
         require(await self.leads.find(lead_id), versions)
         clone_id = await self.ids.take("leads")
-        records = [(COLLECTION, lead_id), (COLLECTION, clone_id)]
+        key = request.lead_external_id and composed(request.lead_external_id)
+        records = [(COLLECTION, lead_id), *records_of(clone_id, key)]
 
         async def committed(session: Session) -> Document | None:
             return await self.leads.find_if_there(clone_id, session)

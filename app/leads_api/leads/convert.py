@@ -9,8 +9,9 @@ from leads_api.clients.store import ClientStore
 from leads_api.clock import now
 from leads_api.errors import Conflict
 from leads_api.leads.delete import DeleteLead
+from leads_api.leads.model import external_key
 from leads_api.leads.schemas import ConvertInput
-from leads_api.leads.store import COLLECTION, LeadStore
+from leads_api.leads.store import LeadStore, records_of
 from leads_api.mail.store import MailQueue
 from leads_api.mongo.client import Document, Session
 from leads_api.mongo.faults import Duplicate
@@ -93,7 +94,8 @@ class ConvertLead:
 
         then = self.mail_queued if request.send_welcome_email == "yes" else None
         try:
-            client = await self.transact(work, records=[(COLLECTION, lead_id)], committed=committed, then=then)
+            records = records_of(lead_id, external_key(lead) if request.delete_lead == "yes" else None)
+            client = await self.transact(work, records=records, committed=committed, then=then)
         except Duplicate as duplicate:  # it has aborted the transaction
             raise await self._refusal(lead_id, versions) from duplicate
         return await self.clients.shown(client, written=True)

@@ -6,8 +6,9 @@ from typing import Any
 
 from msgspec.structs import asdict
 
-from leads_api.folding import caseless, caseless_email
+from leads_api.folding import caseless, caseless_email, composed
 from leads_api.leads.cursor import START, Cursor, read_cursor, write_cursor
+from leads_api.leads.model import EXTERNAL_KEY
 from leads_api.leads.schemas import LeadQuery
 from leads_api.mongo.client import Document
 from leads_api.mongo.indexes import Index
@@ -44,6 +45,7 @@ INDEXES = [
     Index("source_created", (("folded.source", 1), ("dates.created", 1), ("_id", 1))),
     Index("email_created", (("folded.email", 1), ("dates.created", 1), ("_id", 1))),
     Index("tag_created", (("folded.tags", 1), ("dates.created", 1), ("_id", 1))),
+    Index("external_id", ((EXTERNAL_KEY, 1),), sparse=True),
     Index("search", (("search", 1),)),
 ]
 
@@ -55,6 +57,7 @@ def filter_of(query: LeadQuery) -> dict[str, Any]:
     servers that lose the documents at an inclusive bound.
     """
     equal = {
+        EXTERNAL_KEY: query.external_id and composed(query.external_id),
         "folded.email": query.email and caseless_email(query.email),
         "folded.source": query.source and caseless(query.source),
         "folded.tags": query.tag and caseless(query.tag),

@@ -11,6 +11,7 @@ from leads_api.catalog import custom_fields
 from leads_api.catalog.cache import Catalog, Snapshot
 from leads_api.catalog.model import LEAD_CATEGORY, NEW, NameShown
 from leads_api.clock import UNKNOWN, Timestamp, shown_time
+from leads_api.folding import composed
 from leads_api.http.preconditions import entity_tag
 from leads_api.leads.folded import folded
 from leads_api.mongo.client import Document
@@ -90,6 +91,7 @@ class Lead(Struct, frozen=True, gc=False):
     custom_fields: Annotated[dict[str, int | str | None], Meta(description="Every enabled custom field by its name.")]
     comments_count: int
     version: Annotated[int, Meta(description="Every change of the lead raises it.")]
+    external_id: Annotated[str | None, Meta(description="What another system calls the lead; unique among leads.")]
 
 
 class ShownLead(Struct, frozen=True, gc=False):
@@ -98,6 +100,9 @@ class ShownLead(Struct, frozen=True, gc=False):
     lead: Lead
     etag: str
 
+
+EXTERNAL_ID, EXTERNAL_KEY = "external_id", "folded.external_id"
+"""The paths of the external id, and of the form in which it is compared; without one, the latter is absent."""
 
 FIELDS = {
     "lead_title": "title",
@@ -119,6 +124,7 @@ FIELDS = {
     "lead_state": "address.state",
     "lead_zip": "address.zip",
     "lead_country": "address.country",
+    "lead_external_id": EXTERNAL_ID,
 }
 """The path in the document of each field of a request."""
 
@@ -130,7 +136,7 @@ LONG = ("description", "custom", "tags")
 """The fields of a document, shown to callers, that may be long."""
 SHORT = (
     "title", "value", "status", "active_state", "category", "source", "last_contacted", "contact", "address",
-    "converted", "assigned", "dates", "comments_count", "version", "folded.title",
+    "converted", "assigned", "dates", "comments_count", "version", "external_id", "folded.title",
 )  # fmt: skip
 """The other fields that lists need; `folded.title` is the sort key of the title."""
 
@@ -139,8 +145,16 @@ def assignments(given: Mapping[str, Any], fields: list[Document]) -> dict[str, A
     """Return the values that a request's fields set, by path in the document; with folded copies, without `search`."""
     values = {FIELDS[name]: value for name, value in given.items() if name in FIELDS}
     values |= folded(values)
+    if (external_id := values.get(EXTERNAL_ID)) is not None:
+        values[EXTERNAL_KEY] = composed(external_id)
     custom = custom_fields.stored(given.get("custom_fields", {}), fields)
     return values | {f"custom.{field}": value for field, value in custom.items()}
+
+
+def external_key(document: Mapping[str, Any]) -> str | None:
+    """Return the external id of a lead, or of values by path, in the form in which it is unique; None without one."""
+    external_id = document.get(EXTERNAL_ID)
+    return None if external_id is None else composed(external_id)
 
 
 def new_document(lead_id: int, values: Mapping[str, Any], now: datetime, change: Document) -> Document:
@@ -165,6 +179,7 @@ def new_document(lead_id: int, values: Mapping[str, Any], now: datetime, change:
         "comments_count": 0,
         "comments_bytes": 0,
         "version": 1,
+        "external_id": None,
         "dates": {"created": now, "updated": now},
         "folded": {"title": None, "email": None, "source": None, "tags": []},
         "search": [],
@@ -228,6 +243,7 @@ def lead_of(document: Document, settings: Snapshot) -> Lead:
         custom_fields.shown(get("custom") or _NOTHING, settings.custom_fields),
         max(0, get("comments_count") or 0),
         get("version") or 1,
+        get("external_id"),
     )
 
 

@@ -24,6 +24,13 @@ CategoryId = Annotated[
     Meta(extra={"reference": "lead_category"}, extra_json_schema=_ID, description="Id of a category of type lead."),
 ]
 MemberId = Annotated[int, Meta(extra_json_schema=_ID, description="Id of an active team user.")]
+ExternalId = Annotated[
+    str,
+    Meta(
+        max_length=150,
+        description="What another system calls the lead. No two leads have the same one, compared to the letter.",
+    ),
+]
 YesNo = Literal["yes", "no"]
 OnOff = Literal["on", "off"]
 Token = Annotated[
@@ -60,6 +67,7 @@ class LeadQuery(Consistent, frozen=True, kw_only=True):
     active_state: Annotated[ActiveState | None, Meta(description="Only leads in this state. Default: both.")] = None
     assigned_user_id: Id | None = None
     email: Annotated[Email | None, Meta(description="The whole value, in any case.")] = None
+    external_id: Annotated[Line | None, Meta(description="The whole value, to the letter.")] = None
     tag: Annotated[Name | None, Meta(description="The whole tag, in any case.")] = None
     converted: YesNo | None = None
     created_from: From | None = None
@@ -115,6 +123,7 @@ class LeadInput(Struct, frozen=True, kw_only=True):
     lead_state: Line | None = None
     lead_zip: Line | None = None
     lead_country: Line | None = None
+    lead_external_id: ExternalId | None = None
     custom_fields: CustomFields = {}
 
 
@@ -176,5 +185,8 @@ class CloneInput(Struct, frozen=True, kw_only=True):
     lead_company_name: Line | UnsetType | None = UNSET
     lead_website: Line | UnsetType | None = UNSET
     lead_value: Money | UnsetType | None = UNSET
+    lead_external_id: Annotated[
+        ExternalId | None, Meta(description="What another system calls the new lead. It is not copied.")
+    ] = None
     copy_checklist: OnOff = "off"
     copy_files: OnOff = "off"

@@ -11,17 +11,28 @@ from leads_api.catalog.model import CONVERTED
 from leads_api.clock import now
 from leads_api.errors import Failure, NotFound, PreconditionFailed
 from leads_api.leads import listing
+from leads_api.leads.external_ids import COLLECTION as EXTERNAL_IDS
+from leads_api.leads.external_ids import ExternalIds
 from leads_api.leads.folded import SEARCHED, distinct_tags, refolded
-from leads_api.leads.model import ShownLead, assignments, new_document, shown_lead
+from leads_api.leads.model import (
+    EXTERNAL_ID,
+    EXTERNAL_KEY,
+    ShownLead,
+    assignments,
+    external_key,
+    new_document,
+    shown_lead,
+)
 from leads_api.mongo.batching import Batcher
 from leads_api.mongo.client import Database, Document, Session
-from leads_api.mongo.concurrency import ConcurrencyLimits
+from leads_api.mongo.concurrency import ConcurrencyLimits, Record
 from leads_api.mongo.idempotency import IdempotencyStore
 from leads_api.mongo.ids import Ids
 from leads_api.mongo.inserts import Inserts
 from leads_api.mongo.migrations import Step
 from leads_api.mongo.substrings import pieces
 from leads_api.mongo.transaction import Transact
+from leads_api.mongo.transaction_runs import TryAgain
 from leads_api.mongo.versions import Versions, condition, require
 from leads_api.telemetry.logs import request_id
 
@@ -64,6 +75,11 @@ def change_of(event: str, by: int) -> Document:
     return {"type": event, "by": by, "request_id": request_id.get()}
 
 
+def records_of(lead_id: int, *keys: str | None) -> list[Record]:
+    """Return what a transaction about a lead and the claims of external ids writes; `keys` may have None."""
+    return [(COLLECTION, lead_id), *((EXTERNAL_IDS, key) for key in keys if key is not None)]
+
+
 def touch(event: str, moment: datetime, by: int) -> Document:
     """Return the part of the update that every write of a lead has. Writes may end in another order than they began."""
     return {"$set": {"change": change_of(event, by)}, "$max": {"dates.updated": moment}, "$inc": {"version": 1}}
@@ -84,9 +100,11 @@ class LeadStore:
     ) -> None:
         """`concurrency` limits changes."""
         self.collection = self._leads = database[COLLECTION]
+        self.external_ids = ExternalIds(database, COLLECTION)
         self._ids = ids
         self._catalog = catalog
         self._concurrency = concurrency
+        self._transact = transact
         self._reads = Batcher(self._find_all, gathers=True)
         self._creates = Inserts(self._leads, keys, transact)
 
@@ -106,44 +124,107 @@ class LeadStore:
         """Wait until no batch is in progress."""
         await self._reads.drain()
         await self._creates.drain()
+        await self.external_ids.drain()
 
     async def create(self, given: dict[str, Any], by: int) -> ShownLead:
-        """Create a lead from the validated fields of a request."""
+        """Create a lead from the validated fields of a request. Raises ExternalIdTaken."""
         settings = await self._catalog.snapshot()
         values = assignments(given, settings.custom_fields)
         lead_id = await self._ids.take(COLLECTION)
         document = new_document(lead_id, values, now(), change_of("created", by))
-        return await self.shown(await self._creates(document))
+        if (key := external_key(document)) is None:
+            return await self.shown(await self._creates(document))
+
+        async def committed(session: Session) -> Document | None:
+            return await self.find_if_there(lead_id, session)
+
+        async def work(session: Session) -> Document:
+            await self.insert(document, session)
+            return document
+
+        return await self.shown(await self._transact(work, records=records_of(lead_id, key), committed=committed))
 
     async def insert(self, document: Document, session: Session) -> None:
-        """Insert a lead's document."""
+        """Insert a lead's document and the claim of its external id. Raises ExternalIdTaken."""
+        if (key := external_key(document)) is not None:
+            await self.external_ids.claim(key, document["_id"], session)
         await self._leads.insert_one(document, session=session)
 
     async def change(self, lead_id: int, given: dict[str, Any], by: int, versions: Versions) -> ShownLead:
-        """Set the given fields only. Raises LeadNotFound or PreconditionFailed."""
+        """Set the given fields only. Raises LeadNotFound, PreconditionFailed or ExternalIdTaken."""
         settings = await self._catalog.snapshot()
         values = assignments(given, settings.custom_fields)
+        wanted = {"_id": lead_id, **condition(versions)}
+        if EXTERNAL_ID not in values:
+            after = await self._set(wanted, values, by)
+        else:
+            # Usually the external id stays the same, or there is none. Then no claim is written.
+            after = await self._set(wanted | {EXTERNAL_KEY: external_key(values)}, values, by)
+            if after is None:
+                after = await self._change_external_id(lead_id, values, by, versions)
+        if after is None:
+            raise await self._refusal(lead_id, versions)
+        return await self.shown(after)
+
+    async def _set(self, wanted: Document, values: dict[str, Any], by: int) -> Document | None:
+        """Set some paths of a lead, and `search`. Return its document, or None if nothing matches `wanted`."""
         touched = [path for path in SEARCHED if path in values]
         if not touched or len(touched) == len(SEARCHED):
             if touched:
                 values["search"] = pieces(*(values[path] for path in SEARCHED))
-            return await self.update(lead_id, values, "updated", by, versions)
-        while True:
+            return await self._update(wanted, values, "updated", by)
+        while (before := await self._leads.find_one(wanted, WHOLE)) is not None:
             # `search` is computed from three fields, and not all of them were sent. The filter ensures that the others
             # have not changed since they were read. Changes of the sent fields, or of any others, do not conflict.
-            before = await self.find(lead_id)
-            require(before, versions)  # so a version that is gone ends the loop
-            contact = before.get("contact") or {}
-            texts = {
-                "title": before.get("title"),
-                "contact.company_name": contact.get("company_name"),
-                "contact.email": contact.get("email"),
-            }
-            unchanged = {path: text for path, text in texts.items() if path not in touched}
+            texts = _searched(before)
             values["search"] = pieces(*(texts | {path: values[path] for path in touched}).values())
-            after = await self._update({"_id": lead_id, **unchanged, **condition(versions)}, values, "updated", by)
+            unchanged = {path: text for path, text in texts.items() if path not in touched}
+            after = await self._update({**wanted, **unchanged}, values, "updated", by)
             if after is not None:
-                return await self.shown(after)
+                return after
+        return None
+
+    async def _change_external_id(self, lead_id: int, values: dict[str, Any], by: int, versions: Versions) -> Document:
+        """Set some paths of a lead, its external id among them, and change the claims in the same transaction.
+
+        Raises LeadNotFound, PreconditionFailed or ExternalIdTaken.
+        """
+        key, touched = external_key(values), touch("updated", now(), by)
+        written: Document = {}
+
+        async def committed(session: Session) -> Document | None:
+            # The version says which write it was, the request id whose.
+            ours = {"version": written["version"], "change": touched["$set"]["change"]}
+            found: Document | None = await self._leads.find_one({"_id": lead_id, **ours}, WHOLE, session=session)
+            return found
+
+        async def work(session: Session) -> Document:
+            before = await self.find(lead_id, session)
+            require(before, versions)
+            if key is not None:
+                await self.external_ids.claim(key, lead_id, session)
+            searched = {path: values.get(path, text) for path, text in _searched(before).items()}
+            update = touched | {"$set": values | touched["$set"] | {"search": pieces(*searched.values())}}
+            if key is None:
+                update["$unset"] = {EXTERNAL_KEY: ""}
+            after = await self._leads.find_one_and_update(
+                {"_id": lead_id, "version": before.get("version")},
+                update,
+                projection=WHOLE,
+                return_document=ReturnDocument.AFTER,
+                session=session,
+            )
+            if after is None:
+                raise TryAgain(reason="another call changed the lead in the middle of a change of its external id")
+            if (old := external_key(before)) not in {None, key}:
+                await self.external_ids.release(old, lead_id, session)
+            written.update(after)
+            return after
+
+        before = await self.find(lead_id)
+        require(before, versions)
+        records = records_of(lead_id, key, external_key(before))
+        return await self._transact(work, records=records, committed=committed)
 
     async def set_tags(self, lead_id: int, tags: list[str], by: int, versions: Versions) -> ShownLead:
         """Replace the tags. Of tags that differ in case only, the first is kept. Raises like `update`."""
@@ -193,11 +274,18 @@ class LeadStore:
         )
         return result.matched_count == 1
 
-    async def delete(self, lead_id: int, versions: Versions, session: Session) -> None:
-        """Delete a lead's document. Raises LeadNotFound or PreconditionFailed."""
-        result = await self._leads.delete_one({"_id": lead_id, **condition(versions)}, session=session)
-        if result.deleted_count == 0:
+    async def delete(self, lead_id: int, versions: Versions, session: Session) -> str | None:
+        """Delete a lead's document and the claim of its external id. Raises LeadNotFound or PreconditionFailed.
+
+        Return the key of the claim, if there was one.
+        """
+        wanted = {"_id": lead_id, **condition(versions)}
+        found = await self._leads.find_one_and_delete(wanted, {EXTERNAL_ID: 1}, session=session)
+        if found is None:
             raise await self._refusal(lead_id, versions, session)
+        if (key := external_key(found)) is not None:
+            await self.external_ids.release(key, lead_id, session)
+        return key
 
     async def hold(self, lead_id: int, session: Session) -> bool:
         """Prevent the deletion of a lead until the transaction ends; return whether the lead exists.
@@ -251,3 +339,13 @@ class LeadStore:
         """Remove the values of a deleted custom field from every lead; no lead shows them any more. Safe to repeat."""
         path = f"custom.{field_id}"
         await self._leads.update_many({path: {"$exists": True}}, {"$unset": {path: ""}})
+
+
+def _searched(lead: Document) -> dict[str, Any]:
+    """Return the texts that `search` is computed from, by path."""
+    contact = lead.get("contact") or {}
+    return {
+        "title": lead.get("title"),
+        "contact.company_name": contact.get("company_name"),
+        "contact.email": contact.get("email"),
+    }

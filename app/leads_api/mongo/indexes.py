@@ -20,6 +20,7 @@ _CALL_SECONDS = 30.0
 
 # Error codes of MongoDB.
 _NO_SUCH_INDEX = 27
+_NAMESPACE_EXISTS = 48
 _CONFLICTS = {85, 86}
 """IndexOptionsConflict and IndexKeySpecsConflict: an existing index has the same keys or the same name."""
 
@@ -90,6 +91,8 @@ async def missing(database: Database, indexes: Indexes) -> list[str]:
 async def _ensure(database: Database, collection: Collection, wanted: Sequence[Index]) -> None:
     with deadline(_CALL_SECONDS):
         info = await collection.index_information()
+        if not info and not wanted:
+            await _create(database, collection.name)
     there = {name: _definition(index) for name, index in info.items()}
     missing = [index for index in wanted if index.definition not in there.values()]
     missing = [index for index in missing if not await _change_expiry(database, collection, index, there)]
@@ -108,6 +111,14 @@ async def _ensure(database: Database, collection: Collection, wanted: Sequence[I
             await _drop(collection, replaced)
             await _build(collection, models)
     await _drop(collection, replaced)
+
+
+async def _create(database: Database, collection: str) -> None:
+    try:
+        await database.create_collection(collection, check_exists=False)
+    except OperationFailure as error:
+        if error.code != _NAMESPACE_EXISTS:  # another process was faster
+            raise
 
 
 def _definition(info: Mapping[str, Any]) -> Document:

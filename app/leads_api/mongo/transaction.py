@@ -27,7 +27,7 @@ class Transact(Protocol):
         """Run `work(session)`, possibly several times. An exception aborts the transaction and is raised here.
 
         `records` are the documents that the work is about, and all of sharded collections that it writes: changes of
-        them wait for each other.
+        them wait for each other. The work may add some that it only finds out itself; nobody waits for those.
 
         The response to a commit may be lost. Then the work is retried, although an earlier try may have been committed.
         Work that must not be done twice passes `committed`, which is called before the retry.

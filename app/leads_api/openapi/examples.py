@@ -33,6 +33,7 @@ _LEAD: Json = {
     "custom_fields": {"lead_custom_field_1": "blue"},
     "comments_count": 0,
     "version": 1,
+    "external_id": "crm-4711",
 }
 _CHANGED: Json = _LEAD | {"dates": _DATES | {"updated": "2026-06-19T14:05:12.250000Z"}, "version": 2}
 _PLACE = {"street": None, "city": None, "state": None, "zip": None, "country": None}
@@ -180,7 +181,9 @@ ANSWERS: dict[str, Json] = {
     "archive_lead": _done(_CHANGED | {"active_state": "archived"}, "Lead archived successfully."),
     "activate_archived_lead": _done(_CHANGED | {"version": 3}, "Lead activated successfully."),
     "convert_lead_to_client": _done(_CLIENT, "Lead converted to client successfully."),
-    "clone_lead": _done(_LEAD | {"id": 60, "title": "Acme - second website"}, "Lead cloned successfully."),
+    "clone_lead": _done(
+        _LEAD | {"id": 60, "title": "Acme - second website", "external_id": None}, "Lead cloned successfully."
+    ),
     "list_lead_comments": _done([_COMMENT], "Lead comments retrieved successfully."),
     "comment_lead": _done(_COMMENT, "Lead comment added successfully."),
     "delete_comment": _done({"id": 9}, "Lead comment deleted successfully."),

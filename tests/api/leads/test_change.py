@@ -26,6 +26,7 @@ OTHER_VALUES: dict[str, tuple[Any, str, Any]] = {
     "lead_state": ("NY", "address.state", "NY"),
     "lead_zip": ("10001", "address.zip", "10001"),
     "lead_country": ("Canada", "address.country", "Canada"),
+    "lead_external_id": ("crm/7", "external_id", "crm/7"),
 }
 OPTIONAL = {name: path for name, (_, path, _) in OTHER_VALUES.items() if name not in REQUIRED}
 

@@ -55,6 +55,7 @@ async def test_a_lead_of_the_required_fields_has_every_key_and_null_where_empty(
         "custom_fields": {},
         "comments_count": 0,
         "version": 1,
+        "external_id": None,
     }
     assert answer.json()["message"] == "Lead created successfully."
     assert answer.headers["Location"] == "/api/leads/1"

@@ -67,6 +67,7 @@ async def test_all_keys_are_always_present(api: Api) -> None:
         "custom_fields": set(),
         "comments_count": None,
         "version": None,
+        "external_id": None,
     }
 
 

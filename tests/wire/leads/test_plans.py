@@ -35,6 +35,7 @@ FILTERED: list[tuple[str, dict[str, Any]]] = [
     ("active_state_created", {"active_state": "archived"}),
     ("assigned_created", {"assigned_user_id": 1}),
     ("email_created", {"email": "jane@acme.example"}),
+    ("external_id", {"external_id": "crm-1"}),
     ("tag_created", {"tag": "priority"}),
     ("converted_created", {"converted": "yes"}),
     ("converted_created", {"converted": "no"}),
