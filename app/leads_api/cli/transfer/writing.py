@@ -9,7 +9,9 @@ import msgspec
 
 from leads_api.catalog.cache import Snapshot
 from leads_api.cli.connection import Refused
+from leads_api.cli.transfer.columns import Body
 from leads_api.errors import BadRequest, Invalid, Unavailable
+from leads_api.leads.external_ids import ExternalIdTaken
 from leads_api.leads.schemas import LeadInput
 from leads_api.memory import Memory
 from leads_api.mongo.client import Database, deadline
@@ -56,10 +58,10 @@ class Writer:
         with deadline(_BATCH_SECONDS):
             return await self._services.catalog.snapshot()
 
-    async def check(self, bodies: Sequence[Mapping[str, Any]]) -> list[Outcome]:
+    async def check(self, bodies: Sequence[Body]) -> list[Outcome]:
         """Check bodies, and write nothing."""
         with deadline(_BATCH_SECONDS):
-            return [await self._checked(body) for body in bodies]
+            return [await self._checked(body.filled | body.given) for body in bodies]
 
     async def _checked(self, body: Mapping[str, Any]) -> Outcome:
         try:
@@ -70,7 +72,27 @@ class Writer:
             return Outcome("refused", error.message)
         return Outcome("created")
 
-    async def write(self, bodies: Sequence[Mapping[str, Any]], on_existing: Literal["skip", "update"]) -> list[Outcome]:
+    async def _write(self, bodies: Sequence[Body], on_existing: Literal["skip", "update"]) -> list[Outcome]:
+        with deadline(_BATCH_SECONDS):
+            return await asyncio.gather(*(self._written(body, on_existing) for body in bodies))
+
+    async def _written(self, body: Body, on_existing: Literal["skip", "update"]) -> Outcome:
+        try:
+            _, lead = await self._input.read(b"", msgspec.json.encode(body.filled | body.given), content_type=JSON)
+            await self._services.leads.create(msgspec.structs.asdict(lead), self._user)
+        except ExternalIdTaken as error:
+            if on_existing == "skip":
+                return Outcome("present")
+            given = {name: value for name, value in msgspec.structs.asdict(lead).items() if name in body.given}
+            await self._services.leads.change(error.members["lead_id"], given, self._user, None)
+            return Outcome("updated")
+        except Invalid as error:
+            return Outcome("refused", _reason(error.members["errors"]))
+        except BadRequest as error:
+            return Outcome("refused", error.message)
+        return Outcome("created")
+
+    async def write(self, bodies: Sequence[Body], on_existing: Literal["skip", "update"]) -> list[Outcome]:
         """Write a batch."""
         for pause in _PAUSES:
             try:
