@@ -45,8 +45,8 @@ class IsTeamUser(Conflict):
 
     def __init__(self, user_id: int) -> None:
         super().__init__(
-            f"This is the e-mail of team user {user_id}. Change name and e-mail with PATCH /api/team/{user_id}, or delete"
-            " the team user, first."
+            f"This is the e-mail of team user {user_id}. First change name and e-mail with PATCH /api/team/{user_id},"
+            " or delete the team user."
         )
 
 

@@ -62,6 +62,10 @@ async def imported(given: dict[str, str], *arguments: str, status: int = 0) -> J
 async def exported(file: Path, **given: str) -> list[Json]:
     done = await leads("export", str(file), **given)
     assert done.returncode == 0, done.stderr
+    return read(file)
+
+
+def read(file: Path) -> list[Json]:
     return [json.loads(line) for line in file.read_text().splitlines()]
 
 
@@ -172,7 +176,7 @@ async def test_leads_are_equal_field_by_field_though_import_and_export_are_kille
     await killed_twice(["export", str(out)], lambda: leads_done(state), **first)
     await leads("export", str(out), **first)
     if form == "ndjson":
-        shown = [json.loads(line) for line in out.read_text().splitlines()]
+        shown = read(out)
         assert [lead["id"] for lead in shown] == sorted(lead["id"] for lead in shown)
         by_id = {lead["external_id"]: as_body(lead) for lead in shown}
         assert by_id == {body["lead_external_id"]: body for body in sent}
