@@ -72,7 +72,8 @@ class Persons:
             "clients": [msgspec.to_builtins(await self._clients.shown(client)) for client in clients],
             "users": [_user(user) for user in await self._all(USERS, {"folded": caseless_email(email)})],
             "mails": [
-                _plain(mail, "template", "recipient", "name", "status", "created") for mail in await self._mails(email)
+                _plain(mail, "template", "recipient", "name", "status", "created")
+                for mail in await self._all(MAILS, {"recipient": _mention(email)})
             ],
             "events": [
                 _plain(event, "type", "lead_id", "at", "lead")
