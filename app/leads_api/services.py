@@ -27,6 +27,7 @@ from leads_api.comments.store import CommentLimits, CommentStore
 from leads_api.files.store import FileStore
 from leads_api.http.idempotency import Idempotency
 from leads_api.leads import store as leads_store
+from leads_api.leads.by_external_id import LeadsByExternalId
 from leads_api.leads.clone import CloneLead
 from leads_api.leads.convert import ConvertLead
 from leads_api.leads.delete import DeleteLead
@@ -129,6 +130,7 @@ class Services:
         self.mails = MailQueue(database)
         self.sender = sender_of(settings, self.mails)
         self.delete_lead = DeleteLead(self.leads, self.checklists, self.files, transact)
+        self.leads_by_external_id = LeadsByExternalId(self.leads)
         self.clone_lead = CloneLead(self.leads, self.checklists, self.files, ids, transact)
         self.convert_lead = ConvertLead(
             leads=self.leads,
@@ -182,6 +184,7 @@ class Services:
             "lead_pages": self.lead_pages,
             "lead_comments": self.lead_comments,
             "convert_lead": self.convert_lead,
+            "leads_by_external_id": self.leads_by_external_id,
             "clone_lead": self.clone_lead,
             "delete_lead": self.delete_lead,
             "checklists": self.checklists,

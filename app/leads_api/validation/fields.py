@@ -16,6 +16,7 @@ from leads_api.validation.values import (
     moment,
     page_limit,
     search_words,
+    segment,
 )
 
 _MOMENT_SCHEMA = {"anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}]}
@@ -27,6 +28,17 @@ def _kind(convert: Convert, schema: dict[str, Any], description: str | None = No
 
 
 Email = Annotated[str, _kind(email(150), {"type": "string", "format": "idn-email", "maxLength": 150})]
+Segment = Annotated[
+    str,
+    _kind(
+        segment(150),
+        {
+            "type": "string",
+            "maxLength": 150,
+            "pattern": r"^(?!\s*\.{1,2}\s*$)[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]*$",
+        },
+    ),
+]
 Money = Annotated[
     int,
     _kind(
