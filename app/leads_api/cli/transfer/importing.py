@@ -19,11 +19,10 @@ from leads_api.cli.transfer.progress import Advance, shown_progress
 from leads_api.cli.transfer.records import STANDARD, Record, Source, opened
 from leads_api.cli.transfer.report import Report
 from leads_api.cli.transfer.state import State, identity
-from leads_api.cli.transfer.writing import SIZE, Outcome, Writer
+from leads_api.cli.transfer.writing import SIZE, OnExisting, Outcome, Writer
 from leads_api.mongo.client import Database
 from leads_api.settings import Settings
 
-OnExisting = Literal["skip", "update"]
 _AT_ONCE = 3
 """Batches that are under way at a time."""
 
