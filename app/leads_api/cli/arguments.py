@@ -1,38 +1,52 @@
-"""The parser of the command line, and parsers of its values. Each of these raises ArgumentTypeError for a bad value."""
+"""The arguments and options that commands declare, and the conversion of their values."""
 
-import argparse
+import codecs
 import re
-import sys
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
-from typing import Any, NoReturn
+from typing import Annotated, Any
 
-from leads_api.cli import output
+from cyclopts import Parameter, Token
+
 from leads_api.clock import now
+from leads_api.settings import Settings
+from leads_api.validation.values import Wrong
+from leads_api.validation.values import email as convert_email
 
 _LAST_ID = 2**63 - 1
 _LAST_PORT = 65_535
 _MOST_WORKERS = 256
 _LONGEST_NAME = 150
+_MOST_CONNECTIONS = 256
+_MOST_SECONDS = 60
+
+Given = Annotated[Settings, Parameter(parse=False)]
+"""The settings, which are not on the command line."""
 
 
-class Parser(argparse.ArgumentParser):
-    """A parser that tells an error in one line."""
+def said(help_: str, convert: Callable[[str], Any] | None = None, *, name: str | None = None, metavar: str = "") -> Any:
+    """Return the declaration of an argument or option. `convert` raises ValueError for a value that is not valid."""
 
-    def error(self, message: str) -> NoReturn:
-        """Exit with status 2."""
-        output.tell(f"{self.prog}: {message}. See {self.prog} --help.")
-        raise SystemExit(2)
+    def converter(_: object, tokens: Sequence[Token]) -> Any:
+        assert convert is not None
+        return convert(tokens[-1].value)
 
-    def _print_message(self, message: str, file: Any = None) -> None:
-        if file is sys.stdout:
-            output.show(message)
-        else:
-            output.tell(message.rstrip("\n"))
+    return Parameter(name, help=help_, metavar=metavar or None, converter=converter if convert else None)
 
 
-def add_json(command: argparse.ArgumentParser) -> None:
-    """Add the option `--json`."""
-    command.add_argument("--json", action="store_true", help="print the result as JSON")
+def file_name(help_: str) -> Any:
+    """Return the declaration of the argument FILE, which may be `-`."""
+
+    def converter(_: object, tokens: Sequence[Token]) -> str:
+        text = tokens[-1].value
+        if not text or (text.startswith("-") and text != "-"):
+            raise ValueError("must be the name of a file, or -")
+        return text
+
+    return Parameter("FILE", help=help_, converter=converter, allow_leading_hyphen=True)
+
+
+Json = Annotated[bool, said("print the result as JSON")]
 
 
 def identifier(text: str) -> int:
@@ -45,6 +59,31 @@ def workers(text: str) -> int:
     return _integer(text, 1, _MOST_WORKERS, f"a number from 1 to {_MOST_WORKERS}")
 
 
+def email(text: str) -> str:
+    """Return an e-mail."""
+    try:
+        return convert_email(_LONGEST_NAME)(text)
+    except Wrong:
+        raise ValueError("must be an e-mail") from None
+
+
+def connections(text: str) -> int:
+    """Return a number of connections."""
+    return _integer(text, 1, _MOST_CONNECTIONS, f"a number from 1 to {_MOST_CONNECTIONS}")
+
+
+def seconds(text: str) -> int:
+    """Return a duration."""
+    return _integer(text, 1, _MOST_SECONDS, f"a number from 1 to {_MOST_SECONDS}")
+
+
+def url(text: str) -> str:
+    """Return the address of a service."""
+    if not re.fullmatch(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?", text):
+        raise ValueError("must be an address like http://127.0.0.1:8000")
+    return text
+
+
 def port(text: str) -> int:
     """Return a port number; 0 selects a free port."""
     return _integer(text, 0, _LAST_PORT, "a port number")
@@ -52,7 +91,7 @@ def port(text: str) -> int:
 
 def _integer(text: str, least: int, most: int, wanted: str) -> int:
     if not re.fullmatch(r"[0-9]{1,19}", text) or not least <= int(text) <= most:
-        raise argparse.ArgumentTypeError(f"must be {wanted}")
+        raise ValueError(f"must be {wanted}")
     return int(text)
 
 
@@ -60,7 +99,7 @@ def name(text: str) -> str:
     """Return a name: some visible characters on one line."""
     text = text.strip()
     if not 1 <= len(text) <= _LONGEST_NAME or not text.isprintable():
-        raise argparse.ArgumentTypeError(f"must be 1 to {_LONGEST_NAME} printable characters")
+        raise ValueError(f"must be 1 to {_LONGEST_NAME} printable characters")
     return text
 
 
@@ -71,7 +110,15 @@ def last_day(text: str) -> date:
     except ValueError:
         day = None
     if day is None or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text) or day == date.max:
-        raise argparse.ArgumentTypeError("must be a date like 2027-12-31")
+        raise ValueError("must be a date like 2027-12-31")
     if day < now().date():
-        raise argparse.ArgumentTypeError("must not be in the past")
+        raise ValueError("must not be in the past")
     return day
+
+
+def encoding(text: str) -> str:
+    """Return the name of an encoding."""
+    try:
+        return codecs.lookup(text).name
+    except (LookupError, ValueError):
+        raise ValueError("must be an encoding, like utf-8 or cp1252") from None

@@ -1,20 +1,33 @@
 """Inserts of new documents into one collection. Concurrent ones share a call, or a transaction."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from functools import partial
 
 from bson.errors import InvalidDocument
-from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
 
 from leads_api.errors import Unavailable
-from leads_api.mongo.batching import Batcher, insert_each
+from leads_api.mongo.batching import DUPLICATE_KEY, Batcher, insert_each
 from leads_api.mongo.client import Collection, Document, Session, is_mongomock
 from leads_api.mongo.idempotency import IdempotencyStore
 from leads_api.mongo.recording import COLLECTION, KeyInUse, Recording, recording
 from leads_api.mongo.transaction import Transact
+from leads_api.mongo.transaction_runs import TryAgain
 
 _Pair = tuple[Document, Document]
 """A new document, and the record of the idempotency key that it is inserted for."""
+
+
+async def insert_many(collection: Collection, documents: Sequence[Document], session: Session) -> None:
+    """Insert documents in a transaction. It is run again if another call has just inserted one of them."""
+    if not documents:
+        return
+    try:
+        await collection.insert_many(documents, session=session)
+    except BulkWriteError as error:  # it has aborted the transaction
+        if not any(entry.get("code") == DUPLICATE_KEY for entry in (error.details or {}).get("writeErrors", ())):
+            raise
+        raise TryAgain(reason="another call has just inserted the same document") from error
 
 
 class Inserts:
