@@ -12,7 +12,8 @@ import pytest
 from msgspec.structs import replace
 
 from leads_api.settings import BadSetting, described, from_environment
-from tests.deploy.conftest import DEPLOY, compose, free_port, gateway_variables
+from tests.deploy.gateways import gateway_variables
+from tests.deploy.processes import DEPLOY, compose, free_port
 
 ROOT = DEPLOY.parent
 SETTINGS = {variable for variable, _, _ in described()}
