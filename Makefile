@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .PHONY: help run test test-unit test-mock test-wire test-faults faults attacks soak test-other-python lint types format bench openapi \
-	image check clean for-run for-dev
+	image lock check clean for-run for-dev
 
 # make run PYTHON=python3.13 takes that one; else a fitting one is found.
 PYTHON ?=
@@ -74,8 +74,15 @@ soak: for-dev ## Load the service for 15 minutes, then with three times its peak
 openapi: for-run ## Write docs/openapi.json anew
 	$(BIN)/leads openapi > docs/openapi.json
 
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+
 image: ## Build the container image
-	docker build --file deploy/Dockerfile --build-arg REVISION=$$(git rev-parse HEAD) --tag leads .
+	docker build --file deploy/Dockerfile --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) \
+		--build-arg SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) --tag leads .
+
+lock: for-dev ## Write the hashes of the image's packages anew, after a change of constraints.txt
+	$(BIN)/pip install --quiet --constraint constraints.txt uv
+	scripts/lock $(BIN)/uv
 
 check: test lint types test-other-python ## Run all that CI runs
 

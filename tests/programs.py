@@ -12,8 +12,12 @@ _PACKAGES = {
     "nginx": "nginx",
     "node": "nodejs",
     "npm": "npm",
+    "nsenter": "util-linux",
     "openssl": "openssl",
+    "promtool": "prometheus",
     "ps": "procps",
+    "systemd-analyze": "systemd",
+    "unshare": "util-linux",
 }
 _reasons: set[str] = set()
 """Why tests of this process were skipped."""

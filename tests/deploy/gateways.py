@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
@@ -25,7 +25,7 @@ class OpenGateway(Protocol):
     away: int
     """Its status when no instance can be reached."""
 
-    def __call__(self, *upstreams: int, **changes: str) -> AbstractContextManager[int]: ...
+    def __call__(self, *upstreams: int, **changes: Any) -> AbstractContextManager[int]: ...
 
 
 def gateway_variables() -> dict[str, str]:

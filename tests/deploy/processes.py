@@ -2,6 +2,7 @@
 
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -48,3 +49,12 @@ def running(
     finally:
         process.terminate()
         process.wait(DEADLINE)
+
+
+def run(tool: str, *arguments: str) -> None:
+    """Run a tool of this environment over the project; what it finds is the failure."""
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name(tool)), *arguments],
+        cwd=DEPLOY.parent, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,11 +1,6 @@
 """The files that the service is shipped and run with, and the page about them, fit each other and the settings."""
 
-import json
 import re
-import subprocess
-import sys
-import tomllib
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,24 +8,13 @@ from msgspec.structs import replace
 
 from leads_api.settings import BadSetting, described, from_environment
 from tests.deploy.gateways import gateway_variables
-from tests.deploy.processes import DEPLOY, compose, free_port
+from tests.deploy.processes import DEPLOY, compose, run
 
 ROOT = DEPLOY.parent
 SETTINGS = {variable for variable, _, _ in described()}
 NOT_IN_CONTAINERS = {"LEADS_DATA_DIR"}
 OF_THE_COMPOSE_FILE = {"LEADS_MONGODB_URI", "LEADS_MONGODB_DATABASE"}
 """Settings that follow from its database."""
-
-
-def run(tool: str, *arguments: str) -> None:
-    done = subprocess.run(
-        [str(Path(sys.executable).with_name(tool)), *arguments], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_the_dockerfile_has_no_known_faults() -> None:
-    run("hadolint", "deploy/Dockerfile")
 
 
 def test_the_yaml_files_have_no_known_faults() -> None:
@@ -131,51 +115,6 @@ def test_every_instance_stays_in_use_whatever_happened_on_it() -> None:
     template = (DEPLOY / "gateway" / "templates" / "leads.conf.template").read_text()
 
     assert re.findall(r"^ +server \S+ (.*);$", template, re.MULTILINE) == ["max_fails=0", "max_fails=0"]
-
-
-def test_the_image_is_built_from_what_the_build_may_see() -> None:
-    dockerfile = (DEPLOY / "Dockerfile").read_text()
-    copied = {
-        source for line in re.findall(r"^COPY (?!--from)(.*) \S+$", dockerfile, re.MULTILINE) for source in line.split()
-    }
-    ignored = (ROOT / ".dockerignore").read_text().splitlines()
-
-    assert copied == {line.removeprefix("!") for line in ignored if line.startswith("!")}
-    assert "*" in ignored
-
-
-def test_the_image_runs_as_a_user_by_number_without_the_embedded_server() -> None:
-    dockerfile = (DEPLOY / "Dockerfile").read_text()
-    last_stage = dockerfile[dockerfile.rindex("\nFROM ") :]
-
-    assert re.search(r"^USER [1-9]\d*:[1-9]\d*$", last_stage, re.MULTILINE)
-    assert re.search(r'^CMD \["serve", "--host", "0\.0\.0\.0"\]$', last_stage, re.MULTILINE)
-    assert not re.search(r"\[[a-z,]*embedded", dockerfile)
-
-
-def test_the_license_is_the_same_in_the_file_the_metadata_and_the_label_of_the_image() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    named = project["license"]
-
-    assert project["license-files"] == ["LICENSE"]
-    assert (ROOT / "LICENSE").read_text().startswith(f"{named} License\n")
-    assert f'org.opencontainers.image.licenses="{named}"' in (DEPLOY / "Dockerfile").read_text()
-
-
-@pytest.mark.parametrize(("alive", "status"), [(True, 0), (False, 1)])
-def test_the_images_health_check_tells_whether_the_service_lives(service: int, alive: bool, status: int) -> None:
-    (line,) = [
-        line for line in (DEPLOY / "Dockerfile").read_text().splitlines() if line.strip().startswith('CMD ["python')
-    ]
-    command: list[str] = json.loads(line.strip().removeprefix("CMD "))
-    assert "8000" in command[-1]
-    assert "timeout=4" in command[-1]
-    # The machine of a test may be busier than one that runs containers.
-    code = command[-1].replace("8000", str(service if alive else free_port())).replace("timeout=4", "timeout=60")
-
-    done = subprocess.run([sys.executable, *command[1:-1], code], check=False, stderr=subprocess.DEVNULL)
-
-    assert done.returncode == status
 
 
 def test_the_page_about_running_it_lists_every_setting_as_it_is() -> None:
