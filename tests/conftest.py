@@ -1,6 +1,8 @@
 """The stores that tests run on, and the API in front of them."""
 
 import asyncio
+import io
+import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
@@ -10,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+import structlog
 from litestar import Litestar
 from mongomock_motor import AsyncMongoMockClient
 
@@ -17,6 +20,7 @@ from leads_api.asgi import create_app
 from leads_api.mongo.client import Client, Database, close, connect, deadline
 from leads_api.server.embedded import Embedded
 from leads_api.settings import Settings
+from leads_api.telemetry import logs
 from tests.client import KEY, Api
 from tests.programs import told_once
 
@@ -156,6 +160,23 @@ async def running(app: Litestar) -> AsyncIterator[None]:
     finally:
         ending.set()
         await life
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """What the service logs, at its finest level, as it is configured in a process."""
+    root = logging.getLogger()
+    others = {name: logging.getLogger(name).level for name in ("", "leads", "uvicorn")}
+    handlers, written = root.handlers, io.StringIO()
+    logs.configure("debug")
+    (handler,) = root.handlers
+    assert isinstance(handler, logging.StreamHandler)
+    handler.setStream(written)
+    yield written
+    root.handlers = handlers
+    structlog.reset_defaults()
+    for name, level in others.items():
+        logging.getLogger(name).setLevel(level)
 
 
 @pytest.fixture

@@ -4,11 +4,13 @@ import gc
 import logging
 import multiprocessing
 import os
+import platform
 import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from multiprocessing.connection import wait
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -22,19 +24,25 @@ from leads_api.clients.routes import ClientController
 from leads_api.errors import Failure
 from leads_api.http import health
 from leads_api.http.cors import Cors
+from leads_api.http.metrics import metrics
 from leads_api.http.pipeline import Admit, Pipeline
 from leads_api.http.rate_limit import RateLimit
 from leads_api.http.router import Router
 from leads_api.leads.routes import LeadController
 from leads_api.lifespan import Lifespan
 from leads_api.memory import Memory
-from leads_api.mongo.client import Client, connect, deadline, ping
+from leads_api.mongo.client import Client, connect, deadline, ping, without_secrets
 from leads_api.mongo.faults import DatabaseError, TooLarge, as_failure
+from leads_api.mongo.monitoring import listeners
 from leads_api.openapi import page
 from leads_api.openapi.document import document
 from leads_api.services import Services, database_seconds
 from leads_api.settings import Settings, from_environment, unknown_variables
-from leads_api.telemetry import logs
+from leads_api.settings import without_secrets as settings_without_secrets
+from leads_api.telemetry import logs, workers
+from leads_api.telemetry.metrics import Gauge
+
+_BUILD = Gauge("leads_build_info", "What runs. Always 1.", ["version", "python", "driver"], merge=max)
 
 _log = logging.getLogger("leads.asgi")
 
@@ -66,7 +74,7 @@ def create_app(settings: Settings, mongo: Client | None = None) -> Litestar:
         root_path=settings.root_path,
     )
     app = Litestar(
-        [_routes(), health.about, health.live, health.ready, *page.handlers(lambda: _document(app, settings))],
+        [_routes(), health.about, health.live, health.ready, metrics, *page.handlers(lambda: _document(app, settings))],
         lifespan=[live],
         openapi_config=None,
         logging_config=None,
@@ -76,7 +84,10 @@ def create_app(settings: Settings, mongo: Client | None = None) -> Litestar:
     def begin() -> Lifespan:
         """Create all parts again: locks and connections belong to the event loop in which they are first used."""
         client = mongo or connect(
-            str(settings.mongodb_uri), driver=settings.mongodb_driver, request_timeout=settings.request_timeout
+            str(settings.mongodb_uri),
+            driver=settings.mongodb_driver,
+            request_timeout=settings.request_timeout,
+            listeners=listeners(),
         )
         services = Services(settings, client, memory)
         readiness = health.Readiness(lambda: ping(services.database))
@@ -102,24 +113,38 @@ def create_app(settings: Settings, mongo: Client | None = None) -> Litestar:
             readiness=readiness,
             sender=services.sender,
             sweeps=(services.deletion.sweep, services.files.sweep),
+            watches=(services.mail_watch.run,),
         )
 
+    build = (version("leads-api"), platform.python_version(), settings.mongodb_driver)
+    _BUILD.follow(lambda: {build: 1})
     prepared = [begin()]  # until the lifespan starts, the service responds that it is not ready
     return app
 
 
-def application(settings: Settings | None = None) -> Litestar:
+def application(settings: Settings | None = None, metrics_folder: Path | None = None) -> Litestar:
     """Return the service, by default configured from the environment; the factory for ASGI servers.
 
-    The settings of a worker process are its parent's. Raises BadSetting.
+    The settings of a worker process are its parent's, and so is the folder that workers share their metrics in. Raises
+    BadSetting.
     """
     settings = settings or from_environment(os.environ)
     logs.configure(settings.log_level)
     if (parent := multiprocessing.parent_process()) is None:
+        logs.logger("leads.asgi").info(
+            "leads starts",
+            version=version("leads-api"),
+            python=platform.python_version(),
+            driver=settings.mongodb_driver,
+            database=settings.mongodb_uri and without_secrets(settings.mongodb_uri),
+            settings=settings_without_secrets(settings),
+        )
         for name in unknown_variables(os.environ):
             _log.warning("unknown environment variable %s is ignored", name)
     else:
         _end_with(parent.sentinel)
+        if metrics_folder is not None:
+            workers.share(metrics_folder)
     app = create_app(settings)
     gc.collect()
     gc.freeze()  # objects created until now live forever, so the collector need not scan them

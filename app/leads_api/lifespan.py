@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 
 from leads_api.errors import Failure
 from leads_api.http.health import Readiness
@@ -13,6 +14,7 @@ from leads_api.mongo.client import Client, Database, close, deadline
 from leads_api.mongo.faults import DatabaseError, described
 from leads_api.setup import Setup
 from leads_api.tasks import end
+from leads_api.telemetry import pulse
 
 END_SECONDS = 12.0
 """Limit of an orderly shutdown, which normally takes less. Nothing may block shutdown forever."""
@@ -34,12 +36,14 @@ class Lifespan:
     readiness: Readiness
     sender: MailSender | None
     sweeps: tuple[Callable[[], Awaitable[None]], ...]
+    watches: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = ()
+    """What looks at the database for the metrics, until it is cancelled."""
 
     @asynccontextmanager
     async def __call__(self) -> AsyncIterator[None]:
         """Run until the block ends. Raises Standalone. If the database is unreachable, retry in the background."""
         tasks = [await Setup(self.database, self.readiness).begin(), asyncio.create_task(self._keep_sweeping())]
-        tasks.append(asyncio.create_task(self.readiness.watch()))
+        tasks += [asyncio.create_task(watch()) for watch in (self.readiness.watch, pulse.beat, *self.watches)]
         if self.sender is None:
             _log.warning("LEADS_SMTP_URL is not set: mails stay queued")
         else:

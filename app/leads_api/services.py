@@ -35,6 +35,7 @@ from leads_api.leads.pages import LeadPages
 from leads_api.leads.store import LeadNotFound, LeadStore
 from leads_api.mail.sender import MailSender
 from leads_api.mail.store import MailQueue
+from leads_api.mail.watch import MailWatch
 from leads_api.memory import Memory
 from leads_api.mongo.client import Client, gridfs, is_mongomock
 from leads_api.mongo.concurrency import ConcurrencyLimits
@@ -127,6 +128,7 @@ class Services:
         )
         self.users = UserStore(database)
         self.mails = MailQueue(database)
+        self.mail_watch = MailWatch(self.mails)
         self.sender = _sender(settings, self.mails)
         self.delete_lead = DeleteLead(self.leads, self.checklists, self.files, transact)
         self.clone_lead = CloneLead(self.leads, self.checklists, self.files, ids, transact)

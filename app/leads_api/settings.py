@@ -21,6 +21,8 @@ FILE = "_FILE"
 """Beside any variable: `LEADS_NAME_FILE` names a file that has the value of `LEADS_NAME`."""
 
 _MOST_FILE_BYTES = 65_536
+_NO_SECRETS = {"mongodb_database", "root_path"}
+"""The texts that logs may show."""
 
 
 class BadSetting(Exception):  # noqa: N818 - named as the failures are
@@ -224,6 +226,15 @@ def described() -> list[tuple[str, str, str]]:
     return [
         (_variable(field), _shown(field.default), _description(field)) for field in msgspec.structs.fields(Settings)
     ]
+
+
+def without_secrets(settings: Settings) -> dict[str, Any]:
+    """Return the settings for a log. Of a text, only whether it is set: it may be a secret, or contain one."""
+    found: dict[str, Any] = msgspec.to_builtins(settings, enc_hook=str)
+    for field in msgspec.structs.fields(Settings):
+        if _kind(field) is str and field.name not in _NO_SECRETS and found[field.name] is not None:
+            found[field.name] = "set"
+    return found
 
 
 def _parsed(kind: Any, raw: str) -> object:

@@ -10,7 +10,6 @@ import pytest
 from pymongo.errors import AutoReconnect, DuplicateKeyError, OperationFailure, WriteError
 
 from leads_api.http.endpoint import Endpoint as Handler
-from leads_api.telemetry import logs
 from leads_api.testing import LeadsService, running_service
 from tests.api.endpoints import ENDPOINTS, FORM, make_records
 from tests.attacks.corpus import CORPUS
@@ -21,22 +20,6 @@ from tests.wire.server.raw import talk
 
 CANARY = "canary7f3a"
 TRACES = ("Traceback", ".py", "line ", "Error(", "leads_api")
-
-
-@pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    """What the service logs, at its finest level, as it is configured in a process."""
-    root = logging.getLogger()
-    others = {name: logging.getLogger(name).level for name in ("", "leads", "uvicorn")}
-    handlers, written = root.handlers, io.StringIO()
-    logs.configure("debug")
-    (handler,) = root.handlers
-    assert isinstance(handler, logging.StreamHandler)
-    handler.setStream(written)
-    yield written
-    root.handlers = handlers
-    for name, level in others.items():
-        logging.getLogger(name).setLevel(level)
 
 
 def assert_silent(answer: httpx.Response) -> None:

@@ -55,7 +55,7 @@ class KeyStore:
         """Reads are batched, so guessed keys use two connections at most."""
         self._keys = database[COLLECTION]
         self._ids = ids
-        self._reads = Batcher(self._find_all, most=MAX_WAITING)
+        self._reads = Batcher(self._find_all, most=MAX_WAITING, queue="api_keys")
 
     async def create(
         self, name: str, *, user: int, scope: Scope = "all", expires: datetime | None = None

@@ -15,7 +15,10 @@ from leads_api.folding import letters
 from leads_api.mongo.batching import MAX_WAITING, Batcher
 from leads_api.mongo.client import Database, Document, NotSetUp
 from leads_api.mongo.faults import DatabaseError
+from leads_api.telemetry.metrics import Counter
 from leads_api.users.store import full_name
+
+_REFRESHES = Counter("leads_catalog_refreshes_total", "Refreshes of the cached settings.", ["outcome"])
 
 R = TypeVar("R")
 Titles = dict[int, Document]
@@ -76,7 +79,7 @@ class Catalog:
         """When the refresh began that the snapshot is from."""
         self._epoch = 0
         # Not a lock: it would wake up those who wait one by one, each in an iteration of the event loop of its own.
-        self._refreshes: Batcher[bool, Snapshot] = Batcher(self._refresh_for, most=MAX_WAITING)
+        self._refreshes: Batcher[bool, Snapshot] = Batcher(self._refresh_for, most=MAX_WAITING, queue="catalog")
         self._lookups = 0
         self._lookups_since = -1.0
 
@@ -131,7 +134,13 @@ class Catalog:
 
     async def _refresh_for(self, lookups: list[bool]) -> list[Snapshot | Exception]:
         self._lookups += any(lookups)
-        return [await self._refresh()] * len(lookups)
+        outcome, before = "failed", self._snapshot
+        try:
+            snapshot = await self._refresh()
+            outcome = "unchanged" if snapshot is before else "changed"
+        finally:
+            _REFRESHES.add(outcome)
+        return [snapshot] * len(lookups)
 
     async def _refresh(self) -> Snapshot:
         while True:

@@ -26,6 +26,7 @@ from leads_api.server import http
 from leads_api.server.embedded import Embedded
 from leads_api.settings import Settings, described
 from leads_api.setup import set_up
+from leads_api.telemetry.workers import folder_for
 
 _KEY_FILE = "api-key"
 _GRACE_SECONDS = 20
@@ -88,13 +89,14 @@ def _run(settings: Settings, listener: socket.socket, workers: int) -> None:
     # process before the embedded server has stopped.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
-    http.run(
-        partial(asgi.application, settings),
-        listener,
-        workers=workers,
-        drain_seconds=settings.drain_seconds,
-        grace_seconds=min(round(settings.request_timeout) + 1, _GRACE_SECONDS),
-    )
+    with folder_for(workers) as metrics_folder:
+        http.run(
+            partial(asgi.application, settings, metrics_folder),
+            listener,
+            workers=workers,
+            drain_seconds=settings.drain_seconds,
+            grace_seconds=min(round(settings.request_timeout) + 1, _GRACE_SECONDS),
+        )
 
 
 async def _refuse_unusable(uri: str, settings: Settings) -> None:

@@ -8,6 +8,7 @@ once as soon as those before them take long. What waits in a queue of its own, s
 import logging
 
 from leads_api.errors import Unavailable
+from leads_api.telemetry.metrics import Counter
 
 MAX_AT_ONCE = 2000
 """Concurrent requests per process, however quick they are. More would only use memory."""
@@ -19,6 +20,8 @@ _SHARE = 0.6
 """The share of the time limit that answered requests may take on average. The others need more than that."""
 _SHRINKS = 0.8
 _GROWS = 1.1
+
+_REFUSED = Counter("leads_http_admission_refused_total", "Requests that were refused: too many were in progress.")
 
 _log = logging.getLogger("leads.http")
 
@@ -50,6 +53,7 @@ class Admission:
             self._probes -= 1
             return
         self._refused += 1
+        _REFUSED.add()
         raise Busy
 
     def look(self, in_progress: int, seconds: float | None) -> None:

@@ -38,6 +38,8 @@ class Exchange:
         """Whether the API key may only read; set by authentication."""
         self.api_key: int | None = None
         """The id of the API key; set by authentication."""
+        self.route: str | None = None
+        """The path with the names of its parameters; set by routing."""
         self.status: int | None = None
         """The status of the response; set by `reply`."""
         self.receiving = False

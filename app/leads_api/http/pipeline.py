@@ -23,7 +23,14 @@ from leads_api.http.exchange import Exchange
 from leads_api.http.router import Router
 from leads_api.memory import Memory
 from leads_api.telemetry import traces
-from leads_api.telemetry.logs import access_logger, request_id
+from leads_api.telemetry.logs import logger, request_id
+from leads_api.telemetry.metrics import Gauge, Histogram
+
+_REQUESTS = Histogram("leads_http_request_duration_seconds", "Requests.", ["route", "method", "status"])
+_IN_PROGRESS = Gauge("leads_http_requests_in_progress", "Requests that have begun and are not answered yet.")
+_LIMIT = Gauge("leads_http_admission_limit", "How many requests may be in progress.")
+_METHODS = {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
+"""The methods that metrics tell apart. All others are one, because callers can make up many."""
 
 _log = logging.getLogger("leads.http")
 
@@ -60,13 +67,15 @@ class Pipeline:
         self._database_deadline = database_deadline
         self._admission = Admission(timeout)
         self._deadlines = Deadlines(timeout, self._admission.look)
-        self._access_log = access_log
+        self._access = logger("leads.access") if access_log else None
         self._cors = cors
 
     def answer_with(self, router: Router, admit: Admit) -> None:
         """Set the router and the check of API key and rate limit, for all requests from now on."""
         self._router = router
         self._admit = admit
+        _IN_PROGRESS.follow(lambda: len(self._deadlines))
+        _LIMIT.follow(lambda: self._admission.limit)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request. Raises NotFound for anything but HTTP, which refuses WebSockets."""
@@ -87,20 +96,26 @@ class Pipeline:
             await exchange.send()
         finally:
             self._memory.release()
-            if self._access_log:
-                access_logger.info(
-                    "request",
-                    extra={
-                        "method": exchange.method,
-                        "path": exchange.path,
-                        "status": exchange.status,
-                        "ms": round((perf_counter() - began) * 1000, 2),
-                        "user": exchange.user,
-                    },
-                )
+            self._note(exchange, perf_counter() - began)
             request_id.reset(token)
             if traced:
                 traces.current.reset(traced)
+
+    def _note(self, exchange: Exchange, seconds: float) -> None:
+        """Note a request that was answered."""
+        route = exchange.route or self._router.route(exchange.path)
+        method = exchange.method if exchange.method in _METHODS else "other"
+        _REQUESTS.at(route, method, exchange.status).observe(seconds)
+        if self._access is not None:
+            self._access.info(
+                "request",
+                method=method,
+                route=route,
+                status=exchange.status,
+                duration_ms=round(seconds * 1000, 2),
+                key=exchange.api_key,
+                user=exchange.user,
+            )
 
     async def _answer(self, exchange: Exchange) -> None:
         try:
@@ -136,6 +151,7 @@ class Pipeline:
             if fields:
                 exchange.add(fields)
         there, ids = self._router.at(path)
+        exchange.route = there.route
         if exchange.method == "OPTIONS":
             exchange.reply(204, {"Allow": there.allow})
             return

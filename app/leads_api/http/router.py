@@ -12,6 +12,8 @@ from leads_api.http.idempotency import Idempotency
 from leads_api.validation.inputs import Inputs
 from leads_api.validation.values import INT64_MAX
 
+UNKNOWN = "unknown"
+"""Stands for all paths that do not exist, in logs and metrics."""
 _MAX_PATH = 2048
 _ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 
@@ -19,7 +21,9 @@ _ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 class Path:
     """One path and its methods. GET also serves HEAD; OPTIONS is always allowed."""
 
-    def __init__(self, methods: Mapping[str, Endpoint]) -> None:
+    def __init__(self, route: str, methods: Mapping[str, Endpoint]) -> None:
+        """`route` is the path with the names of its parameters."""
+        self.route = route
         self._endpoints = dict(methods)
         if "GET" in methods:
             self._endpoints["HEAD"] = methods["GET"]
@@ -51,7 +55,14 @@ class Router:
             node = self._root
             for segment in PARAMETER.sub("{}", route.path_format).split("/")[1:]:
                 node = node.setdefault(segment, {})
-            node["/"] = Path(methods)  # no segment can contain a slash
+            node["/"] = Path(route.path_format, methods)  # no segment can contain a slash
+
+    def route(self, path: str) -> str:
+        """Return the path with the names of its parameters; UNKNOWN if there is none."""
+        try:
+            return self.at(path)[0].route
+        except NotFound:
+            return UNKNOWN
 
     def at(self, path: str) -> tuple[Path, list[int]]:
         """Return the path and the ids in it; a trailing slash is ignored. Raises NotFound."""

@@ -18,7 +18,10 @@ from leads_api.mongo.ids import Ids
 from leads_api.mongo.transaction import Transact
 from leads_api.mongo.transaction_runs import TryAgain
 from leads_api.mongo.versions import Versions, require
+from leads_api.telemetry.metrics import Counter
 from leads_api.users.store import EmailTaken, UserStore
+
+_CONVERSIONS = Counter("leads_conversions_total", "Leads that were converted to clients.")
 
 
 class AlreadyConverted(Conflict):
@@ -91,7 +94,11 @@ class ConvertLead:
                 await self.mails.enqueue_welcome(request.email, name, session)
             return client
 
-        then = self.mail_queued if request.send_welcome_email == "yes" else None
+        def then() -> None:
+            _CONVERSIONS.add()
+            if request.send_welcome_email == "yes":
+                self.mail_queued()
+
         try:
             client = await self.transact(work, records=[(COLLECTION, lead_id)], committed=committed, then=then)
         except Duplicate as duplicate:  # it has aborted the transaction

@@ -65,7 +65,7 @@ class LeadPages:
         self._memory = memory
         self._max_bytes = max_bytes
         self._counts = counts.Counts(leads, concurrency)
-        self._pages = SingleFlight(self._page)
+        self._pages = SingleFlight(self._page, queue="lead_pages")
         # Not of the turns of lists: those who hold one may wait for the memory that these have.
         self._long_reads = Turns(LONG_READS_AT_ONCE, "long values")
 

@@ -87,7 +87,7 @@ class LeadStore:
         self._ids = ids
         self._catalog = catalog
         self._concurrency = concurrency
-        self._reads = Batcher(self._find_all, gathers=True)
+        self._reads = Batcher(self._find_all, gathers=True, queue="lead_reads")
         self._creates = Inserts(self._leads, keys, transact)
 
     async def get(self, lead_id: int) -> ShownLead:

@@ -21,6 +21,7 @@ from leads_api.mongo.client import deadline
 from leads_api.mongo.faults import DatabaseError, described
 from leads_api.tasks import end
 from leads_api.telemetry import traces
+from leads_api.telemetry.metrics import Counter
 
 T = TypeVar("T")
 
@@ -30,6 +31,8 @@ _QUIT_SECONDS = 2.0
 _RELEASE_SECONDS = 2.0
 _LAST_SECONDS = 5.0
 """How long a delivery in progress may continue at shutdown, until its result is recorded."""
+
+_ATTEMPTS = Counter("leads_mail_attempts_total", "Attempts to send a mail.", ["outcome"])
 
 _log = logging.getLogger("leads.mail")
 
@@ -104,12 +107,15 @@ class MailSender:
             raise
         if failure is None:
             await self._record(mail, lambda: self._queue.sent(mail))
+            _ATTEMPTS.add("sent")
             _log.info("mail %s was sent (attempt %s)", mail.id, mail.attempts)
             return True
         error, verdict = failure
         if await self._record(mail, lambda: self._queue.failed(mail, error, verdict)):
+            _ATTEMPTS.add("dead")
             _log.error("mail %s has failed for good (attempt %s): %s", mail.id, mail.attempts, error)
         else:
+            _ATTEMPTS.add("retried")
             _log.warning("mail %s was not sent and will be retried (attempt %s): %s", mail.id, mail.attempts, error)
         # The next mail would most likely fail in the same way, so it waits for the next poll.
         return verdict is not Verdict.NOT_ABOUT_MAIL

@@ -161,6 +161,17 @@ class MailQueue:
         async for document in self._mails.find({"status": _STORED[status]} if status else {}).sort([("_id", 1)]):
             yield _shown(document)
 
+    async def oldest(self) -> datetime | None:
+        """Return when the oldest queued mail was queued; None if there is none."""
+        found: Document | None = await self._mails.find_one(
+            {"status": _STORED["queued"]}, {"created": 1}, sort=[("_id", 1)]
+        )
+        return None if found is None else found.get("created", UNKNOWN)
+
+    async def dead(self) -> int:
+        """Return how many mails have failed for good."""
+        return await self._mails.count_documents({"status": _STORED["failed"]})
+
     async def requeue(self, mail_id: str) -> bool:
         """Queue a failed or waiting mail again, due now; return whether there is one with this id."""
         return ObjectId.is_valid(mail_id) and await self._requeue({"_id": ObjectId(mail_id)}) == 1

@@ -32,11 +32,13 @@ from leads_api.mongo.client import (
     deadline_at,
     until,
 )
+from leads_api.mongo.queues import Queue
+from leads_api.telemetry.metrics import COUNTS, Histogram
 
 K = TypeVar("K")
 R = TypeVar("R")
-_Waiting = tuple[K, float, asyncio.Future[R]]
-"""A request, its deadline, and the future of its result."""
+_Waiting = tuple[K, float, asyncio.Future[R], float]
+"""A request, its deadline, the future of its result, and when it began to wait."""
 
 MAX_BATCH = 500
 WORTHWHILE = 32
@@ -59,8 +61,10 @@ _WEIGHT = 0.2
 """The weight of the last batch in the average duration of batches."""
 _REMEMBERED = 1000
 
+_SIZE = Histogram("leads_batch_size", "Requests that shared one database call.", ["queue"], COUNTS)
 
-class Batcher(Generic[K, R]):
+
+class Batcher(Queue, Generic[K, R]):
     """Batches concurrent requests of one kind. Each request keeps the deadline of its caller.
 
     `perform` takes a list of requests and returns a result or an error for each, in the same order.
@@ -73,6 +77,7 @@ class Batcher(Generic[K, R]):
         gathers: bool = False,
         writes: bool = False,
         most: int | None = None,
+        queue: str = "other",
     ) -> None:
         """With `gathers`, wait some iterations of the event loop before a small batch.
 
@@ -85,8 +90,10 @@ class Batcher(Generic[K, R]):
         the next batch. If a batch is not answered in time, those who wait are refused. A batch of reads ends at the
         latest deadline, and the next one may begin beside it.
 
-        A batch has at most `most` requests, by default MAX_BATCH.
+        A batch has at most `most` requests, by default MAX_BATCH. `queue` is its name in the metrics.
         """
+        super().__init__(queue)
+        self._sizes = _SIZE.at(queue)
         self._perform = perform
         self._most = most or MAX_BATCH
         self._gathers = gathers
@@ -112,10 +119,15 @@ class Batcher(Generic[K, R]):
             raise Unavailable(reason=f"too many wait for a batch: {waiting}")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[R] = loop.create_future()
-        self._waiting.append((request, late, answer))
+        self._waiting.append((request, late, answer, monotonic()))
         if self._newest is None:
             self._begin(loop)
         return await answer
+
+    @property
+    def waiting(self) -> int:
+        """Return how many requests wait for the next batch."""
+        return len(self._waiting)
 
     @property
     def idle(self) -> bool:
@@ -146,7 +158,7 @@ class Batcher(Generic[K, R]):
             return
         if len(self._runs) < AT_ONCE:
             moment = monotonic()
-            oldest = next((late for _, late, answer in self._waiting if not answer.done()), None)
+            oldest = next((late for _, late, answer, _ in self._waiting if not answer.done()), None)
             if oldest is not None and oldest - moment <= _MARGIN * max(self._seconds, moment - self._began):
                 self._begin(loop)
         loop.call_later(CHECK_SECONDS, self._check, loop)
@@ -180,12 +192,12 @@ class Batcher(Generic[K, R]):
         least = self._began + LEAST_SECONDS
         batch = [waiting for waiting in first if waiting[1] >= least and not waiting[2].done()]
         if len(batch) < len(first):
-            for _, late, answer in first:
+            for _, late, answer, _ in first:
                 if late < least and not answer.done():
                     answer.set_exception(DeadlinePassed("a batch"))
         if self._writes and batch:
             # Up to twice the time of the first: so nobody loses more than half of it to others.
-            last = 2 * min(late for _, late, _ in batch) - self._began
+            last = 2 * min(late for _, late, _, _ in batch) - self._began
             later = [waiting for waiting in batch if waiting[1] > last]
             if later:
                 batch = [waiting for waiting in batch if waiting[1] <= last]
@@ -193,10 +205,13 @@ class Batcher(Generic[K, R]):
         return batch
 
     async def _answer(self, batch: list[_Waiting[K, R]], began: float) -> None:
-        lates = [late for _, late, _ in batch]
+        lates = [late for _, late, _, _ in batch]
+        self._sizes.observe(len(batch))
+        for _, _, _, asked in batch:
+            self._waits.observe(began - asked)
         try:
             with deadline_at(min(lates) if self._writes else max(lates)):
-                outcomes = await self._perform([request for request, _, _ in batch])
+                outcomes = await self._perform([request for request, _, _, _ in batch])
         except Exception as error:  # noqa: BLE001 - any error is raised in every caller
             outcomes = [error] * len(batch)
         except BaseException:
@@ -207,7 +222,7 @@ class Batcher(Generic[K, R]):
         self._seconds += _WEIGHT * (monotonic() - began - self._seconds)
         if self._writes and any(isinstance(outcome, PyMongoError) and outcome.timeout for outcome in outcomes):
             self._refuse_waiting("the batch before this request was not answered in time")
-        for (_, _, answer), outcome in zip(batch, outcomes, strict=True):
+        for (_, _, answer, _), outcome in zip(batch, outcomes, strict=True):
             if answer.done():
                 continue
             if isinstance(outcome, Exception):
@@ -217,7 +232,7 @@ class Batcher(Generic[K, R]):
 
     def _refuse_waiting(self, reason: str) -> None:
         waiting, self._waiting = self._waiting, []
-        for _, _, answer in waiting:
+        for _, _, answer, _ in waiting:
             if not answer.done():
                 answer.set_exception(Unavailable(reason=reason))
 
@@ -229,8 +244,10 @@ class SingleFlight(Generic[K, R]):
     write. Different requests do not wait for each other.
     """
 
-    def __init__(self, perform: Callable[[K], Awaitable[R]]) -> None:
+    def __init__(self, perform: Callable[[K], Awaitable[R]], *, queue: str = "other") -> None:
+        """`queue` is its name in the metrics."""
         self._perform = perform
+        self._queue = queue
         self._asked: dict[bytes, Batcher[K, R]] = {}
 
     async def __call__(self, question: bytes, request: K) -> R:
@@ -238,7 +255,7 @@ class SingleFlight(Generic[K, R]):
         if (batcher := self._asked.get(question)) is None:
             if len(self._asked) >= _REMEMBERED:
                 self._asked = {asked: batcher for asked, batcher in self._asked.items() if not batcher.idle}
-            batcher = self._asked[question] = Batcher(self._once, most=MAX_WAITING)
+            batcher = self._asked[question] = Batcher(self._once, most=MAX_WAITING, queue=self._queue)
         return await batcher(request)
 
     async def drain(self) -> None:

@@ -123,15 +123,15 @@ def _options(wait: int) -> dict[str, Any]:
     }
 
 
-def connect(uri: str, *, driver: Driver = "motor", request_timeout: float) -> Client:
+def connect(uri: str, *, driver: Driver = "motor", request_timeout: float, listeners: Sequence[Any] = ()) -> Client:
     """Return a client, which connects on first use. Each of its waits takes at most 60% of `request_timeout` (seconds).
 
-    Raises UnusableUri.
+    `listeners` are told of the driver's events. Raises UnusableUri.
     """
     # The functions below handle all differences between the drivers, so one type stands for both.
     make: Any = {"motor": AsyncIOMotorClient, "pymongo": AsyncMongoClient}[driver]
     try:
-        client: Client = make(uri, **_options(round(request_timeout * 600)))
+        client: Client = make(uri, event_listeners=listeners, **_options(round(request_timeout * 600)))
     except (ValueError, TypeError, OSError, PyMongoError):
         raise UnusableUri from None
     return client

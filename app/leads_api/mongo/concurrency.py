@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 
 from leads_api.errors import Unavailable
 from leads_api.mongo.client import LEAST_SECONDS, DeadlinePassed, until
+from leads_api.mongo.queues import Queue
 
 CHANGES_AT_ONCE = 16
 """A higher limit does not increase throughput."""
@@ -34,21 +35,27 @@ Record = tuple[str, Any]
 """A document that is changed: its collection and its id."""
 
 
-class Turns:
+class Turns(Queue):
     """A semaphore that knows deadlines. Callers wait in order of arrival, each until their own deadline.
 
     A caller is refused at once if those before it will probably take too long. Otherwise everyone would wait in vain
     under overload. Who has waited must still have time for a turn of average duration.
     """
 
-    def __init__(self, at_once: int, name: str) -> None:
-        """`name` says in the log what is waited for."""
+    def __init__(self, at_once: int, what: str, *, queue: str | None = None) -> None:
+        """`what` says in the log what is waited for; `queue` is its name in the metrics, if another one."""
+        super().__init__(queue or what.replace(" ", "_"))
         self._at_once = at_once
-        self._name = name
+        self._what = what
         self._free = asyncio.Semaphore(at_once)
         self._waiting = 0
         self._seconds = 0.0
         """The average duration of the last turns."""
+
+    @property
+    def waiting(self) -> int:
+        """Return how many wait for a turn."""
+        return self._waiting
 
     @asynccontextmanager
     async def turn(self, late: Callable[[], float] = until) -> AsyncIterator[None]:
@@ -58,16 +65,18 @@ class Turns:
             least = max(LEAST_SECONDS, self._seconds)
             wait = self._seconds * (self._waiting + 1) / self._at_once
             if self._waiting >= MAX_WAITING or monotonic() + wait + least > late():
-                raise Unavailable(reason=f"too many wait for {self._name}: {self._waiting}, for about {wait:.1f} s")
+                raise Unavailable(reason=f"too many wait for {self._what}: {self._waiting}, for about {wait:.1f} s")
         self._waiting += 1
+        asked = monotonic()
         try:
             await self._free.acquire()
         finally:
             self._waiting -= 1
         try:
             began = monotonic()
+            self._waits.observe(began - asked)
             if late() - began < least:
-                raise DeadlinePassed(self._name)
+                raise DeadlinePassed(self._what)
             try:
                 yield
             finally:
@@ -114,4 +123,5 @@ class ConcurrencyLimits:
             yield
 
     def _record(self, record: Record) -> AbstractAsyncContextManager[None]:
-        return self._records.setdefault(record, Turns(1, f"a change of the same record in {record[0]}")).turn()
+        what = f"a change of the same record in {record[0]}"
+        return self._records.setdefault(record, Turns(1, what, queue="records")).turn()

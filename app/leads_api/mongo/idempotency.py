@@ -50,7 +50,7 @@ class IdempotencyStore:
         majority = None if is_mongomock(database.client) else ReadConcern("majority")
         self._acknowledged = database.get_collection(COLLECTION, read_concern=majority)
         self._clock = ServerClock(database)
-        self._reads = Batcher(self._find_all, gathers=True)
+        self._reads = Batcher(self._find_all, gathers=True, queue="idempotency_keys")
 
     async def find(self, identity: str) -> Seen | None:
         """Return what is known of a record. Concurrent look-ups share one call."""

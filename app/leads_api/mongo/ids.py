@@ -27,7 +27,7 @@ class Ids:
         Do not call it in a transaction: it would lock the counter, and all creates would wait for the transaction.
         """
         if (step := self._steps.get(kind)) is None:
-            step = self._steps[kind] = Batcher(partial(self._step, kind))
+            step = self._steps[kind] = Batcher(partial(self._step, kind), queue="ids")
         return await step(count)
 
     async def drain(self) -> None:

@@ -30,8 +30,8 @@ class Inserts:
         self._transact = transact
         self._together = not is_mongomock(collection.database.client)
         """Whether transactions can be shared: without rollback, a refused document would leave the others behind."""
-        self._plain = Batcher(partial(insert_each, collection), writes=True)
-        self._keyed = Batcher(self._insert_all, writes=True, gathers=True)
+        self._plain = Batcher(partial(insert_each, collection), writes=True, queue="lead_inserts")
+        self._keyed = Batcher(self._insert_all, writes=True, gathers=True, queue="keyed_inserts")
 
     def __call__(self, document: Document) -> Awaitable[Document]:
         """Insert a document and return it. If the request has an idempotency key, it is inserted with the answer."""

@@ -27,6 +27,7 @@ from leads_api.mongo.client import (
     until,
 )
 from leads_api.mongo.concurrency import ConcurrencyLimits, Record
+from leads_api.telemetry.metrics import Counter
 
 T = TypeVar("T")
 
@@ -36,6 +37,8 @@ Committed = Callable[[Session], Awaitable[T | None]]
 
 MAX_TIME_MS_EXPIRED = 50
 ABORT_SECONDS = 2.0
+_ENDED = Counter("leads_transactions_total", "Transactions that ended.", ["outcome"])
+_RETRIES = Counter("leads_transaction_retries_total", "Repetitions after transient errors.", ["part"])
 _TRANSIENT = "TransientTransactionError"
 """The label of errors after which nothing is committed and nothing is locked."""
 
@@ -74,6 +77,15 @@ class Run(Generic[T]):
 
     async def __call__(self) -> T:
         """Hold the records, and try until the transaction is committed, fails for good or is too late."""
+        outcome = "failed"
+        try:
+            done = await self._tried()
+            outcome = "committed"
+        finally:
+            _ENDED.add(outcome)
+        return done
+
+    async def _tried(self) -> T:
         with deadline(LONGEST_SECONDS):
             # First the records and then, for each try, a turn: who waits for a record or pauses delays nobody else.
             async with (
@@ -98,6 +110,7 @@ class Run(Generic[T]):
                         raise failed from refused
                     if self.abandoned or (pause := pause_after(failed, tries)) is None:
                         raise failed
+                    _RETRIES.add("transaction")
                     await asyncio.sleep(pause)
         raise AssertionError("unreachable")
 
@@ -171,6 +184,7 @@ async def _commit(session: AsyncIOMotorClientSession) -> None:
             unknown = error.has_error_label("UnknownTransactionCommitResult")
             if not unknown or error.timeout or getattr(error, "code", None) == MAX_TIME_MS_EXPIRED:
                 raise
+            _RETRIES.add("commit")
             await asyncio.sleep(_pause(attempt))
         else:
             return

@@ -18,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from leads_api.server.cycle import Cycle
 from leads_api.server.framing import Fields, Framing, Refused
 from leads_api.server.transport import Flow, GatheringTransport
+from leads_api.telemetry.metrics import Counter
 
 HEAD_SECONDS = 10.0
 """Time limit for the arrival of a head."""
@@ -27,6 +28,8 @@ FIRST_SECONDS = 1.0
 """How long a new connection may wait for its first request while the server shuts down."""
 MAX_UNSENT = 64 * 1024 * 1024
 """Bytes of responses, per process, that callers have not received. Above this limit, new requests are refused."""
+
+_UNREADABLE = Counter("leads_http_unreadable_total", "Requests that the HTTP server itself refused.", ["status"])
 
 _stalled: set["Protocol"] = set()
 
@@ -234,6 +237,7 @@ class Protocol(HttpToolsProtocol):
             self._send_refusal(refused)
 
     def _send_refusal(self, refused: Refused) -> None:
+        _UNREADABLE.add(refused.status)
         content = msgspec.json.encode({"message": refused.message})
         fields = {
             "content-type": "application/json",

@@ -1,1 +1,1 @@
-"""Kit: logs."""
+"""Kit: logs, metrics and traces."""

@@ -55,7 +55,7 @@ class UserStore:
 
     def __init__(self, database: Database) -> None:
         self._users = database[COLLECTION]
-        self._taken = Batcher(self._are_taken)
+        self._taken = Batcher(self._are_taken, queue="emails")
 
     async def has(self, email: str) -> bool:
         """Return whether a user has this e-mail. A transaction may be about to add it."""

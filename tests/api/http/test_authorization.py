@@ -18,7 +18,7 @@ from tests.api.envelope import assert_fails
 from tests.client import KEY, Api
 from tests.conftest import Serve
 
-OPEN = {"/", "/health/live", "/health/ready", "/openapi.json"}
+OPEN = {"/", "/health/live", "/health/ready", "/metrics", "/openapi.json"}
 """Paths that need no key, with all that is below `/docs`."""
 
 NOBODY = "Unauthorized. A valid API key is required."

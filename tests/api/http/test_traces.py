@@ -1,7 +1,7 @@
 """The trace of a request is in its log lines (contract, section 5; W3C Trace Context, level 2)."""
 
+import io
 import json
-import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -9,7 +9,6 @@ import pytest
 
 from leads_api.errors import Unavailable
 from leads_api.leads.store import LeadStore
-from leads_api.telemetry.logs import Lines
 from tests.client import KEY, Api
 from tests.conftest import Serve
 
@@ -19,18 +18,17 @@ SENT = f"00-{TRACE}-{PARENT}-01"
 
 
 @pytest.fixture
-async def logging_api(serve: Serve, caplog: pytest.LogCaptureFixture) -> AsyncIterator[Api]:
-    """The API with an access log, whose lines `caplog` keeps as they are written."""
+async def logging_api(serve: Serve, log: io.StringIO) -> AsyncIterator[Api]:
+    """The API with an access log, whose lines `log` keeps as they are written."""
     async with serve(access_log=True) as api:
-        with caplog.at_level(logging.INFO, "leads"):
-            caplog.handler.setFormatter(Lines())
-            caplog.clear()
-            yield api
+        log.truncate(0)
+        log.seek(0)
+        yield api
 
 
-def lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
+def lines(log: io.StringIO) -> list[dict[str, Any]]:
     """Return the lines about requests; what goes on beside them may have a word to say as well."""
-    written = [json.loads(line) for line in caplog.text.splitlines()]
+    written = [json.loads(line) for line in log.getvalue().splitlines()]
     return [line for line in written if line["logger"] in {"leads.http", "leads.access"}]
 
 
@@ -40,7 +38,7 @@ async def traced(api: Api, *values: str, path: str = "/api/leads") -> None:
 
 
 async def test_every_line_of_a_request_has_its_trace_and_no_other_line(
-    logging_api: Api, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    logging_api: Api, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fail(*_: object) -> None:
         raise Unavailable(reason="the disk is full")
@@ -51,7 +49,7 @@ async def test_every_line_of_a_request_has_its_trace_and_no_other_line(
     await traced(logging_api, SENT, path="/api/leads/1")
     await traced(logging_api, path="/api/leads/1")
 
-    found = [(line["logger"], line.get("trace_id")) for line in lines(caplog)]
+    found = [(line["logger"], line.get("trace_id")) for line in lines(log)]
     assert found == [
         ("leads.http", None), ("leads.access", None),
         ("leads.http", TRACE), ("leads.access", TRACE),
@@ -60,12 +58,10 @@ async def test_every_line_of_a_request_has_its_trace_and_no_other_line(
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/api/nothing", "/api/leads?foo=1", "/api/leads/77", "/health/live"])
-async def test_a_refused_request_has_its_trace_too(
-    logging_api: Api, caplog: pytest.LogCaptureFixture, path: str
-) -> None:
+async def test_a_refused_request_has_its_trace_too(logging_api: Api, log: io.StringIO, path: str) -> None:
     await traced(logging_api, SENT, path=path)
 
-    assert [line["trace_id"] for line in lines(caplog)] == [TRACE]
+    assert [line["trace_id"] for line in lines(log)] == [TRACE]
 
 
 @pytest.mark.parametrize(
@@ -80,12 +76,10 @@ async def test_a_refused_request_has_its_trace_too(
         f" \t{SENT}\t ",
     ],
 )
-async def test_every_version_of_the_header_is_understood(
-    logging_api: Api, caplog: pytest.LogCaptureFixture, sent: str
-) -> None:
+async def test_every_version_of_the_header_is_understood(logging_api: Api, log: io.StringIO, sent: str) -> None:
     await traced(logging_api, sent)
 
-    assert [line.get("trace_id") for line in lines(caplog)] == [TRACE]
+    assert [line.get("trace_id") for line in lines(log)] == [TRACE]
 
 
 @pytest.mark.parametrize(
@@ -116,17 +110,17 @@ async def test_every_version_of_the_header_is_understood(
         f"00-{TRACE[:-2]}²²-{PARENT}-01",
     ],
 )
-async def test_a_malformed_header_is_ignored(logging_api: Api, caplog: pytest.LogCaptureFixture, sent: str) -> None:
+async def test_a_malformed_header_is_ignored(logging_api: Api, log: io.StringIO, sent: str) -> None:
     headers: Any = [(b"authorization", f"Bearer {KEY}".encode()), (b"traceparent", sent.encode("latin-1"))]
     answer = await logging_api.http.get("/api/leads", headers=headers)
 
     assert answer.status_code == 200
-    (line,) = lines(caplog)
+    (line,) = lines(log)
     assert "trace_id" not in line
 
 
-async def test_a_header_that_is_there_twice_is_ignored(logging_api: Api, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_header_that_is_there_twice_is_ignored(logging_api: Api, log: io.StringIO) -> None:
     await traced(logging_api, SENT, SENT)
 
-    (line,) = lines(caplog)
+    (line,) = lines(log)
     assert "trace_id" not in line

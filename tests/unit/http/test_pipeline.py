@@ -9,6 +9,7 @@ import pytest
 
 from leads_api.errors import Failure
 from leads_api.http.pipeline import Pipeline
+from leads_api.http.router import Router
 from leads_api.memory import Memory
 
 
@@ -27,7 +28,7 @@ async def test_a_request_that_the_end_of_the_process_cuts_off_is_answered_503() 
         cors=None, root_path="",
     )  # fmt: skip
     nothing: Any = None
-    pipeline.answer_with(nothing, admit)
+    pipeline.answer_with(Router([], {}, nothing, nothing), admit)
     scope: Any = {"type": "http", "method": "GET", "path": "/api/leads", "query_string": b"", "headers": []}
     request = asyncio.create_task(pipeline(scope, nothing, send))
     await begun.wait()

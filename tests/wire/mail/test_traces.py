@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from leads_api.telemetry.logs import Lines
+from leads_api.telemetry.logs import formatter
 from tests.client import Api
 from tests.simulators.smtp import SmtpServer
 from tests.wire.mail.conftest import Sending
@@ -20,7 +20,7 @@ PARENT = "00f067aa0ba902b7"
 def written(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """Keep the sender's log as it is written."""
     with caplog.at_level(logging.INFO, "leads.mail"):
-        caplog.handler.setFormatter(Lines())
+        caplog.handler.setFormatter(formatter())
         yield
 
 

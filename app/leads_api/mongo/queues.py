@@ -1,0 +1,35 @@
+"""The queues of the process, for the metrics: how many wait in each, and for how long."""
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from weakref import WeakSet
+
+from leads_api.telemetry.metrics import Gauge, Histogram
+
+_LENGTH = Gauge("leads_queue_length", "Requests that wait for their turn.", ["queue"])
+_WAIT = Histogram("leads_queue_wait_seconds", "How long requests waited for their turn.", ["queue"])
+_queues: WeakSet["Queue"] = WeakSet()
+
+
+class Queue(ABC):
+    """Something that requests wait for. Several may have the same name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._waits = _WAIT.at(name)
+        _queues.add(self)
+
+    @property
+    @abstractmethod
+    def waiting(self) -> int:
+        """Return how many wait."""
+
+
+def _lengths() -> dict[tuple[object, ...], float]:
+    lengths: Counter[tuple[object, ...]] = Counter()
+    for queue in list(_queues):
+        lengths[(queue.name,)] += queue.waiting
+    return dict(lengths)
+
+
+_LENGTH.follow(_lengths)
