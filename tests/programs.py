@@ -14,6 +14,7 @@ _PACKAGES = {
     "npm": "npm",
     "nsenter": "util-linux",
     "openssl": "openssl",
+    "prometheus": "prometheus",
     "promtool": "prometheus",
     "ps": "procps",
     "systemd-analyze": "systemd",

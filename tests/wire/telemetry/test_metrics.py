@@ -74,10 +74,13 @@ async def test_commands_and_connections_are_those_of_the_driver(tmp_path: Path, 
     assert after.value("leads_transactions_total", outcome="committed") == 1
 
 
-async def test_a_database_that_is_away_does_not_hold_them(tmp_path: Path, server_uri: str, given: dict[str, str]) -> None:
-    async with Network(server_uri) as network, running(
-        tmp_path, given=given | {"LEADS_MONGODB_URI": network.uri, "LEADS_REQUEST_TIMEOUT": "2"}
-    ) as service:
+async def test_a_database_that_is_away_does_not_hold_them(
+    tmp_path: Path, server_uri: str, given: dict[str, str]
+) -> None:
+    async with (
+        Network(server_uri) as network,
+        running(tmp_path, given=given | {"LEADS_MONGODB_URI": network.uri, "LEADS_REQUEST_TIMEOUT": "2"}) as service,
+    ):
         network.cut()
         await service.until(503)
         before = await scraped(service.http)
