@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+import yaml
 from msgspec.structs import replace
 
 from leads_api.settings import BadSetting, described, from_environment
@@ -33,10 +34,13 @@ def given_by(env_file: dict[str, str]) -> dict[str, str]:
     return {name: filled_in(value, {"DATABASE_PASSWORD": "a" * 64} | env_file) for name, value in given.items()}
 
 
+DATABASE = "database-1,database-2,database-3"
+
+
 def test_the_service_starts_with_what_an_unchanged_env_file_gives() -> None:
     settings = from_environment(given_by(example()))
 
-    assert settings.mongodb_uri == f"mongodb://leads:{'a' * 64}@database:27017/?replicaSet=rs0&authSource=leads"
+    assert settings.mongodb_uri == f"mongodb://leads:{'a' * 64}@{DATABASE}/?replicaSet=rs0&authSource=leads"
     assert settings.smtp_url == "smtp://mail:1025"
     assert settings.api_key is None
 
@@ -66,21 +70,54 @@ def test_the_example_of_an_env_file_names_what_the_compose_file_reads_and_holds_
     assert {name for name, value in named.items() if not value} == {
         "DATABASE_ROOT_PASSWORD",
         "DATABASE_PASSWORD",
+        "DATABASE_KEY",
+        "GRAFANA_PASSWORD",
         "LEADS_API_KEY",
     }
 
 
 @pytest.mark.parametrize("name", list(compose()))
-def test_every_container_is_confined_and_only_the_gateway_can_be_reached(name: str) -> None:
+def test_every_container_is_confined_and_only_gateway_and_grafana_can_be_reached(name: str) -> None:
     container = compose()[name]
 
     assert container["read_only"] is True
     assert container["cap_drop"] == ["ALL"]
     assert container["security_opt"] == ["no-new-privileges:true"]
     assert set(container["deploy"]["resources"]["limits"]) == {"cpus", "memory", "pids"}
-    assert ("ports" in container) == (name == "gateway")
+    assert ("ports" in container) == (name in {"gateway", "grafana"})
+    assert all("127.0.0.1:" in port for port in container.get("ports", []))  # unless .env says otherwise
     assert "privileged" not in container
     assert not container.get("user", "").startswith("0")
+
+
+def test_the_database_has_three_members_and_the_service_two_instances() -> None:
+    members = [name for name, container in compose().items() if container["image"].startswith("mongo:")]
+    initiated = (DEPLOY / "database" / "health.js").read_text()
+
+    assert members == DATABASE.split(",")
+    assert all(f'"{member}"' in initiated for member in members)
+    assert compose()["leads"]["deploy"]["replicas"] == 2
+
+
+def test_only_the_member_that_initiates_the_replica_set_makes_users() -> None:
+    """Another member that has data of its own could not join."""
+    makers = [name for name in DATABASE.split(",") if "MONGO_INITDB_ROOT_USERNAME" in compose()[name]["environment"]]
+
+    assert makers == ["database-1"]
+
+
+def test_prometheus_and_grafana_of_the_compose_file_find_what_they_are_for() -> None:
+    config = yaml.safe_load((DEPLOY / "monitoring/prometheus.yml").read_text())
+    (found,) = config["scrape_configs"][0]["dns_sd_configs"]
+    (source,) = yaml.safe_load((DEPLOY / "monitoring/grafana/datasources/prometheus.yaml").read_text())["datasources"]
+    (provider,) = yaml.safe_load((DEPLOY / "monitoring/grafana/dashboards/leads.yaml").read_text())["providers"]
+    mounts = [mount.split(":")[1] for mount in compose()["grafana"]["volumes"]]
+
+    assert (found["names"], found["port"]) == (["leads"], 8000)
+    assert source["url"] == "http://prometheus:9090"
+    assert f"{provider['options']['path']}/leads.json" in mounts
+    for one, other in (("prometheus", "leads"), ("grafana", "prometheus")):
+        assert set(compose()[one]["networks"]) & set(compose()[other]["networks"])
 
 
 def test_the_gateway_has_every_variable_of_its_templates() -> None:
