@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit test-mock test-wire test-faults faults attacks soak test-other-python lint types format bench openapi \
+.PHONY: help run test test-unit test-mock test-wire test-mongodb test-faults faults attacks soak test-other-python lint types format bench openapi \
 	image lock check clean for-run for-dev
 
 # make run PYTHON=python3.13 takes that one; else a fitting one is found.
@@ -43,6 +43,11 @@ test-mock: for-dev ## Run the API tests in process, on mongomock
 
 test-wire: for-dev ## Run the API tests, races and crashes on a real server
 	$(BIN)/pytest $(TOGETHER) tests/api tests/wire --store wire
+
+MONGODB ?= 7.0 8.0
+
+test-mongodb: for-dev ## Run the tests of the database on MongoDB 7.0 and 8.0 (or MONGODB="8.0"), with Docker
+	@scripts/test-mongodb "$(BIN)" $(MONGODB)
 
 test-faults: for-dev ## Run the tests that kill, cut off and disturb service and database, bounded as `make test` does
 	$(BIN)/pytest $(TOGETHER) tests/faults

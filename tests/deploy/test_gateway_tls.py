@@ -28,14 +28,17 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "tls"
 
 
+def files(folder: Path, port: int) -> dict[str, str]:
+    """Return what is mounted into the gateway."""
+    server = TLS.replace("listen 8443", f"listen 127.0.0.1:{port}")
+    return {"tls/server.conf": server} | {f"certificate/{path.name}": path.read_text() for path in folder.iterdir()}
+
+
 async def test_callers_reach_the_service_by_tls(open_nginx: Nginx, folder: Path) -> None:
     port = free_port()
-    files = {"tls/server.conf": TLS.replace("listen 8443", f"listen 127.0.0.1:{port}")} | {
-        f"certificate/{path.name}": path.read_text() for path in folder.iterdir()
-    }
     trusting = ssl.create_default_context(cafile=str(folder / "fullchain.pem"))
     async with standing_in(always_ok) as (stand_in, upstream):
-        with open_nginx(upstream, files=files):
+        with open_nginx(upstream, files=files(folder, port)):
             async with httpx.AsyncClient(base_url=f"https://localhost:{port}", verify=trusting) as http:
                 answer = await http.get("/api/leads")
 

@@ -13,6 +13,8 @@ from tests.client import Json
 from tests.simulators.relay import Relay
 from tests.wire.process import Service, running, until
 
+pytestmark = pytest.mark.own_database
+
 Step = tuple[str, str | int]
 """The name of a command, and its collection."""
 CutOff = Callable[[str, Json, Step], Awaitable[None]]

@@ -15,6 +15,8 @@ from tests.client import Json
 from tests.simulators.relay import Relay, Seen
 from tests.wire.process import Service, came_to_nothing, running, until
 
+pytestmark = pytest.mark.own_database
+
 
 @pytest.fixture
 def uri(tmp_path: Path) -> Iterator[str]:
