@@ -124,7 +124,13 @@ class FirstProcess:
         # The machine of a test may be busier than one that runs containers.
         code = (DEPLOY / "health.py").read_text().replace("timeout=4", "timeout=60")
         assert "timeout=60" in code
-        namespaces = ["--target", str(self.id), "--pid", "--mount", *([] if os.geteuid() == 0 else ["--user"])]
+        namespaces = [
+            "--target",
+            str(self.id),
+            "--pid",
+            "--mount",
+            *([] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]),
+        ]
         command = [program("nsenter"), *namespaces, sys.executable, "-c", code]
         return subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode
 
