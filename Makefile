@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit test-mock test-wire test-faults faults attacks soak test-other-python lint types format bench openapi commands \
-	image check clean for-run for-dev
+.PHONY: help run test test-unit test-mock test-wire test-mongodb test-faults faults attacks soak test-other-python lint types format bench openapi \
+	commands image lock check clean for-run for-dev
 
 # make run PYTHON=python3.13 takes that one; else a fitting one is found.
 PYTHON ?=
@@ -44,6 +44,11 @@ test-mock: for-dev ## Run the API tests in process, on mongomock
 test-wire: for-dev ## Run the API tests, races and crashes on a real server
 	$(BIN)/pytest $(TOGETHER) tests/api tests/wire --store wire
 
+MONGODB ?= 7.0 8.0
+
+test-mongodb: for-dev ## Run the tests of the database on MongoDB 7.0 and 8.0 (or MONGODB="8.0"), with Docker
+	@scripts/test-mongodb "$(BIN)" $(MONGODB)
+
 test-faults: for-dev ## Run the tests that kill, cut off and disturb service and database, bounded as `make test` does
 	$(BIN)/pytest $(TOGETHER) tests/faults
 
@@ -54,16 +59,16 @@ attacks: for-dev ## Run the tests that attack the service; those of gateways nee
 	$(BIN)/pytest $(TOGETHER) tests/attacks
 
 lint: for-dev ## Check style, import directions and configuration files
-	$(BIN)/ruff check app tests bench
-	$(BIN)/ruff format --check app tests bench
+	$(BIN)/ruff check app tests bench deploy
+	$(BIN)/ruff format --check app tests bench deploy
 	$(BIN)/lint-imports
 
 types: for-dev ## Check types
 	$(BIN)/mypy
 
 format: for-dev ## Format the code
-	$(BIN)/ruff check --fix app tests bench
-	$(BIN)/ruff format app tests bench
+	$(BIN)/ruff check --fix app tests bench deploy
+	$(BIN)/ruff format app tests bench deploy
 
 bench: for-dev ## Measure the service beside its peers; options in BENCH="--operations get ..."
 	$(BIN)/python -m bench.run $(BENCH)
@@ -77,8 +82,15 @@ openapi: for-run ## Write docs/openapi.json anew
 commands: for-run ## Write docs/commands.md anew
 	$(BIN)/python -m leads_api.cli.reference > docs/commands.md
 
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+
 image: ## Build the container image
-	docker build --file deploy/Dockerfile --build-arg REVISION=$$(git rev-parse HEAD) --tag leads .
+	docker build --file deploy/Dockerfile --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) \
+		--build-arg SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) --tag leads .
+
+lock: for-dev ## Write the hashes of the image's packages anew, after a change of constraints.txt
+	$(BIN)/pip install --quiet --constraint constraints.txt uv
+	scripts/lock $(BIN)/uv
 
 check: test lint types test-other-python ## Run all that CI runs
 

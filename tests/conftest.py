@@ -29,6 +29,10 @@ from tests.store_folder import folder_for_store
 
 _NAME = f"test_{os.getpid()}"
 
+GIVEN_SERVER = "LEADS_TEST_MONGODB_URI"
+"""Names a server to test on, instead of an embedded one."""
+NOT_THERE = "tests that kill, stop or disturb a database server of their own (own_database) are deselected"
+
 PATIENCE = 20.0
 """Seconds that a request may take, where a test is not about that: that the machine is busy is no fault."""
 
@@ -45,6 +49,17 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["LEADS_TEST_MONGODB_DRIVER"] = config.getoption("--driver")  # for the processes that tests start
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a shell; those processes inherit it
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_report_header() -> str | None:
+    return f"{GIVEN_SERVER} is set: {NOT_THERE}" if GIVEN_SERVER in os.environ else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if GIVEN_SERVER in os.environ:
+        apart = [item for item in items if item.get_closest_marker("own_database")]
+        config.hook.pytest_deselected(items=apart)
+        items[:] = [item for item in items if item not in apart]
 
 
 def pytest_collection_finish() -> None:
@@ -75,8 +90,8 @@ def patient_start() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def server_uri() -> Iterator[str]:
-    """A real server, over TCP: that of LEADS_TEST_MONGODB_URI if it is set, else an embedded one."""
-    if given := os.environ.get("LEADS_TEST_MONGODB_URI"):
+    """A real server, over TCP: the given one, else an embedded one."""
+    if given := os.environ.get(GIVEN_SERVER):
         yield given
         return
     with folder_for_store() as folder, Embedded(folder) as server:

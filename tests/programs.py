@@ -12,8 +12,13 @@ _PACKAGES = {
     "nginx": "nginx",
     "node": "nodejs",
     "npm": "npm",
+    "nsenter": "util-linux",
     "openssl": "openssl",
+    "prometheus": "prometheus",
+    "promtool": "prometheus",
     "ps": "procps",
+    "systemd-analyze": "systemd",
+    "unshare": "util-linux",
 }
 _reasons: set[str] = set()
 """Why tests of this process were skipped."""

@@ -1,112 +1,39 @@
-"""The gateway as a process with the shipped configuration, the service as a process, and a stand-in for the service."""
+"""The shipped gateways, the service as a process, and a stand-in for the service."""
 
 import asyncio
 import itertools
 import os
 import re
-import shutil
-import socket
-import subprocess
 import sys
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-import yaml
 
 from leads_api.mongo.client import Client
 from tests.client import KEY, Api
-from tests.programs import program
-
-DEPLOY = Path(__file__).parents[2] / "deploy"
-DEADLINE = 120.0
-
-OpenGateway = Callable[..., AbstractContextManager[int]]
-"""Puts a gateway in front of a port for the length of a block; gives its port.
-
-Some of its variables may be changed, and files added beside its own (`files`, by path).
-"""
-
-
-def compose() -> dict[str, Any]:
-    """Return the compose file's services."""
-    services: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
-    return services
-
-
-def gateway_variables() -> dict[str, str]:
-    """Return what the compose file gives to the gateway when nothing is set in .env."""
-    given: dict[str, str] = compose()["gateway"]["environment"]
-    return {name: re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value) for name, value in given.items()}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + DEADLINE
-    while process.poll() is None and time.monotonic() < until:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
-        time.sleep(0.02)
-    raise AssertionError(f"it did not start: {log.read_text()}")
-
-
-@contextmanager
-def running(command: list[str], port: int, log: Path, environment: dict[str, str]) -> Iterator[None]:
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
-    try:
-        wait_for_port(port, process, log)
-        yield
-    finally:
-        process.terminate()
-        process.wait(DEADLINE)
+from tests.deploy.gateways import HAProxy, Nginx, OpenGateway
+from tests.deploy.processes import DEADLINE, free_port, running
+from tests.wire.process import until
 
 
 @pytest.fixture(scope="session")
-def open_gateway(tmp_path_factory: pytest.TempPathFactory) -> OpenGateway:
-    nginx = program("nginx")
+def open_nginx(tmp_path_factory: pytest.TempPathFactory) -> Nginx:
+    return Nginx(tmp_path_factory)
 
-    @contextmanager
-    def opened(*upstreams: int, files: Mapping[str, str] = {}, **changes: str) -> Iterator[int]:
-        folder = tmp_path_factory.mktemp("gateway")
-        port = free_port()
-        places = {
-            "GATEWAY_PORT": f"127.0.0.1:{port}",
-            "GATEWAY_ONCE_PORT": str(free_port()),
-            "GATEWAY_UPSTREAM": " max_fails=0; server ".join(f"127.0.0.1:{upstream}" for upstream in upstreams),
-        }
-        variables = gateway_variables() | {"GATEWAY_RESOLVER": "127.0.0.1"} | places | changes
-        shutil.copy(DEPLOY / "gateway" / "nginx.conf", folder)
-        (folder / "conf.d").mkdir()
-        for template in (DEPLOY / "gateway" / "templates").glob("*.template"):
-            text = re.sub(r"\$\{(GATEWAY_[A-Z_]+)\}", lambda match: variables[match[1]], template.read_text())
-            (folder / "conf.d" / template.stem).write_text(text)
-        for name, text in files.items():
-            (folder / name).parent.mkdir(exist_ok=True)
-            (folder / name).write_text(text)
-        with running_nginx(nginx, folder, port):
-            yield port
 
+@pytest.fixture(scope="session")
+def open_haproxy(tmp_path_factory: pytest.TempPathFactory) -> HAProxy:
+    return HAProxy(tmp_path_factory)
+
+
+@pytest.fixture(scope="session", params=["nginx", "haproxy"])
+def open_gateway(request: pytest.FixtureRequest) -> OpenGateway:
+    """Each of the shipped gateways."""
+    opened: OpenGateway = request.getfixturevalue(f"open_{request.param}")
     return opened
-
-
-@contextmanager
-def running_nginx(nginx: str, folder: Path, port: int) -> Iterator[None]:
-    """Run nginx with the nginx.conf of a folder, which listens on the port."""
-    user = "user root; " if os.geteuid() == 0 else ""  # else the workers could not write into the test's folder
-    options = ["-e", "stderr", "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", f"{user}daemon off;"]
-    with running([nginx, *options], port, folder / "log", dict(os.environ)):
-        yield
 
 
 @pytest.fixture(scope="session")
@@ -122,8 +49,14 @@ async def service(server_uri: str, wire_client: Client, tmp_path_factory: pytest
     others = {name: value for name, value in os.environ.items() if not name.startswith("LEADS_")}
     command = [str(Path(sys.executable).with_name("leads")), "serve", "--host", "127.0.0.1", "--port", str(port)]
     with running(command, port, folder / "log", others | settings):
+        async with calling(port) as http:
+            await until(lambda: is_ready(http), "the service is ready")
         yield port
     await wire_client.drop_database(database)
+
+
+async def is_ready(http: httpx.AsyncClient) -> bool:
+    return (await http.get("/health/ready")).status_code == 200
 
 
 @pytest.fixture(scope="session")
@@ -150,6 +83,10 @@ Answer = Callable[[int, bytes], Awaitable[bytes | None]]
 """Answers the n-th request of a connection, given its head; None closes the connection."""
 
 
+CHECK = b"GET /health/ready "
+"""How a gateway asks whether an instance is ready. The stand-in is, and does not count it."""
+
+
 class StandIn:
     """Stands where the service would be, and notes what comes."""
 
@@ -159,7 +96,6 @@ class StandIn:
         self.heads: list[bytes] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
         try:
             with suppress(asyncio.IncompleteReadError, ConnectionError):
                 await self._answer_all(reader, writer)
@@ -171,6 +107,10 @@ class StandIn:
     async def _answer_all(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for number in itertools.count(1):
             head = await reader.readuntil(b"\r\n\r\n")
+            if head.startswith(CHECK):
+                writer.write(OK)
+                return
+            self.connections += number == 1
             length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
             await reader.readexactly(int(length[1]) if length else 0)
             self.heads.append(head)

@@ -1,18 +1,15 @@
 """The files that the service is shipped and run with, and the page about them, fit each other and the settings."""
 
-import json
 import re
-import subprocess
-import sys
-import tomllib
-from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from msgspec.structs import replace
 
 from leads_api.settings import BadSetting, described, from_environment
-from tests.deploy.conftest import DEPLOY, compose, free_port, gateway_variables
+from tests.deploy.gateways import gateway_variables
+from tests.deploy.processes import DEPLOY, compose, run
 
 ROOT = DEPLOY.parent
 SETTINGS = {variable for variable, _, _ in described()}
@@ -21,19 +18,8 @@ OF_THE_COMPOSE_FILE = {"LEADS_MONGODB_URI", "LEADS_MONGODB_DATABASE"}
 """Settings that follow from its database."""
 
 
-def run(tool: str, *arguments: str) -> None:
-    done = subprocess.run(
-        [str(Path(sys.executable).with_name(tool)), *arguments], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_the_dockerfile_has_no_known_faults() -> None:
-    run("hadolint", "deploy/Dockerfile")
-
-
 def test_the_yaml_files_have_no_known_faults() -> None:
-    run("yamllint", "--strict", "--config-file", "deploy/.yamllint", "deploy", "deploy/.yamllint")
+    run("yamllint", "--strict", "--config-file", "deploy/.yamllint", "deploy", "deploy/.yamllint", ".github")
 
 
 def test_the_containers_get_every_setting_and_nothing_else() -> None:
@@ -48,10 +34,13 @@ def given_by(env_file: dict[str, str]) -> dict[str, str]:
     return {name: filled_in(value, {"DATABASE_PASSWORD": "a" * 64} | env_file) for name, value in given.items()}
 
 
+DATABASE = "database-1,database-2,database-3"
+
+
 def test_the_service_starts_with_what_an_unchanged_env_file_gives() -> None:
     settings = from_environment(given_by(example()))
 
-    assert settings.mongodb_uri == f"mongodb://leads:{'a' * 64}@database:27017/?replicaSet=rs0&authSource=leads"
+    assert settings.mongodb_uri == f"mongodb://leads:{'a' * 64}@{DATABASE}/?replicaSet=rs0&authSource=leads"
     assert settings.smtp_url == "smtp://mail:1025"
     assert settings.api_key is None
 
@@ -81,21 +70,54 @@ def test_the_example_of_an_env_file_names_what_the_compose_file_reads_and_holds_
     assert {name for name, value in named.items() if not value} == {
         "DATABASE_ROOT_PASSWORD",
         "DATABASE_PASSWORD",
+        "DATABASE_KEY",
+        "GRAFANA_PASSWORD",
         "LEADS_API_KEY",
     }
 
 
 @pytest.mark.parametrize("name", list(compose()))
-def test_every_container_is_confined_and_only_the_gateway_can_be_reached(name: str) -> None:
+def test_every_container_is_confined_and_only_gateway_and_grafana_can_be_reached(name: str) -> None:
     container = compose()[name]
 
     assert container["read_only"] is True
     assert container["cap_drop"] == ["ALL"]
     assert container["security_opt"] == ["no-new-privileges:true"]
     assert set(container["deploy"]["resources"]["limits"]) == {"cpus", "memory", "pids"}
-    assert ("ports" in container) == (name == "gateway")
+    assert ("ports" in container) == (name in {"gateway", "grafana"})
+    assert all("127.0.0.1:" in port for port in container.get("ports", []))  # unless .env says otherwise
     assert "privileged" not in container
     assert not container.get("user", "").startswith("0")
+
+
+def test_the_database_has_three_members_and_the_service_two_instances() -> None:
+    members = [name for name, container in compose().items() if container["image"].startswith("mongo:")]
+    initiated = (DEPLOY / "database" / "health.js").read_text()
+
+    assert members == DATABASE.split(",")
+    assert all(f'"{member}"' in initiated for member in members)
+    assert compose()["leads"]["deploy"]["replicas"] == 2
+
+
+def test_only_the_member_that_initiates_the_replica_set_makes_users() -> None:
+    """Another member that has data of its own could not join."""
+    makers = [name for name in DATABASE.split(",") if "MONGO_INITDB_ROOT_USERNAME" in compose()[name]["environment"]]
+
+    assert makers == ["database-1"]
+
+
+def test_prometheus_and_grafana_of_the_compose_file_find_what_they_are_for() -> None:
+    config = yaml.safe_load((DEPLOY / "monitoring/prometheus.yml").read_text())
+    (found,) = config["scrape_configs"][0]["dns_sd_configs"]
+    (source,) = yaml.safe_load((DEPLOY / "monitoring/grafana/datasources/prometheus.yaml").read_text())["datasources"]
+    (provider,) = yaml.safe_load((DEPLOY / "monitoring/grafana/dashboards/leads.yaml").read_text())["providers"]
+    mounts = [mount.split(":")[1] for mount in compose()["grafana"]["volumes"]]
+
+    assert (found["names"], found["port"]) == (["leads"], 8000)
+    assert source["url"] == "http://prometheus:9090"
+    assert f"{provider['options']['path']}/leads.json" in mounts
+    for one, other in (("prometheus", "leads"), ("grafana", "prometheus")):
+        assert set(compose()[one]["networks"]) & set(compose()[other]["networks"])
 
 
 def test_the_gateway_has_every_variable_of_its_templates() -> None:
@@ -130,51 +152,6 @@ def test_every_instance_stays_in_use_whatever_happened_on_it() -> None:
     template = (DEPLOY / "gateway" / "templates" / "leads.conf.template").read_text()
 
     assert re.findall(r"^ +server \S+ (.*);$", template, re.MULTILINE) == ["max_fails=0", "max_fails=0"]
-
-
-def test_the_image_is_built_from_what_the_build_may_see() -> None:
-    dockerfile = (DEPLOY / "Dockerfile").read_text()
-    copied = {
-        source for line in re.findall(r"^COPY (?!--from)(.*) \S+$", dockerfile, re.MULTILINE) for source in line.split()
-    }
-    ignored = (ROOT / ".dockerignore").read_text().splitlines()
-
-    assert copied == {line.removeprefix("!") for line in ignored if line.startswith("!")}
-    assert "*" in ignored
-
-
-def test_the_image_runs_as_a_user_by_number_without_the_embedded_server() -> None:
-    dockerfile = (DEPLOY / "Dockerfile").read_text()
-    last_stage = dockerfile[dockerfile.rindex("\nFROM ") :]
-
-    assert re.search(r"^USER [1-9]\d*:[1-9]\d*$", last_stage, re.MULTILINE)
-    assert re.search(r'^CMD \["serve", "--host", "0\.0\.0\.0"\]$', last_stage, re.MULTILINE)
-    assert not re.search(r"\[[a-z,]*embedded", dockerfile)
-
-
-def test_the_license_is_the_same_in_the_file_the_metadata_and_the_label_of_the_image() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    named = project["license"]
-
-    assert project["license-files"] == ["LICENSE"]
-    assert (ROOT / "LICENSE").read_text().startswith(f"{named} License\n")
-    assert f'org.opencontainers.image.licenses="{named}"' in (DEPLOY / "Dockerfile").read_text()
-
-
-@pytest.mark.parametrize(("alive", "status"), [(True, 0), (False, 1)])
-def test_the_images_health_check_tells_whether_the_service_lives(service: int, alive: bool, status: int) -> None:
-    (line,) = [
-        line for line in (DEPLOY / "Dockerfile").read_text().splitlines() if line.strip().startswith('CMD ["python')
-    ]
-    command: list[str] = json.loads(line.strip().removeprefix("CMD "))
-    assert "8000" in command[-1]
-    assert "timeout=4" in command[-1]
-    # The machine of a test may be busier than one that runs containers.
-    code = command[-1].replace("8000", str(service if alive else free_port())).replace("timeout=4", "timeout=60")
-
-    done = subprocess.run([sys.executable, *command[1:-1], code], check=False, stderr=subprocess.DEVNULL)
-
-    assert done.returncode == status
 
 
 def test_the_page_about_running_it_lists_every_setting_as_it_is() -> None:

@@ -4,7 +4,8 @@ import asyncio
 
 from leads_api.settings import Settings
 from tests.client import Api
-from tests.deploy.conftest import assert_envelope, gateway_variables
+from tests.deploy.conftest import assert_envelope
+from tests.deploy.gateways import gateway_variables
 
 
 async def test_what_is_written_through_the_gateway_is_read_through_it(api: Api) -> None:

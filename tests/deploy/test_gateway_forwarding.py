@@ -2,10 +2,13 @@
 
 import json
 
+import httpx
 import pytest
 
 from tests.client import KEY
-from tests.deploy.conftest import OK, Answer, OpenGateway, always_ok, calling, free_port, standing_in
+from tests.deploy.conftest import OK, Answer, always_ok, calling, standing_in
+from tests.deploy.gateways import OpenGateway
+from tests.deploy.processes import free_port
 
 
 def one_lost() -> Answer:
@@ -112,7 +115,10 @@ METHODS = {
     "PUT": (502, 1),
     "DELETE": (502, 1),
 }
-"""The status, and how often a request arrives whose connection breaks after the work."""
+"""The status, and how often a request arrives whose connection breaks after the work.
+
+HAProxy gives no answer but closes the caller's connection if the one that broke had carried a request of it before.
+"""
 
 
 @pytest.mark.parametrize("body", [b"", b"{}"], ids=["without body", "with body"])
@@ -124,9 +130,13 @@ async def test_only_what_may_be_repeated_is_sent_again_when_a_kept_connection_br
         with open_gateway(upstream) as port:
             async with calling(port) as http:
                 await http.get("/warm-up")  # leaves an open connection, on which the next request is lost
-                answer = await http.request(method, "/api/leads", content=body)
+                try:
+                    got = (await http.request(method, "/api/leads", content=body)).status_code
+                except (httpx.ReadError, httpx.RemoteProtocolError):
+                    assert open_gateway.name == "haproxy"
+                    got = 502
 
-    assert answer.status_code == status
+    assert got == status
     assert sum(head.startswith(f"{method} /api/leads ".encode()) for head in stand_in.heads) == arrived
 
 
@@ -175,8 +185,9 @@ async def test_method_key_address_and_body_reach_the_service_whatever_the_method
     assert fields(head, "x-forwarded-for") == ["127.0.0.1"]
     assert fields(head, "x-forwarded-proto") == ["http"]
     assert fields(head, "content-length") == ["100000"]
-    assert fields(head, "host") == ["127.0.0.1"]
-    assert set(fields(head, "x-request-method")) <= {method}
+    assert [host.partition(":")[0] for host in fields(head, "host")] == ["127.0.0.1"]
+    if open_gateway.name == "nginx":  # which uses this header itself
+        assert set(fields(head, "x-request-method")) <= {method}
 
 
 def fields(head: bytes, name: str) -> list[str]:

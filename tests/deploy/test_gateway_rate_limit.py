@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from tests.deploy.conftest import DEPLOY, OpenGateway, always_ok, assert_envelope, calling, standing_in
+from tests.deploy.conftest import always_ok, assert_envelope, calling, standing_in
+from tests.deploy.gateways import Nginx
+from tests.deploy.processes import DEPLOY
 
 (SECTION,) = re.findall(
     r"\n### A rate limit for all processes\n(.*?)\n## ", (DEPLOY.parent / "docs/operations.md").read_text(), re.DOTALL
@@ -21,9 +23,9 @@ FILES = {
 
 
 @pytest.fixture
-async def limited(open_gateway: OpenGateway) -> AsyncIterator[httpx.AsyncClient]:
+async def limited(open_nginx: Nginx) -> AsyncIterator[httpx.AsyncClient]:
     async with standing_in(always_ok) as (_, port):
-        with open_gateway(port, files=FILES) as gateway:
+        with open_nginx(port, files=FILES) as gateway:
             async with calling(gateway) as http:
                 yield http
 

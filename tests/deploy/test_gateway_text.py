@@ -4,7 +4,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from tests.deploy.conftest import DEPLOY, free_port
+from tests.deploy.processes import DEPLOY, free_port
 from tests.programs import program
 
 ROOT = DEPLOY.parent

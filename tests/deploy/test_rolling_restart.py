@@ -18,7 +18,8 @@ import pytest
 
 from leads_api.mongo.client import Client
 from tests.client import KEY, Api
-from tests.deploy.conftest import OpenGateway, calling
+from tests.deploy.conftest import calling
+from tests.deploy.gateways import OpenGateway
 from tests.wire.process import Service, free_port, running
 
 REQUESTS, RESTARTS = (int(number) for number in os.environ.get("LEADS_TEST_ROLLING", "300/1").split("/"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.conftest import DEPLOY
+from tests.deploy.processes import DEPLOY
 
 ROOT = DEPLOY.parent
 FAKE = """#!/bin/sh

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.client import KEY, Api
-from tests.deploy.conftest import OpenGateway, calling, free_port, running_nginx
+from tests.deploy.conftest import calling
+from tests.deploy.gateways import HAProxy, Nginx, running_nginx
+from tests.deploy.processes import free_port
 from tests.programs import program
 from tests.wire.server.raw import OFFERS, Answer, chunked, connect
 
@@ -38,12 +40,12 @@ http {{
 """What is usually written for WebSockets: the offer reaches the service."""
 
 
-@pytest.fixture(params=["shipped", "for WebSockets", "for WebSockets, with kept connections"])
+@pytest.fixture(params=["shipped nginx", "shipped HAProxy", "for WebSockets", "for WebSockets, with kept connections"])
 def any_gateway(
-    request: pytest.FixtureRequest, open_gateway: OpenGateway, service: int, tmp_path: Path
+    request: pytest.FixtureRequest, open_nginx: Nginx, open_haproxy: HAProxy, service: int, tmp_path: Path
 ) -> Iterator[int]:
-    if request.param == "shipped":
-        with open_gateway(service) as port:
+    if request.param.startswith("shipped"):
+        with (open_nginx if request.param == "shipped nginx" else open_haproxy)(service) as port:
             yield port
         return
     port = free_port()

@@ -21,6 +21,8 @@ from tests.faults.answers import (
 from tests.faults.database import Database
 from tests.wire.process import SECONDS, Service, running, started
 
+pytestmark = pytest.mark.own_database
+
 TIMEOUT = 1.5
 """LEADS_REQUEST_TIMEOUT of most tests."""
 

@@ -5,12 +5,16 @@ import random
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.faults.database import Database
 from tests.faults.extent import extent
 from tests.faults.history import History
 from tests.faults.judge import judged
 from tests.faults.load import Load
 from tests.wire.process import running
+
+pytestmark = pytest.mark.own_database
 
 KILLS = extent(bounded=4, full=20)
 

@@ -21,6 +21,8 @@ from tests.simulators.relay import Relay
 from tests.wire.leads.fail_points import faulty_server
 from tests.wire.process import Service, running
 
+pytestmark = pytest.mark.own_database
+
 TIMEOUT = 1.5
 SETTINGS = {
     "LEADS_REQUEST_TIMEOUT": str(TIMEOUT),

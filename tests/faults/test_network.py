@@ -16,6 +16,8 @@ from tests.faults.load import Load
 from tests.simulators.network import Network
 from tests.wire.process import Service, running
 
+pytestmark = pytest.mark.own_database
+
 TIMEOUT = "2"
 TIMES = extent(bounded=3, full=20)
 HOLES = extent(bounded=2, full=6)

@@ -28,6 +28,8 @@ from tests.faults.writer import Writer
 from tests.simulators.relay import Relay, Steps
 from tests.wire.process import SECONDS
 
+pytestmark = pytest.mark.own_database
+
 NAME = "leads"
 
 Write = Callable[[Writer, int, int], Coroutine[None, None, Request]]

@@ -181,6 +181,7 @@ async def test_a_fault_of_the_program_is_told_in_one_line(given: dict[str, str],
     assert done.stderr.count("\n") == 2
 
 
+@pytest.mark.own_database
 @pytest.mark.parametrize("command", [["keys", "list"], ["keys", "revoke", "1"], ["keys", "create", "--name", "W"]])
 async def test_a_database_that_hangs_is_told_in_time(tmp_path: Path, command: list[str]) -> None:
     with Embedded(tmp_path / "store") as server:

@@ -18,6 +18,8 @@ from tests.client import KEY
 from tests.programs import program
 from tests.wire.process import Service, leads, no_process_of, processes_of, running, started, until
 
+pytestmark = pytest.mark.own_database
+
 
 async def printed_key(service: Service) -> str:
     """Return the key of the greeting, which comes a moment after the service is ready."""

@@ -28,6 +28,8 @@ from tests.client import KEY, Api, Json
 from tests.conftest import serving
 from tests.wire.process import SECONDS, running, until
 
+pytestmark = pytest.mark.own_database
+
 BATCHES, ROUNDS, LANES = 5, 40, 4
 """Two hundred kills. Each batch has a fresh server: the embedded one keeps what the dead left open for a minute."""
 

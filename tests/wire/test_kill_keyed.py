@@ -14,6 +14,8 @@ from tests.simulators.relay import Relay
 from tests.store_folder import folder_for_store
 from tests.wire.process import Service, running, until
 
+pytestmark = pytest.mark.own_database
+
 Step = tuple[str, str | int]
 """The name of a command, and its collection."""
 CutOff = Callable[[str, Json, Step], Awaitable[None]]

@@ -13,6 +13,8 @@ from leads_api.server.embedded import Embedded
 from tests.client import KEY
 from tests.wire.process import Service, came_to_nothing, free_port, hanging, running, started
 
+pytestmark = pytest.mark.own_database
+
 TIMEOUT = 2.0
 """LEADS_REQUEST_TIMEOUT. An end that waits for nothing else is far shorter than the limit of `Service.end`."""
 

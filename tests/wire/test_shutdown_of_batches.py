@@ -15,6 +15,8 @@ from tests.client import Api, Json
 from tests.simulators.relay import Relay, Seen
 from tests.wire.process import SECONDS, Service, came_to_nothing, running, until
 
+pytestmark = pytest.mark.own_database
+
 
 @pytest.fixture
 def uri(store_folder: Path) -> Iterator[str]:

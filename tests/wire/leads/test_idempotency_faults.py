@@ -12,6 +12,8 @@ from tests.client import Api, Json
 from tests.conftest import Serve
 from tests.wire.leads.fail_points import COMMIT, COMMIT_FAULTS, INSERT_FAULTS, UNKNOWN, FailPoint
 
+pytestmark = pytest.mark.own_database
+
 KEYS = "idempotency_keys"
 
 

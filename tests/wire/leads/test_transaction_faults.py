@@ -9,6 +9,8 @@ from tests.client import Api, Json
 from tests.conftest import Serve
 from tests.wire.leads.fail_points import COMMIT, COMMIT_FAULTS, CONFLICT, INSERT_FAULTS, UNKNOWN, FailPoint
 
+pytestmark = pytest.mark.own_database
+
 WISH = {"first_name": "Jane", "last_name": "Doe", "email": "jane@acme.example", "send_welcome_email": "yes"}
 
 

@@ -14,6 +14,8 @@ from tests.wire.mail.conftest import Sending
 from tests.wire.mail.outbox import Outbox, convert
 from tests.wire.process import until
 
+pytestmark = pytest.mark.own_database
+
 
 class Store:
     """A server that can be away for a while."""
