@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit test-mock test-wire test-faults faults attacks soak test-other-python lint types format bench openapi \
-	image check clean for-run for-dev
+.PHONY: help run test test-unit test-mock test-wire test-browser test-faults faults attacks soak test-other-python lint types format \
+	bench openapi image check clean for-run for-dev
 
 # make run PYTHON=python3.13 takes that one; else a fitting one is found.
 PYTHON ?=
@@ -24,7 +24,7 @@ run: for-run ## Serve on http://127.0.0.1:8000 (or PORT=) with an embedded datab
 export TOGETHER := --numprocesses 4 --dist worksteal
 
 # The parts of the tests; all run, also if one fails. PARTS="main kills" runs some.
-PARTS ?= main kills pymongo
+PARTS ?= main browser kills pymongo
 
 test: for-dev ## Run every test, those of the real server on both drivers
 	@scripts/test "$(BIN)" $(PARTS)
@@ -43,6 +43,9 @@ test-mock: for-dev ## Run the API tests in process, on mongomock
 
 test-wire: for-dev ## Run the API tests, races and crashes on a real server
 	$(BIN)/pytest $(TOGETHER) tests/api tests/wire --store wire
+
+test-browser: for-dev ## Use the documentation page in Chromium, which must be installed
+	$(BIN)/pytest tests/browser
 
 test-faults: for-dev ## Run the tests that kill, cut off and disturb service and database, bounded as `make test` does
 	$(BIN)/pytest $(TOGETHER) tests/faults
