@@ -57,16 +57,16 @@ attacks: for-dev ## Run the tests that attack the service; those of gateways nee
 	$(BIN)/pytest $(TOGETHER) tests/attacks
 
 lint: for-dev ## Check style, import directions and configuration files
-	$(BIN)/ruff check app tests bench
-	$(BIN)/ruff format --check app tests bench
+	$(BIN)/ruff check app tests bench examples
+	$(BIN)/ruff format --check app tests bench examples
 	$(BIN)/lint-imports
 
 types: for-dev ## Check types
 	$(BIN)/mypy
 
 format: for-dev ## Format the code
-	$(BIN)/ruff check --fix app tests bench
-	$(BIN)/ruff format app tests bench
+	$(BIN)/ruff check --fix app tests bench examples
+	$(BIN)/ruff format app tests bench examples
 
 bench: for-dev ## Measure the service beside its peers; options in BENCH="--operations get ..."
 	$(BIN)/python -m bench.run $(BENCH)

@@ -30,8 +30,8 @@ def service() -> Iterator[LeadsService]:
 
 @pytest.fixture
 async def visitor(browser: Browser, service: LeadsService) -> AsyncIterator[Visitor]:
-    """A visitor with a new profile of the browser, who has opened the page. At the end there must be no complaint."""
-    async with await browser.new_context() as context:
+    """A visitor in the dark, who has opened the page in a new profile. At the end there must be no complaint."""
+    async with await browser.new_context(color_scheme="dark") as context:
         visitor = Visitor(await context.new_page(), service)
         await visitor.arrive()
         yield visitor

@@ -57,14 +57,14 @@ async def outside(visitor: Visitor, controls: Locator) -> list[str]:
     ]
 
 
-async def test_the_page_is_readable_in_light_and_dark_and_fits_a_phone(visitor: Visitor, tmp_path: Path) -> None:
+async def test_the_page_is_readable_in_dark_and_light_and_fits_a_phone(visitor: Visitor, tmp_path: Path) -> None:
     create = await visitor.open("create_lead")
     await create.choose(FORM)
     await create.execute()
     controls = create.block.locator("button.btn, select, input[type=text]")
     for window, viewport in WINDOWS.items():
         await visitor.page.set_viewport_size(viewport)
-        for look in ("light", "dark"):
+        for look in ("dark", "light"):
             await visitor.page.emulate_media(color_scheme=look)
             await visitor.page.screenshot(path=tmp_path / f"{window}-{look}.png")
             await create.block.screenshot(path=tmp_path / f"{window}-{look}-endpoint.png")
