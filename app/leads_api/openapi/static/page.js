@@ -18,24 +18,23 @@ function formField(schema, example) {
   const field = { type, description: schema.description, example: example ?? (type === "array" ? [] : "") };
   if (format) field.format = format;
   if (choices) field.enum = choices;
-  if (items) field.items = { type: items.type };
+  if (items) field.items = { type: items.type, ...(items.enum && { enum: items.enum }) };
   return field;
 }
+
+const fitsForm = (field) => field.type && field.type !== "object" && (!field.items || fitsForm(field.items));
 
 // The document describes bodies as JSON only, because generators of clients need that; every body may also be a form,
 // unless it has objects inside.
 function offerForm(content, schemas) {
-  const { schema, example = {} } = content[JSON_BODY];
+  const { schema, example = {} } = content[JSON_BODY] ?? {};
+  if (!schema?.$ref) return;
   const { properties, required } = schemas[schema.$ref.split("/").pop()];
-  const fields = Object.entries(properties);
-  if (fields.some(([, field]) => field.items && !field.items.type)) return;
+  const fields = Object.entries(properties).map(([name, field]) => [name, formField(field, example[name])]);
+  if (!fields.every(([, field]) => fitsForm(field))) return;
   const arrays = fields.filter(([, field]) => field.items);
   content[FORM_BODY] = {
-    schema: {
-      type: "object",
-      required,
-      properties: Object.fromEntries(fields.map(([name, field]) => [name, formField(field, example[name])])),
-    },
+    schema: { type: "object", required, properties: Object.fromEntries(fields) },
     // Without it, Swagger UI sends all items as one, joined by commas.
     encoding: Object.fromEntries(arrays.map(([name]) => [name, { style: "form", explode: true }])),
   };
