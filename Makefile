@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit test-mock test-wire test-mongodb test-faults faults attacks soak test-other-python lint types format bench openapi \
-	commands image lock check clean for-run for-dev
+.PHONY: help run test test-unit test-mock test-wire test-mongodb test-browser test-faults faults attacks soak test-other-python lint types \
+	format bench openapi commands image lock check clean for-run for-dev
 
 # make run PYTHON=python3.13 takes that one; else a fitting one is found.
 PYTHON ?=
@@ -24,7 +24,7 @@ run: for-run ## Serve on http://127.0.0.1:8000 (or PORT=) with an embedded datab
 export TOGETHER := --numprocesses 4 --dist worksteal
 
 # The parts of the tests; all run, also if one fails. PARTS="main kills" runs some.
-PARTS ?= main kills pymongo
+PARTS ?= main browser kills pymongo
 
 test: for-dev ## Run every test, those of the real server on both drivers
 	@scripts/test "$(BIN)" $(PARTS)
@@ -49,6 +49,9 @@ MONGODB ?= 7.0 8.0
 test-mongodb: for-dev ## Run the tests of the database on MongoDB 7.0 and 8.0 (or MONGODB="8.0"), with Docker
 	@scripts/test-mongodb "$(BIN)" $(MONGODB)
 
+test-browser: for-dev ## Use the documentation page in Chromium, which must be installed
+	$(BIN)/pytest tests/browser
+
 test-faults: for-dev ## Run the tests that kill, cut off and disturb service and database, bounded as `make test` does
 	$(BIN)/pytest $(TOGETHER) tests/faults
 
@@ -59,16 +62,16 @@ attacks: for-dev ## Run the tests that attack the service; those of gateways nee
 	$(BIN)/pytest $(TOGETHER) tests/attacks
 
 lint: for-dev ## Check style, import directions and configuration files
-	$(BIN)/ruff check app tests bench deploy
-	$(BIN)/ruff format --check app tests bench deploy
+	$(BIN)/ruff check app tests bench deploy examples
+	$(BIN)/ruff format --check app tests bench deploy examples
 	$(BIN)/lint-imports
 
 types: for-dev ## Check types
 	$(BIN)/mypy
 
 format: for-dev ## Format the code
-	$(BIN)/ruff check --fix app tests bench deploy
-	$(BIN)/ruff format app tests bench deploy
+	$(BIN)/ruff check --fix app tests bench deploy examples
+	$(BIN)/ruff format app tests bench deploy examples
 
 bench: for-dev ## Measure the service beside its peers; options in BENCH="--operations get ..."
 	$(BIN)/python -m bench.run $(BENCH)

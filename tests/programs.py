@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 _PACKAGES = {
+    "chromium": "chromium",
     "curl": "curl",
     "envsubst": "gettext-base",
     "haproxy": "haproxy",

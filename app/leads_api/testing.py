@@ -1,4 +1,4 @@
-"""Runs the service for the tests of other programs, over HTTP: a context manager and a pytest fixture.
+"""Runs the service for the tests of other programs, over HTTP: a context manager, a pytest fixture and a command.
 
 ```python
 from leads_api.testing import running_service
@@ -8,13 +8,20 @@ with running_service() as leads:
 ```
 
 For pytest, put `pytest_plugins = ["leads_api.testing"]` into the top-level `conftest.py` to get the fixture
-`leads_service`. To test the ASGI application without HTTP, see `leads_api.asgi.create_app`.
+`leads_service`. Programs in other languages start `python -m leads_api.testing` (see `main`). To test the ASGI
+application without HTTP, see `leads_api.asgi.create_app`.
+
+PYTEST_DONT_REWRITE: else pytest warns if a `conftest.py` imports this module and names it as a plugin.
 """
 
+import argparse
 import asyncio
+import json
 import os
 import re
 import secrets
+import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -28,7 +35,7 @@ import pytest
 from mongomock_motor import AsyncMongoMockClient
 
 from leads_api.asgi import create_app
-from leads_api.server import http
+from leads_api.server import children, http
 from leads_api.settings import PREFIX, from_environment
 
 _STOP_SECONDS = 30.0
@@ -103,7 +110,7 @@ def _in_this_process(variables: Mapping[str, str]) -> Iterator[str]:
 def _as_a_process(variables: Mapping[str, str]) -> Iterator[str]:
     others = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     with tempfile.TemporaryDirectory(prefix="leads-", ignore_cleanup_errors=True) as folder:
-        process = subprocess.Popen(
+        process = children.start(
             [sys.executable, "-m", "leads_api", "serve", "--port", "0"],
             env={
                 **others,
@@ -112,10 +119,10 @@ def _as_a_process(variables: Mapping[str, str]) -> Iterator[str]:
                 f"{PREFIX}DRAIN_SECONDS": "0",
                 **variables,
             },
-            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             text=True,
         )
+        assert process.stdin is not None
         assert process.stdout is not None
         try:
             # The service prints its URL, with the port, when it is ready.
@@ -124,10 +131,38 @@ def _as_a_process(variables: Mapping[str, str]) -> Iterator[str]:
                 raise RuntimeError("the service did not start; see its standard error")
             yield found[0]
         finally:
-            process.terminate()
+            process.stdin.close()
             try:
                 process.wait(_STOP_SECONDS)
             except subprocess.TimeoutExpired:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
             process.stdout.close()
+
+
+def main() -> None:
+    """Run a service for a program in another language: print its URL and key as a line of JSON when it is ready.
+
+    It ends when its standard input is closed, if that is a pipe, so it does not outlive the program that started it. It
+    also ends after SIGTERM and Ctrl-C.
+    """
+    parser = argparse.ArgumentParser(prog="python -m leads_api.testing", description=main.__doc__)
+    parser.add_argument("--store", choices=["mongomock", "embedded"], default="mongomock")
+    options = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    with running_service(options.store) as service:
+        print(json.dumps({"url": service.url, "key": service.key}), flush=True)  # noqa: T201 - its output
+        _wait_for_the_end_of_input()
+
+
+def _wait_for_the_end_of_input() -> None:
+    mode = os.fstat(sys.stdin.fileno()).st_mode
+    if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
+        sys.stdin.buffer.read()
+    else:  # /dev/null, a file or a terminal: nothing there tells that somebody has ended
+        signal.pause()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,9 @@
 """`leads_api.testing`, and the package as other programs install it (contract, section 6, "In process")."""
 
+import asyncio
+import json
 import re
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -13,7 +16,7 @@ import pytest
 
 from leads_api.settings import BadSetting
 from leads_api.testing import LeadsService, running_service
-from tests.wire.process import SECONDS, processes_of
+from tests.wire.process import SECONDS, processes_of, until
 
 ROOT = Path(__file__).parents[2]
 LEAD = {"lead_title": "Acme", "lead_status": 1, "lead_categoryid": 3}
@@ -77,6 +80,76 @@ def test_an_error_in_the_block_ends_the_service(tmp_path: Path) -> None:
         raise ZeroDivisionError
 
     assert processes_of(tmp_path) == []
+
+
+async def gone(service: LeadsService) -> None:
+    """Wait until a service no longer listens."""
+
+    def refuses() -> bool:
+        try:
+            call(service, "GET", "/health/live")
+        except httpx.TransportError:
+            return True
+        return False
+
+    async def is_gone() -> bool:
+        return await asyncio.to_thread(refuses)
+
+    await until(is_gone, f"nothing listens at {service.url}")
+
+
+def begun(*command: str, stdin: int) -> tuple[subprocess.Popen[str], LeadsService]:
+    """Start a program that runs a service and prints its URL and key; wait for the line."""
+    process = subprocess.Popen([sys.executable, *command], stdin=stdin, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    with process.stdout as output:
+        return process, LeadsService(**json.loads(output.readline()))
+
+
+async def test_a_program_that_is_killed_leaves_no_service_behind(tmp_path: Path) -> None:
+    program = f"""
+import json
+from leads_api.testing import running_service
+with running_service("embedded", {{"LEADS_DATA_DIR": {str(tmp_path)!r}}}) as service:
+    print(json.dumps({{"url": service.url, "key": service.key}}), flush=True)
+    input()
+"""
+    process, service = begun("-c", program, stdin=subprocess.PIPE)
+    assert call(service, "GET", "/api/leads").status_code == 200
+
+    process.kill()
+
+    process.communicate()
+    await gone(service)
+
+    async def database_is_gone() -> bool:
+        return not processes_of(tmp_path)
+
+    await until(database_is_gone, "the database ends")
+
+
+@pytest.mark.parametrize("options", [(), ("--store", "embedded")])
+async def test_the_command_serves_until_its_input_is_closed(options: tuple[str, ...]) -> None:
+    process, service = begun("-m", "leads_api.testing", *options, stdin=subprocess.PIPE)
+    made = call(service, "POST", "/api/leads", LEAD)
+
+    process.communicate()
+
+    assert made.status_code == 201
+    assert process.returncode == 0
+    await gone(service)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_the_command_without_a_pipe_serves_until_a_signal(number: signal.Signals) -> None:
+    process, service = begun("-m", "leads_api.testing", stdin=subprocess.DEVNULL)
+    listed = call(service, "GET", "/api/leads")
+
+    process.send_signal(number)
+
+    assert listed.status_code == 200
+    assert process.wait(SECONDS) == 128 + number
+    await gone(service)
 
 
 @pytest.fixture(scope="module")

@@ -144,7 +144,6 @@ BODIES: dict[str, Json] = {
         "lead_company_name": "Acme Inc",
         "lead_value": "2500.00",
         "lead_source": "Website",
-        "lead_custom_field_1": "blue",
     },
     "LeadChanges": {"lead_value": "3000.00", "lead_source": None},
     "LeadStatusChoice": {"status": 3},

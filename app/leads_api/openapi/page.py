@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from html import escape
 from importlib.resources import files
+from pathlib import PurePath
 from typing import Any
 
 import msgspec
@@ -13,36 +14,17 @@ from litestar.status_codes import HTTP_200_OK
 
 from leads_api.http.endpoint import RootPath
 
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Leads API</title>
-<link rel="icon" type="image/png" href="{root}/docs/favicon.png">
-<link rel="stylesheet" href="{root}/docs/swagger-ui.css">
-</head>
-<body>
-<div id="swagger-ui" data-document="{root}/openapi.json"></div>
-<script src="{root}/docs/swagger-ui-bundle.js"></script>
-<script src="{root}/docs/start.js"></script>
-</body>
-</html>
-"""
-_START = """SwaggerUIBundle({
-  url: document.getElementById("swagger-ui").dataset.document, dom_id: "#swagger-ui",
-  deepLinking: true, persistAuthorization: true,
-  validatorUrl: null, tryItOutEnabled: true, defaultModelsExpandDepth: 0
-});
-"""
+_MEDIA_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".png": "image/png"}
 _POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
 _FRESH = {"Cache-Control": "no-cache"}
-_DAY = "public, max-age=86400"
+_FOR_A_DAY = {"Cache-Control": "public, max-age=86400"}
+_OWN = files(__package__) / "static"
 
 
 def handlers(document: Callable[[], Mapping[str, Any]]) -> list[HTTPRouteHandler]:
     """Return the routes of the page, its assets and the OpenAPI document, which is made when it is first asked for."""
     document = cache(document)
+    template = (_OWN / "page.html").read_text(encoding="utf-8")
 
     @get("/openapi.json", include_in_schema=False, media_type="application/json", status_code=HTTP_200_OK)
     async def shown_document(root_path: RootPath) -> Response[bytes]:
@@ -51,34 +33,32 @@ def handlers(document: Callable[[], Mapping[str, Any]]) -> list[HTTPRouteHandler
 
     @get("/docs", include_in_schema=False, media_type="text/html; charset=utf-8", status_code=HTTP_200_OK)
     async def page(root_path: RootPath) -> Response[bytes]:
-        content = _PAGE.replace("{root}", escape(root_path)).encode()
+        content = template.replace("{root}", escape(root_path)).encode()
         headers = {"Content-Security-Policy": _POLICY, **_FRESH}
         return Response(content, media_type="text/html; charset=utf-8", headers=headers)
 
-    assets = [
-        _fixed(f"/docs/{name}", content, media_type, {"Cache-Control": _DAY}) for name, content, media_type in _assets()
-    ]
-    start = _fixed("/docs/start.js", _START.encode(), "text/javascript; charset=utf-8", _FRESH)
-    return [shown_document, page, start, *assets]
+    return [shown_document, page, *(_fixed(*file) for file in _assets())]
 
 
 @cache
-def _assets() -> list[tuple[str, bytes, str]]:
-    """Return name, content and media type of the files of Swagger UI."""
-    package = files("swagger_ui_bundle") / "vendor"
-    (folder,) = (entry for entry in package.iterdir() if entry.name.startswith("swagger-ui-"))
+def _assets() -> list[tuple[str, bytes, Mapping[str, str]]]:
+    """Return names and contents of the files that the page loads, and how long they may be kept."""
+    vendor = files("swagger_ui_bundle") / "vendor"
+    (swagger_ui,) = (entry for entry in vendor.iterdir() if entry.name.startswith("swagger-ui-"))
     return [
-        (path, (folder / source).read_bytes(), media_type)
-        for path, source, media_type in (
-            ("swagger-ui-bundle.js", "swagger-ui-bundle.js", "text/javascript; charset=utf-8"),
-            ("swagger-ui.css", "swagger-ui.css", "text/css; charset=utf-8"),
-            ("favicon.png", "favicon-32x32.png", "image/png"),
+        (name, (folder / name).read_bytes(), caching)
+        for folder, caching, names in (
+            (swagger_ui, _FOR_A_DAY, ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png")),
+            (_OWN, _FRESH, ("page.css", "page.js")),
         )
+        for name in names
     ]
 
 
-def _fixed(path: str, content: bytes, media_type: str, headers: Mapping[str, str]) -> HTTPRouteHandler:
-    @get(path, include_in_schema=False, media_type=media_type, status_code=HTTP_200_OK)
+def _fixed(name: str, content: bytes, headers: Mapping[str, str]) -> HTTPRouteHandler:
+    media_type = _MEDIA_TYPES[PurePath(name).suffix]
+
+    @get(f"/docs/{name}", include_in_schema=False, media_type=media_type, status_code=HTTP_200_OK)
     async def fixed() -> Response[bytes]:
         return Response(content, media_type=media_type, headers=dict(headers))
 

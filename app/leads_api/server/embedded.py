@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Self
 
 from leads_api.mongo.client import process_at
+from leads_api.server import children
 
 START_SECONDS = 30.0
 STOP_SECONDS = 30.0
@@ -150,17 +151,9 @@ class Embedded:
             self._command, "--host", "127.0.0.1", "--port", str(self.port), "--storage-path",
             str(self._folder / _STORE), "--sync-on-commit", "--log-level", "WARNING",
         ]  # fmt: skip
-        # The pipe closes when this process ends, even if it is killed. This stops the server, so no orphan holds the
-        # files.
-        watch = (
-            'exec 3<&0; "$@" 3<&- & server=$!; { cat <&3 >/dev/null; kill -TERM $server 2>/dev/null; } & wait $server'
-        )
+        # It ends with this process, so no orphan holds the files. Ctrl-C reaches the service only, which then stops it.
         with self._log.open("ab") as output:
-            return subprocess.Popen(  # noqa: S603 - our own command line
-                ["/bin/sh", "-c", watch, "sh", *arguments],
-                stdin=subprocess.PIPE, stdout=output, stderr=output,
-                start_new_session=True,  # Ctrl-C must reach the service only, which then stops the server
-            )  # fmt: skip
+            return children.start(arguments, stdout=output, stderr=output)
 
     def _ended(self) -> bool:
         if self._process.poll() is None:

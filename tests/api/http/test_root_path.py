@@ -113,7 +113,7 @@ async def test_the_first_page_tells_where_things_are(below: Api) -> None:
 async def test_the_documentation_page_loads_from_below_the_path(below: Api) -> None:
     for path in ("/crm/docs", "/crm/docs/"):
         page = (await below.http.get(path)).text
-        for name in ("swagger-ui.css", "swagger-ui-bundle.js", "start.js", "favicon.png"):
+        for name in ("swagger-ui.css", "page.css", "swagger-ui-bundle.js", "page.js", "favicon-32x32.png"):
             assert f'"/crm/docs/{name}"' in page
             assert (await below.http.get(f"/crm/docs/{name}")).status_code == 200
         assert 'data-document="/crm/openapi.json"' in page
@@ -141,4 +141,4 @@ async def test_a_path_with_signs_of_html_is_written_as_text() -> None:
         page = (await http.get("/docs")).text
 
     assert "<script>/" not in page
-    assert "&quot;&gt;&lt;script&gt;/docs/start.js" in page
+    assert "&quot;&gt;&lt;script&gt;/docs/page.js" in page

@@ -35,7 +35,7 @@ async def test_the_service_takes_the_examples_of_bodies(api: Api, document: Json
 
     field = await api.post("/api/custom-fields", example("POST /api/custom-fields"))
     assert field.status_code == 201
-    ids = {**await make_records(api), "field": field.json()["data"]["id"]}  # examples of leads have this field
+    ids = {**await make_records(api), "field": field.json()["data"]["id"]}  # a dropdown, as in the example of a change
 
     for endpoint in WITH_BODY:
         if endpoint.name != "POST /api/custom-fields":

@@ -42,11 +42,11 @@ async def test_the_page_refers_to_nothing_on_another_host(shared: Api) -> None:
     page = (await shared.http.get("/docs")).text
 
     assert EXTERNAL.findall(page) == []
-    assert all(reference.startswith("/docs/") for reference in (await references(shared)).found)
+    assert all(reference.startswith(("/docs/", "/openapi.json")) for reference in (await references(shared)).found)
 
 
 async def test_all_that_the_page_loads_is_served_as_what_it_is(shared: Api) -> None:
-    kinds = {".js": "text/javascript", ".css": "text/css", ".png": "image/png"}
+    kinds = {".js": "text/javascript", ".css": "text/css", ".png": "image/png", ".json": "application/json"}
     found = (await references(shared)).found
 
     answers = {reference: await shared.http.get(reference) for reference in found}
@@ -59,16 +59,17 @@ async def test_all_that_the_page_loads_is_served_as_what_it_is(shared: Api) -> N
 
 
 async def test_the_style_loads_nothing_from_elsewhere(shared: Api) -> None:
-    (style,) = [reference for reference in (await references(shared)).found if reference.endswith(".css")]
+    styles = [reference for reference in (await references(shared)).found if reference.endswith(".css")]
 
-    text = (await shared.http.get(style)).text
+    text = "".join([(await shared.http.get(style)).text for style in styles])
 
+    assert len(styles) == 2
     assert all(url.strip("'\"").startswith("data:") for url in re.findall(r"url\(([^)]*)\)", text))
     assert "@import" not in text
 
 
 async def test_the_start_shows_the_document_of_this_service_and_asks_no_foreign_validator(shared: Api) -> None:
-    text = (await shared.http.get("/docs/start.js")).text
+    text = (await shared.http.get("/docs/page.js")).text
 
     assert EXTERNAL.findall(text) == []
     assert "dataset.document" in text
