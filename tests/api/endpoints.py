@@ -48,6 +48,9 @@ ENDPOINTS = [
     Endpoint("GET", "/api/leads/{lead}"),
     Endpoint("PUT", "/api/leads/{lead}", _LEAD),
     Endpoint("PATCH", "/api/leads/{lead}", {"lead_title": "Acme Inc"}),
+    Endpoint("GET", "/api/leads/by-external-id/{external_id}"),
+    Endpoint("PUT", "/api/leads/by-external-id/{external_id}", _LEAD),
+    Endpoint("PATCH", "/api/leads/by-external-id/{external_id}", {"lead_title": "Theirs"}),
     Endpoint("PUT", "/api/leads/{lead}/status", {"status": 3}),
     Endpoint("PUT", "/api/leads/{lead}/assigned", {"assigned": [1]}),
     Endpoint("PUT", "/api/leads/{lead}/tags", {"tags": ["priority", "late"]}),
@@ -115,6 +118,7 @@ async def make_records(api: Api) -> dict[str, int]:
         "member": (await api.member())["id"],
         "field": (await api.custom_field())["id"],
         "client": (await api.client((await api.lead(lead_title="Sold"))["id"]))["id"],
+        "external_id": int((await api.lead(lead_external_id="4711"))["external_id"]),
     }
 
 

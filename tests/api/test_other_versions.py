@@ -210,8 +210,10 @@ async def test_records_that_lack_all_that_may_be_missing_are_changed_like_any_ot
         ids = await records(api)
         used = {"users": ids["member"], "clients": ids["client"]}
         only = {"_id": used[collection]} if collection in used else {}
-        # Comments stay: what is deleted is there. An address that is taken is taken by a folded copy.
-        kept = {"comments"} | ({"folded"} if collection not in {"leads", "checklists", "clients"} else set())
+        # Comments and external ids stay: what is deleted and changed is there. An address is taken by a folded copy.
+        kept = {"comments", "external_id"} | (
+            {"folded"} if collection not in {"leads", "checklists", "clients"} else set()
+        )
         await database[collection].update_many(only, {"$unset": dict.fromkeys({*outer} - kept, "")})
         await forget_settings(database)
 

@@ -3,7 +3,8 @@
 Controllers are Litestar's and are registered with a Litestar application. Their handlers are called from here, because
 Litestar's own code between route and handler takes longer than the rest of a GET
 (docs/decisions/0009-endpoints-called-by-the-pipeline.md). The annotation of each parameter declares the source of its
-value: `Query`, `Body`, `User`, `IfMatch`, `RootPath`, `Part`, or Litestar's `FromPath` for an id in the path.
+value: `Query`, `Body`, `User`, `IfMatch`, `IfThere`, `RootPath`, `Part`, or Litestar's `FromPath` for what is in the
+path.
 """
 
 import re
@@ -23,7 +24,15 @@ from leads_api.errors import Faults, ReadOnly, Unauthorized
 from leads_api.http.envelope import Tagged, encode
 from leads_api.http.exchange import Exchange
 from leads_api.http.idempotency import HEADER, Idempotency, key_of
-from leads_api.http.preconditions import IF_MATCH, IF_NONE_MATCH, Tags, accepted_versions, known_tags
+from leads_api.http.preconditions import (
+    IF_MATCH,
+    IF_NONE_MATCH,
+    Existence,
+    Tags,
+    accepted_versions,
+    existence,
+    known_tags,
+)
 from leads_api.validation.bodies import JSON
 from leads_api.validation.inputs import Input, Inputs
 from leads_api.validation.paging import CursorMeta, PageMeta
@@ -34,6 +43,7 @@ API = "/api/"
 PARAMETER = re.compile(r"\{([^}]*)\}")
 _REMEMBERED = 256
 """Handlers whose signatures are remembered: more than the service has."""
+_OF_EXISTENCE = IF_MATCH.lower().encode(), IF_NONE_MATCH.lower().encode()
 _JSON_HEADERS = {"Content-Type": JSON}
 
 
@@ -42,6 +52,7 @@ class _Source(Enum):
     BODY = auto()
     USER = auto()
     IF_MATCH = auto()
+    IF_THERE = auto()
     ROOT_PATH = auto()
     PART = auto()
 
@@ -54,6 +65,8 @@ User = Annotated[int, _Source.USER]
 """The id of the team user who owns the request's API key."""
 IfMatch = Annotated[frozenset[int] | None, _Source.IF_MATCH]
 """The versions of the record that the `If-Match` header accepts; None without one, and for `*`."""
+IfThere = Annotated[Existence, _Source.IF_THERE]
+"""Whether the request needs a record that is there, or that is not."""
 RootPath = Annotated[str, _Source.ROOT_PATH]
 """The path prefix under which callers reach the service: empty, or for example `/crm`."""
 Part = Annotated[T, _Source.PART]
@@ -69,10 +82,14 @@ class Asked(NamedTuple):
     """The type of the body; None without one."""
     names: Mapping[_Source, list[str]]
     """The names of the parameters, by source."""
+    path: Mapping[str, Any]
+    """The types of the parameters in the path, by name."""
     tagged: bool
     """Whether its responses have entity tags."""
     precondition: str | None
     """The name of the header with the precondition that applies to it; None if none does."""
+    if_there: bool
+    """Whether `If-None-Match: *` applies to it, although it changes a record."""
 
 
 def asked_for(handler: HTTPRouteHandler) -> Asked:
@@ -86,6 +103,7 @@ def _asked_for(function: Callable[..., Any], *, reads: bool) -> Asked:
     hints = get_type_hints(function, include_extras=True)
     names: dict[_Source, list[str]] = {source: [] for source in _Source}
     types: dict[_Source, Any] = {}
+    path: dict[str, Any] = {}
     for name in signature(function).parameters:
         hint: Any = hints.get(name)
         if name == "self":
@@ -94,13 +112,16 @@ def _asked_for(function: Callable[..., Any], *, reads: bool) -> Asked:
         if (source := next((entry for entry in metadata if isinstance(entry, _Source)), None)) is not None:
             names[source].append(name)
             types[source] = hint.__origin__
-        elif not metadata:
+        elif metadata:
+            path[name] = int if hint.__origin__ is int else hint
+        else:
             raise TypeError(f"{function}: the annotation of the parameter {name} does not declare its source")
     tagged = get_origin(hints.get("return")) is Tagged
     precondition = IF_NONE_MATCH if tagged and reads else None
     if names[_Source.IF_MATCH]:
         precondition = IF_MATCH
-    return Asked(types.get(_Source.QUERY), types.get(_Source.BODY), names, tagged, precondition)
+    if_there = bool(names[_Source.IF_THERE])
+    return Asked(types.get(_Source.QUERY), types.get(_Source.BODY), names, path, tagged, precondition, if_there)
 
 
 class Endpoint:
@@ -119,21 +140,30 @@ class Endpoint:
         asked = asked_for(handler)
         if unknown := [name for name in asked.names[_Source.PART] if name not in parts]:
             raise TypeError(f"{handler}: there is no part {', '.join(unknown)}")
-        without = dict.fromkeys(asked.names[_Source.IF_MATCH])
+        without = {
+            **dict.fromkeys(asked.names[_Source.IF_MATCH]),
+            **dict.fromkeys(asked.names[_Source.IF_THERE], Existence()),
+        }
         self._handler = partial(handler.fn, **without, **{name: parts[name] for name in asked.names[_Source.PART]})
+        self.path = asked.path
         self._path_parameters = PARAMETER.findall(route.path_format)
         self._max_body_bytes = inputs.max_body_bytes
         self._writes = handler.http_methods != {"GET"}
-        self._input: Input | None = inputs.of(asked.query, asked.body) if route.path_format.startswith(API) else None
-        self._query_name, self._body_name, self._user_name, self._if_match_name, self._root_path_name = (
-            next(iter(asked.names[source]), None)
-            for source in (_Source.QUERY, _Source.BODY, _Source.USER, _Source.IF_MATCH, _Source.ROOT_PATH)
+        self._input: Input | None = (
+            inputs.of(asked.query, asked.body, asked.path) if route.path_format.startswith(API) else None
         )
+        self._query_name, self._body_name, self._user_name, self._if_match_name, self._if_there_name, root_path = (
+            next(iter(asked.names[source]), None)
+            for source in (
+                _Source.QUERY, _Source.BODY, _Source.USER, _Source.IF_MATCH, _Source.IF_THERE, _Source.ROOT_PATH
+            )
+        )  # fmt: skip
+        self._root_path_name = root_path
         self._precondition = (asked.precondition or "").lower().encode()
         self._idempotency = idempotency if handler.http_methods == {"POST"} and self._input is not None else None
         self._status = handler.status_code
 
-    async def __call__(self, exchange: Exchange, ids: list[int]) -> None:
+    async def __call__(self, exchange: Exchange, ids: list[int | str]) -> None:
         """Read the input, call the handler and set the response. Raises Failures of the input and of the handler."""
         given: dict[str, Any] = dict(zip(self._path_parameters, ids, strict=True))
         if self._root_path_name:
@@ -147,6 +177,8 @@ class Endpoint:
             raise ReadOnly
         raw = await exchange.body(self._max_body_bytes) if self._writes else b""
         known = self._read_precondition(exchange, given) if self._precondition in exchange.headers else ()
+        if self._if_there_name is not None:
+            self._read_existence(self._if_there_name, exchange, given)
         if self._idempotency is not None and HEADER in exchange.headers:
             await self._answer_once(self._idempotency, exchange, raw, given)
             return
@@ -176,9 +208,9 @@ class Endpoint:
         query, body = await wanted.read(
             exchange.query_string,
             raw,
+            path=given,
             content_type=exchange.header(b"content-type"),
             content_encoding=exchange.header(b"content-encoding"),
-            path=given,
             faults=faults,
         )
         if self._query_name:
@@ -199,10 +231,17 @@ class Endpoint:
         given[self._if_match_name] = accepted_versions(text)
         return ()
 
+    def _read_existence(self, name: str, exchange: Exchange, given: dict[str, Any]) -> None:
+        """Add what the headers say about the existence of the record to the arguments."""
+        sent = [exchange.list_header(each) if each in exchange.headers else None for each in _OF_EXISTENCE]
+        if any(each is not None for each in sent):
+            given[name] = existence(*sent)
+
     def _reply(self, exchange: Exchange, answer: Any) -> None:
         if isinstance(answer, Tagged):
             content, status, headers = answer.content, self._status, {"Content-Type": JSON, "ETag": answer.etag}
             if answer.location is not None:
+                status = HTTPStatus.CREATED
                 headers["Location"] = exchange.root_path + answer.location
         elif isinstance(answer, Response):
             content, status, headers = answer.content, answer.status_code or self._status, answer.headers

@@ -9,7 +9,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
 from msgspec import Meta, Struct
 
-from leads_api.errors import Failure
+from leads_api.errors import Failure, Invalid
 from leads_api.validation.paging import CursorMeta, PageMeta
 
 T = TypeVar("T")
@@ -93,7 +93,7 @@ class InvalidBody(ErrorBody, frozen=True, gc=False):
 
 
 class Tagged(Struct, Generic[T], frozen=True, gc=False):
-    """A response with an entity tag, and for a new record its `Location`. Not part of the body."""
+    """A response with an entity tag, and for a new record (201) its `Location`. Not part of the body."""
 
     content: T
     etag: str
@@ -124,18 +124,27 @@ def failures(*failures: Failure) -> Mapping[int, ResponseSpec]:
     }
 
 
+def also_created(answer: Any) -> Mapping[int, ResponseSpec]:
+    """Return the OpenAPI response of a route that answers 201 if it has created the record, and 200 if it was there."""
+    return {201: _Declared(data_container=answer, description=PHRASES[201])}
+
+
+_bodies: dict[str, type[Struct]] = {}
+"""By name: several routes may declare the same failure."""
+
+
 def _kind(failure: Failure) -> type[Struct]:
     """Return the struct of a failure's body."""
-    members = [(name, type(value)) for name, value in failure.members.items()]
+    base = InvalidBody if isinstance(failure, Invalid) else ErrorBody
+    members = [(name, type(value)) for name, value in failure.members.items() if name not in base.__struct_fields__]
     if not members:
-        return ErrorBody
-    return msgspec.defstruct(
-        f"{type(failure).__name__}Body",
-        members,
-        bases=(ErrorBody,),
-        namespace={"__doc__": type(failure).__doc__},
-        frozen=True,
-    )
+        return base
+    name = f"{type(failure).__name__}Body"
+    if name not in _bodies:
+        _bodies[name] = msgspec.defstruct(
+            name, members, bases=(base,), namespace={"__doc__": type(failure).__doc__}, frozen=True
+        )
+    return _bodies[name]
 
 
 def body_of(failure: Failure) -> dict[str, Any]:

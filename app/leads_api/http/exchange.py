@@ -25,6 +25,8 @@ class Exchange:
         """`root_path` is the gateway's path prefix; an application that mounts the service may add to it (ASGI)."""
         self.method: str = scope["method"]
         self.path = scope["path"]
+        self.raw_path = scope.get("raw_path") or b""
+        """The path as it was sent, with all prefixes; empty if the server does not tell."""
         self.root_path = root_path
         """The path prefix that callers see: empty, or for example `/crm`."""
         if root_path or scope.get("root_path"):

@@ -135,7 +135,7 @@ class Pipeline:
             )
             if fields:
                 exchange.add(fields)
-        there, ids = self._router.at(path)
+        there, ids = self._router.at(path, exchange.raw_path)
         if exchange.method == "OPTIONS":
             exchange.reply(204, {"Allow": there.allow})
             return

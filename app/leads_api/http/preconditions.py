@@ -7,6 +7,7 @@ both, because it does change the response.
 
 import re
 from collections.abc import Collection
+from typing import NamedTuple
 
 from leads_api.errors import BadRequest
 
@@ -36,6 +37,13 @@ class MalformedPrecondition(BadRequest):
         )
 
 
+class Existence(NamedTuple):
+    """Whether a change needs a record that is there (`If-Match`), or that is not (`If-None-Match: *`)."""
+
+    required: bool = False
+    excluded: bool = False
+
+
 def entity_tag(version: int, revision: int) -> str:
     """Return the entity tag of a record in a version, shown with the settings of a revision."""
     return f'"v{version}.{revision}"'
@@ -57,6 +65,17 @@ def known_tags(if_none_match: str) -> Tags:
     """
     tags = _entity_tags(IF_NONE_MATCH, if_none_match)
     return None if tags is None else {tag.removeprefix("W/") for tag in tags}
+
+
+def existence(if_match: str | None, if_none_match: str | None) -> Existence:
+    """Return what the headers of a change say about whether the record is there; None is one that was not sent.
+
+    `If-None-Match` must be `*`: entity tags would mean "unless it has one of these", which nobody needs. Raises
+    BadRequest.
+    """
+    if if_none_match is not None and if_none_match.strip(" \t") != "*":
+        raise BadRequest("The If-None-Match header of a change must be *, which means: only if there is no record yet.")
+    return Existence(required=if_match is not None, excluded=if_none_match is not None)
 
 
 def _entity_tags(name: str, text: str) -> list[str] | None:

@@ -8,12 +8,15 @@ from msgspec.structs import asdict
 from leads_api.clients.model import Client
 from leads_api.comments.model import Comment, CommentInput, CommentQuery, LeadCommentList
 from leads_api.comments.store import CommentNotFound, CommentStore
-from leads_api.http.endpoint import Body, IfMatch, Part, Query, User
-from leads_api.http.envelope import Answer, CursorPage, Deleted, Page, Tagged, created, failures
+from leads_api.errors import NotFound, PreconditionFailed
+from leads_api.http.endpoint import Body, IfMatch, IfThere, Part, Query, User
+from leads_api.http.envelope import Answer, CursorPage, Deleted, Page, Tagged, also_created, created, failures
+from leads_api.leads.by_external_id import AlreadyThere, LeadsByExternalId, NotThere
 from leads_api.leads.clone import CloneLead
 from leads_api.leads.convert import AlreadyConverted, ConvertLead
 from leads_api.leads.delete import DeleteLead
 from leads_api.leads.duplicates import MOST, Duplicates, LeadDuplicates
+from leads_api.leads.external_ids import ExternalIdTaken
 from leads_api.leads.merge import ConvertedLeads, MergeLeads
 from leads_api.leads.model import Lead, ShownLead
 from leads_api.leads.pages import LeadPages
@@ -21,6 +24,7 @@ from leads_api.leads.schemas import (
     Assignees,
     CloneInput,
     ConvertInput,
+    ExternalId,
     LeadInput,
     LeadQuery,
     MergeInput,
@@ -33,6 +37,10 @@ from leads_api.validation.paging import CursorMeta, Paging
 
 Leads = Part[LeadStore]
 Comments = Part[CommentStore]
+ByExternalId = Part[LeadsByExternalId]
+
+_TAKEN = ExternalIdTaken(12)
+_WRITTEN_BY_EXTERNAL_ID = failures(NotFound(), PreconditionFailed(), NotThere(), AlreadyThere())
 
 
 class LeadController(Controller):
@@ -64,7 +72,11 @@ class LeadController(Controller):
         found, total = await lead_pages.by_number(params)
         return Page(found, params.paging.meta(total), message)
 
-    @post(summary="Create a lead", description="Set tags and assignees with their own endpoints.")
+    @post(
+        summary="Create a lead",
+        description="Set tags and assignees with their own endpoints.",
+        responses=failures(_TAKEN),
+    )
     async def create(self, payload: Body[LeadInput], leads: Leads, user: User) -> Tagged[Answer[Lead]]:
         return _created(await leads.create(asdict(payload), user), "Lead created successfully.")
 
@@ -79,11 +91,20 @@ class LeadController(Controller):
             "An optional field that you omit becomes null. Tags, assignees, comments, and the archived and converted"
             " states do not change."
         ),
-        responses=failures(LeadNotFound()),
+        responses=failures(LeadNotFound(), _TAKEN),
     )
     async def replace(
-        self, lead_id: FromPath[int], payload: Body[LeadInput], leads: Leads, user: User, if_match: IfMatch
+        self,
+        lead_id: FromPath[int],
+        payload: Body[LeadInput],
+        leads: Leads,
+        user: User,
+        *,
+        if_match: IfMatch,
+        if_there: IfThere,
     ) -> Tagged[Answer[Lead]]:
+        if if_there.excluded:
+            raise await _there(lead_id, leads)
         lead = await leads.change(lead_id, asdict(payload), user, if_match)
         return _shown(lead, "Lead updated successfully.")
 
@@ -91,13 +112,83 @@ class LeadController(Controller):
         "/{lead_id:int}",
         summary="Change a lead",
         description="Send any of the fields. A field that you omit keeps its value; null clears it.",
-        responses=failures(LeadNotFound()),
+        responses=failures(LeadNotFound(), _TAKEN),
     )
     async def change(
-        self, lead_id: FromPath[int], payload: Body[Changes[LeadInput]], leads: Leads, user: User, if_match: IfMatch
+        self,
+        lead_id: FromPath[int],
+        payload: Body[Changes[LeadInput]],
+        leads: Leads,
+        user: User,
+        *,
+        if_match: IfMatch,
+        if_there: IfThere,
     ) -> Tagged[Answer[Lead]]:
+        if if_there.excluded:
+            raise await _there(lead_id, leads)
         lead = await leads.change(lead_id, payload.given, user, if_match)
         return _shown(lead, "Lead updated successfully.")
+
+    @get(
+        "/by-external-id/{external_id:str}",
+        summary="Get a lead by its external id",
+        description="Percent-encode the external id once, including slashes (`%2F`).",
+        responses=failures(LeadNotFound()),
+    )
+    async def show_by_external_id(
+        self, external_id: FromPath[ExternalId], leads_by_external_id: ByExternalId
+    ) -> Tagged[Answer[Lead]]:
+        return _shown(await leads_by_external_id.get(external_id), "Lead retrieved successfully.")
+
+    @put(
+        "/by-external-id/{external_id:str}",
+        summary="Create or replace a lead by its external id",
+        description=(
+            "Creates the lead (201) if no lead has this external id; else replaces it like `PUT /api/leads/{id}` (200)."
+            " The external id stays if the body omits it. Of concurrent requests, one creates the lead and the others"
+            " replace it. With `If-None-Match: *`, the lead is only created."
+        ),
+        responses={**_WRITTEN_BY_EXTERNAL_ID, **also_created(Answer[Lead])},
+    )
+    async def put_by_external_id(
+        self,
+        external_id: FromPath[ExternalId],
+        payload: Body[LeadInput],
+        leads_by_external_id: ByExternalId,
+        user: User,
+        *,
+        if_match: IfMatch,
+        if_there: IfThere,
+    ) -> Tagged[Answer[Lead]]:
+        given = asdict(payload)
+        return _written(
+            await leads_by_external_id.write(external_id, given, lambda: given, user, if_match, if_there=if_there)
+        )
+
+    @patch(
+        "/by-external-id/{external_id:str}",
+        summary="Create or change a lead by its external id",
+        description=(
+            "Creates the lead (201) if no lead has this external id, which requires the same fields as `POST`; else"
+            " changes it like `PATCH /api/leads/{id}` (200). With `If-None-Match: *`, the lead is only created."
+        ),
+        responses={**_WRITTEN_BY_EXTERNAL_ID, **also_created(Answer[Lead])},
+    )
+    async def patch_by_external_id(
+        self,
+        external_id: FromPath[ExternalId],
+        payload: Body[Changes[LeadInput]],
+        leads_by_external_id: ByExternalId,
+        user: User,
+        *,
+        if_match: IfMatch,
+        if_there: IfThere,
+    ) -> Tagged[Answer[Lead]]:
+        return _written(
+            await leads_by_external_id.write(
+                external_id, payload.given, payload.whole, user, if_match, if_there=if_there
+            )
+        )
 
     @delete(
         "/{lead_id:int}",
@@ -202,7 +293,7 @@ class LeadController(Controller):
             " dates, conversion, archived state, last contact, tags, assignees and comments. An optional field that you"
             " omit keeps the value of the original; null clears it."
         ),
-        responses=failures(LeadNotFound()),
+        responses=failures(LeadNotFound(), _TAKEN),
     )
     async def clone(
         self,
@@ -303,6 +394,17 @@ class LeadController(Controller):
 
 def _shown(shown: ShownLead, message: str) -> Tagged[Answer[Lead]]:
     return Tagged(Answer(shown.lead, message), shown.etag)
+
+
+def _written(written: tuple[ShownLead, bool]) -> Tagged[Answer[Lead]]:
+    shown, is_new = written
+    return _created(shown, "Lead created successfully.") if is_new else _shown(shown, "Lead updated successfully.")
+
+
+async def _there(lead_id: int, leads: LeadStore) -> AlreadyThere:
+    """Return the failure of a change that must not change a lead. Raises LeadNotFound."""
+    await leads.read(lead_id)
+    return AlreadyThere()
 
 
 def _created(shown: ShownLead, message: str) -> Tagged[Answer[Lead]]:

@@ -7,7 +7,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from leads_api.leads import cursor
 from leads_api.leads.model import MAX_ASSIGNEES, MAX_TAGS, ActiveState
-from leads_api.validation.fields import Date, Email, From, Id, Ids, Limit, Money, Page, Phone, Until, Words
+from leads_api.validation.fields import Date, Email, From, Id, Ids, Limit, Money, Page, Phone, Segment, Until, Words
 from leads_api.validation.inputs import Consistent
 from leads_api.validation.paging import Paging
 from leads_api.validation.values import INT64_MAX, Wrong
@@ -26,9 +26,9 @@ CategoryId = Annotated[
 MemberId = Annotated[int, Meta(extra_json_schema=_ID, description="Id of an active team user.")]
 LeadId = Annotated[int, Meta(extra_json_schema=_ID, description="Id of a lead.")]
 ExternalId = Annotated[
-    str,
+    Segment,
     Meta(
-        max_length=150,
+        extra={"same_as": "external_id"},
         description="What another system calls the lead. No two leads have the same one, compared to the letter.",
     ),
 ]

@@ -108,15 +108,17 @@ class LeadStore:
 
     async def get(self, lead_id: int) -> ShownLead:
         """Return a lead. Raises LeadNotFound."""
-        document = await self.read(lead_id)
-        return await self._catalog.show(lambda settings: shown_lead(document, settings))
+        return await self.shown(await self.read(lead_id), written=False)
 
     async def read(self, lead_id: int) -> Document:
         """Return a lead's document without its comments, in a batch with other reads. Raises LeadNotFound."""
-        document = await self._reads(lead_id)
-        if document is None:
+        if (document := await self.read_if_there(lead_id)) is None:
             raise LeadNotFound
         return document
+
+    async def read_if_there(self, lead_id: int) -> Document | None:
+        """Return a lead's document without its comments, if there is one, in a batch with other reads."""
+        return await self._reads(lead_id)
 
     async def drain(self) -> None:
         """Wait until no batch is in progress."""
@@ -237,6 +239,15 @@ class LeadStore:
             raise await self._refusal(lead_id, versions)
         return await self.shown(document)
 
+    async def change_if(
+        self, lead_id: int, key: str, given: dict[str, Any], by: int, versions: Versions
+    ) -> ShownLead | None:
+        """Set the given fields if the lead has this external id and one of these versions; else return None."""
+        settings = await self._catalog.snapshot()
+        wanted = {"_id": lead_id, EXTERNAL_KEY: key, **condition(versions)}
+        after = await self._set(wanted, assignments(given, settings.custom_fields), by)
+        return None if after is None else await self.shown(after)
+
     async def _refusal(self, lead_id: int, versions: Versions, session: Session = None) -> Failure:
         """Return why no lead with this id is in one of these versions. Raises LeadNotFound."""
         if versions is None:
@@ -343,9 +354,9 @@ class LeadStore:
             raise LeadNotFound
         return document
 
-    async def shown(self, document: Document) -> ShownLead:
-        """Return a lead that has just been written, as callers see it."""
-        return await self._catalog.show(lambda settings: shown_lead(document, settings), written=True)
+    async def shown(self, document: Document, *, written: bool = True) -> ShownLead:
+        """Return a lead as callers see it; with `written`, one that has just been written."""
+        return await self._catalog.show(lambda settings: shown_lead(document, settings), written=written)
 
     async def uses_status(self, status_id: int) -> bool:
         """Return whether any lead has this status."""

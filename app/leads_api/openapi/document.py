@@ -10,6 +10,7 @@ from litestar.routes import BaseRoute, HTTPRoute
 from leads_api.http.endpoint import API, asked_for
 from leads_api.openapi.requests import (
     IDEMPOTENCY_KEY,
+    ONLY_NEW,
     header_parameter,
     path_parameters,
     query_parameters,
@@ -60,9 +61,10 @@ def _operation(path: str, handler: HTTPRouteHandler, schemas: Schemas, defaults:
         "summary": handler.summary,
         "tags": sorted(handler.resolve_tags()),
         "parameters": [
-            *path_parameters(path),
+            *path_parameters(asked.path),
             *(query_parameters(schemas.query(asked.query), defaults) if asked.query else ()),
             *([header_parameter(asked.precondition)] if asked.precondition else ()),
+            *([ONLY_NEW] if asked.if_there else ()),
             *([IDEMPOTENCY_KEY] if keyed else ()),
         ],
         "responses": responses_of(handler, identity, schemas, secured=secured, keyed=keyed),

@@ -171,6 +171,11 @@ ANSWERS: dict[str, Json] = {
     "get_lead": _done(_LEAD, "Lead retrieved successfully."),
     "replace_lead": _done(_CHANGED, "Lead updated successfully."),
     "change_lead": _done(_CHANGED | {"value": "3000.00", "source": None}, "Lead updated successfully."),
+    "get_lead_by_its_external_id": _done(_LEAD, "Lead retrieved successfully."),
+    "create_or_replace_lead_by_its_external_id": _done(_CHANGED, "Lead updated successfully."),
+    "create_or_change_lead_by_its_external_id": _done(
+        _CHANGED | {"value": "3000.00", "source": None}, "Lead updated successfully."
+    ),
     "delete_lead": _done({"id": 59}, "Lead deleted successfully."),
     "set_lead_status": _done(
         _CHANGED | {"status": {"id": 3, "title": "Qualified", "color": "info"}}, "Lead status updated successfully."

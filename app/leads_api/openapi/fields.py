@@ -46,6 +46,7 @@ DESCRIPTIONS = {
         "The `ETag` of the response that you have. If you would get the same one again, the response is a 304 without a"
         " body."
     ),
+    "external_id": "What another system calls the lead.",
     "item_id": "Id of the checklist item.",
     "lead_id": "Id of the lead.",
     "record_id": "Id of the record.",

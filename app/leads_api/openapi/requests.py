@@ -1,17 +1,19 @@
 """The parameters and request bodies of the OpenAPI document."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec import Meta
+
 from leads_api.http.idempotency import MAX_LENGTH
-from leads_api.http.preconditions import LONGEST
+from leads_api.http.preconditions import IF_NONE_MATCH, LONGEST
 from leads_api.openapi.examples import BODIES
 from leads_api.openapi.fields import DESCRIPTIONS
 from leads_api.openapi.schemas import Payload, Schema, reference
 from leads_api.validation.bodies import JSON
 from leads_api.validation.values import INT64_MAX
 
+_ID: Schema = {"type": "integer", "minimum": 1, "maximum": INT64_MAX}
 IDEMPOTENCY_KEY: Schema = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -28,18 +30,24 @@ IDEMPOTENCY_KEY: Schema = {
 """The parameter of every POST."""
 
 
-def path_parameters(path: str) -> list[Schema]:
-    """Return the parameters of a path, which are ids."""
+def path_parameters(kinds: Mapping[str, Any]) -> list[Schema]:
+    """Return the parameters of a path: ids, and texts with their types."""
     return [
         {
             "name": name,
             "in": "path",
             "required": True,
             "description": DESCRIPTIONS[name],
-            "schema": {"type": "integer", "minimum": 1, "maximum": INT64_MAX},
+            "schema": _ID if kind is int else _text(kind),
         }
-        for name in re.findall(r"\{(\w+)\}", path)
+        for name, kind in kinds.items()
     ]
+
+
+def _text(kind: Any) -> Schema:
+    schemas = [part.extra_json_schema for part in kind.__metadata__ if isinstance(part, Meta)]
+    sent: Schema = next(schema["sent"] for schema in schemas if schema)
+    return {"minLength": 1} | sent
 
 
 def query_parameters(struct: Schema, defaults: Mapping[str, Any]) -> list[Schema]:
@@ -70,6 +78,17 @@ def header_parameter(name: str) -> Schema:
         "schema": {"type": "string", "maxLength": LONGEST},
         "example": '"v7.3"',
     }
+
+
+ONLY_NEW: Schema = {
+    "name": IF_NONE_MATCH,
+    "in": "header",
+    "required": False,
+    "description": "`*`: only create the lead. If it is there already, the response is a 412.",
+    "schema": {"type": "string", "const": "*"},
+    "example": "*",
+}
+"""The parameter of changes that may be told to change nothing that is there."""
 
 
 def request_body(payload: Payload, component: Schema) -> Schema:

@@ -103,8 +103,11 @@ def responses_of(
 
     `secured`: it needs an API key; `keyed`: it takes an idempotency key.
     """
-    declared, precondition = handler.responses or {}, asked_for(handler).precondition
+    declared, precondition = dict(handler.responses or {}), asked_for(handler).precondition
     found = {handler.status_code: _success(handler, operation_id, schemas, keyed=keyed)}
+    if (made := declared.pop(HTTPStatus.CREATED, None)) is not None:
+        headers = ["ETag", "Location"]
+        found[201] = _response(201, schemas.of([made.data_container]), [ANSWERS["create_lead"]], headers)
     if precondition == IF_NONE_MATCH:
         found[304] = {"description": PHRASES[304], "headers": _headers(["X-Request-ID", "ETag"])}
     for status in sorted(_failing(handler, precondition, secured=secured, keyed=keyed) | set(declared)):
@@ -113,8 +116,9 @@ def responses_of(
         bodies: list[Any] = [body_of(usual)] if usual else []
         if status in declared:
             kinds, bodies = [declared[status].data_container], [each.value for each in declared[status].examples or ()]
-        elif status == HTTPStatus.UNPROCESSABLE_ENTITY:
-            kinds, bodies = [InvalidBody], [body_of(Invalid(_faults(handler)))]
+        if status == HTTPStatus.UNPROCESSABLE_ENTITY:
+            own = kinds if status in declared else []
+            kinds, bodies = [InvalidBody, *own], [body_of(Invalid(_faults(handler))), *bodies]
         elif status == HTTPStatus.BAD_REQUEST and precondition is not None:
             malformed = body_of(MalformedPrecondition(precondition))
             bodies = [*bodies, malformed] if payload_of(handler) else [malformed]
@@ -175,7 +179,7 @@ def _response(status: int, schema: Schema, bodies: Sequence[Schema], headers: It
     if len(bodies) == 1:
         shown = {"example": bodies[0]}
     elif bodies:
-        shown = {"examples": {_slug(body["message"]): {"value": body} for body in bodies}}
+        shown = {"examples": {_slug(_said(body)): {"value": body} for body in bodies}}
     return {
         "description": PHRASES[status],
         "headers": _headers(["X-Request-ID", *headers]),
@@ -185,6 +189,12 @@ def _response(status: int, schema: Schema, bodies: Sequence[Schema], headers: It
 
 def _headers(names: Iterable[str]) -> Schema:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _said(body: Schema) -> str:
+    """Return the text by which an error differs from others of its status."""
+    text: str = next(iter(body["errors"].values()))[0] if "errors" in body else body["message"]
+    return text
 
 
 def _slug(text: str) -> str:

@@ -17,6 +17,7 @@ from leads_api.validation.values import (
     page_limit,
     phone,
     search_words,
+    segment,
 )
 
 _MOMENT_SCHEMA = {"anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}]}
@@ -34,6 +35,17 @@ Phone = Annotated[
         phone(150),
         {"type": "string", "maxLength": 150, "pattern": "([0-9][^0-9]*){7}"},
         "Only the digits are compared, at least seven, without a leading `+` or `00`.",
+    ),
+]
+Segment = Annotated[
+    str,
+    _kind(
+        segment(150),
+        {
+            "type": "string",
+            "maxLength": 150,
+            "pattern": r"^(?!\s*\.{1,2}\s*$)[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]*$",
+        },
     ),
 ]
 Money = Annotated[

@@ -1,12 +1,14 @@
 """Reads and validates query and body of a request together, so that one response reports all validation errors."""
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from leads_api.errors import Faults, Invalid
+from leads_api.folding import composed
 from leads_api.validation.bodies import read_body, read_query
 from leads_api.validation.rules import Rule, rules_of
 from leads_api.validation.values import NOT_RECOGNISED, add_fault
@@ -26,16 +28,28 @@ class DynamicRules(Protocol):
 
 
 _SHOWN_UNKNOWN = 100
-_NO_PARAMETERS: Mapping[str, Any] = {}
 
 
 class Changes(Generic[T]):
     """The fields of T that a PATCH sends, converted as in T. `given` has no entries for absent fields."""
 
-    __slots__ = ("given",)
+    __slots__ = ("_complete", "given")
 
-    def __init__(self, given: dict[str, Any]) -> None:
+    def __init__(self, given: dict[str, Any], complete: Callable[[Faults], dict[str, Any]]) -> None:
+        """`complete` returns what `whole` returns, and adds the faults of absent fields."""
         self.given = given
+        self._complete = complete
+
+    def whole(self) -> dict[str, Any]:
+        """Return all fields of T: those that were sent, and the defaults of the others.
+
+        Raises Invalid if a required one is absent.
+        """
+        faults: Faults = {}
+        values = self._complete(faults)
+        if faults:
+            raise Invalid(faults)
+        return values
 
 
 class Consistent(Struct, frozen=True):
@@ -57,6 +71,7 @@ class Shape:
         self.fields = {field.encode_name: field.name for field in msgspec.structs.fields(struct)}
         self.dynamic = next((rule for rule in rules.values() if rule.dynamic), None)
         self.rules = {name: rule for name, rule in rules.items() if not rule.dynamic}
+        self.references = [rule for rule in self.rules.values() if rule.reference]
 
     def check(self, members: dict[str, Any], dynamic: Mapping[str, Rule], faults: Faults) -> dict[str, Any]:
         """Return the converted values of the fields; add their faults."""
@@ -81,10 +96,29 @@ class Shape:
             for name, rule in rules.items()
         }
 
-    def build(self, values: dict[str, Any]) -> Any:
+    def build(self, values: dict[str, Any], dynamic: Mapping[str, Rule]) -> Any:
         """Return the struct, or Changes for a PATCH."""
-        named = {self.fields[name]: value for name, value in values.items()}
-        return Changes(named) if self.partial else self.struct(**named)
+        named = self._named(values)
+        return Changes(named, partial(self._completed, values, dynamic)) if self.partial else self.struct(**named)
+
+    def _completed(self, values: dict[str, Any], dynamic: Mapping[str, Rule], faults: Faults) -> dict[str, Any]:
+        whole = {name: values[name] if name in values else rule.absent(faults) for name, rule in self.rules.items()}
+        if self.dynamic is not None:
+            given = values[self.dynamic.name]
+            whole[self.dynamic.name] = {
+                name: given[name] if name in given else rule.absent(faults) for name, rule in dynamic.items()
+            }
+        return self._named(whole)
+
+    def _named(self, values: dict[str, Any]) -> dict[str, Any]:
+        return {self.fields[name]: value for name, value in values.items()}
+
+
+def _listed(rule: Rule, value: Any) -> list[Any]:
+    """Return the references in a field's value."""
+    if value is None:
+        return []
+    return value if rule.many else [value]
 
 
 class Nothing(Struct, frozen=True):
@@ -111,42 +145,82 @@ class Inputs:
         self.dynamic = dynamic
         self._defaults = defaults
 
-    def of(self, query: Any, payload: Any) -> "Input":
-        """Return the Input of an endpoint from the types of its query and body; None if it has no query or no body."""
-        partial = payload is not None and getattr(payload, "__origin__", None) is Changes
-        struct = payload.__args__[0] if partial else payload
+    def of(self, query: Any, payload: Any, path: Collection[str] = ()) -> "Input":
+        """Return the Input of an endpoint from the types of its query and body; None if it has no query or no body.
+
+        `path` has the names of the parameters in its path.
+        """
+        is_partial = payload is not None and getattr(payload, "__origin__", None) is Changes
+        struct = payload.__args__[0] if is_partial else payload
         return Input(
             self,
             query=Shape(query or Nothing, self._defaults, partial=False),
-            body=None if payload is None else Shape(struct, self._defaults, partial=partial),
+            body=None if payload is None else Shape(struct, self._defaults, partial=is_partial),
+            path=path,
         )
+
+    async def check(
+        self, shape: Shape, bodies: Sequence[tuple[dict[str, Any], Faults]]
+    ) -> tuple[list[dict[str, Any]], Mapping[str, Rule]]:
+        """Return the converted values of bodies of one kind, and the rules of its dynamic fields; add their faults."""
+        values, rules = await self._check_fields(shape, bodies)
+        for rule in shape.references:
+            given = [_listed(rule, each.get(rule.name)) for each in values]
+            wanted = {item for items in given for item in items if item is not None}
+            missing = wanted - set(await self.lookups[str(rule.reference)](wanted)) if wanted else set()
+            for items, (_, faults) in zip(given, bodies, strict=True) if missing else ():
+                for position, item in enumerate(items):
+                    if item in missing:
+                        add_fault(faults, f"{rule.name}.{position}" if rule.many else rule.name, rule.refusal)
+        return values, rules
+
+    async def _check_fields(
+        self, shape: Shape, bodies: Sequence[tuple[dict[str, Any], Faults]]
+    ) -> tuple[list[dict[str, Any]], Mapping[str, Rule]]:
+        if shape.dynamic is None:
+            return [shape.check(members, {}, faults) for members, faults in bodies], {}
+        dynamic = self.dynamic[str(shape.dynamic.dynamic)]
+        rules, found = await dynamic(), [Faults() for _ in bodies]
+        values = [shape.check(members, rules, faults) for (members, _), faults in zip(bodies, found, strict=True)]
+        # Another process may just have made the field, enabled it or given it another option.
+        doubtful = any(name not in shape.rules for faults in found for name in faults)
+        if doubtful and (newer := await dynamic(anew=True)) is not rules:
+            rules, found = newer, [Faults() for _ in bodies]
+            values = [shape.check(members, rules, faults) for (members, _), faults in zip(bodies, found, strict=True)]
+        for (_, faults), more in zip(bodies, found, strict=True):
+            for name, texts in more.items():
+                faults.setdefault(name, []).extend(texts)
+        return values, rules
 
 
 class Input:
     """Reads and validates the query and the body of one endpoint."""
 
-    def __init__(self, inputs: Inputs, *, query: Shape, body: Shape | None) -> None:
+    def __init__(self, inputs: Inputs, *, query: Shape, body: Shape | None, path: Collection[str]) -> None:
+        """`path` has the names of the parameters in the path."""
         self._inputs = inputs
         self._query = query
         self._body = body
         faults: Faults = {}
         values = query.check({}, {}, faults)
-        self._empty_query = None if faults else query.build(values)
-        self._references = [rule for rule in body.rules.values() if rule.reference] if body else []
+        self._empty_query = None if faults else query.build(values, {})
+        self._same = [rule for rule in body.rules.values() if rule.same_as in path] if body else []
+        self._other = [rule for rule in body.rules.values() if rule.other_than in path] if body else []
 
     async def read(
         self,
         query_string: bytes,
         raw: bytes,
         *,
+        path: Mapping[str, Any],
         content_type: str = "",
         content_encoding: str = "",
-        path: Mapping[str, Any] = _NO_PARAMETERS,
         faults: Faults | None = None,
     ) -> tuple[Any, Any]:
-        """Return the validated query and body. `path` has the parameters of the path, `faults` are those of headers.
+        """Return the validated query and body. `path` has the parameters in the path.
 
-        Raises UnsupportedMediaType, BadRequest and Invalid, in the order of the contract (section 1).
+        `faults` are those of the request's headers. Raises UnsupportedMediaType, BadRequest and Invalid, in the order
+        of the contract (section 1).
         """
         faults = {} if faults is None else faults
         members: dict[str, Any] = {}
@@ -155,41 +229,38 @@ class Input:
         query = self._empty_query
         if query_string or query is None:
             parameters = self._query.check(read_query(query_string, faults), {}, faults)
-            query = None if faults else self._query.build(parameters)
+            query = None if faults else self._query.build(parameters, {})
         payload = None
         if self._body is not None:
-            values = await self._check_body(self._body, members, faults)
-            await self._check_references(values, path, faults)
-            if not faults:
-                payload = self._body.build(values)
+            payload = await self._read_fields(self._body, members, path, faults)
         if faults:
             raise Invalid(faults)
         return query, payload
 
-    async def _check_body(self, body: Shape, members: dict[str, Any], faults: Faults) -> dict[str, Any]:
-        if body.dynamic is None:
-            return body.check(members, {}, faults)
-        dynamic = self._inputs.dynamic[str(body.dynamic.dynamic)]
-        rules, found = await dynamic(), Faults()
-        values = body.check(members, rules, found)
-        # Another process may just have made the field, enabled it or given it another option.
-        if any(name not in body.rules for name in found) and (newer := await dynamic(anew=True)) is not rules:
-            found = Faults()
-            values = body.check(members, newer, found)
+    async def _read_fields(self, body: Shape, members: dict[str, Any], path: Mapping[str, Any], faults: Faults) -> Any:
+        found = Faults()
+        (values,), rules = await self._inputs.check(body, [(members, found)])
+        for rule in self._same:
+            _check_same(rule, values, path[str(rule.same_as)], found, clears=body.partial)
+        for rule in self._other:
+            _check_other(rule, values, path[str(rule.other_than)], found)
         for name, texts in found.items():
-            for text in texts:
-                faults.setdefault(name, []).append(text)
-        return values
+            faults.setdefault(name, []).extend(texts)
+        return None if faults else body.build(values, rules)
 
-    async def _check_references(self, values: dict[str, Any], path: Mapping[str, Any], faults: Faults) -> None:
-        for rule in self._references:
-            value = values.get(rule.name)
-            if value is None:
-                continue
-            items = value if rule.many else [value]
-            wanted = {item for item in items if item is not None}
-            missing = wanted - set(await self._inputs.lookups[str(rule.reference)](wanted)) if wanted else set()
-            missing.add(path.get(rule.other_than or ""))
-            for position, item in enumerate(items):
-                if item is not None and item in missing:
-                    add_fault(faults, f"{rule.name}.{position}" if rule.many else rule.name, rule.refusal)
+
+def _check_same(rule: Rule, values: dict[str, Any], said: str, faults: Faults, *, clears: bool) -> None:
+    """Add a fault if a field says something else than the path. With `clears`, null is something else, too."""
+    value = values.get(rule.name, said)
+    if rule.name in faults or (value is None and not clears):
+        return
+    if value is None or composed(value) != composed(said):
+        add_fault(faults, rule.name, "The {} field must be the same as in the path, or be left out.")
+
+
+def _check_other(rule: Rule, values: dict[str, Any], said: int, faults: Faults) -> None:
+    """Add a fault for each reference to the record of the path, unless it has one because there is no such record."""
+    for position, item in enumerate(_listed(rule, values.get(rule.name))):
+        key = f"{rule.name}.{position}" if rule.many else rule.name
+        if item == said and key not in faults:
+            add_fault(faults, key, rule.refusal)

@@ -44,6 +44,8 @@ class Rule(Struct, frozen=True, kw_only=True):
     max_items: int = 100
     reference: str | None = None
     """The kind of the lookup that must return the value, or each item."""
+    same_as: str | None = None
+    """The parameter in the path that says the same, if the path has it."""
     refusal: str = NOT_SELECTABLE
     """The text of the fault if the lookup does not return the value."""
     other_than: str | None = None
@@ -112,21 +114,23 @@ def _rule(field: msgspec.structs.FieldInfo, default: Any) -> Rule:
     if not required:
         common |= {"default": default, "blank": None if nullable else default}
     extra = {key: value for part in meta for key, value in (part.extra or {}).items()}
-    common |= {key: extra[key] for key in ("reference", "refusal", "other_than", "missing") if key in extra}
+    common |= {key: extra[key] for key in ("reference", "refusal", "missing", "same_as", "other_than") if key in extra}
     if "dynamic" in extra:
         return Rule(**common, dynamic=extra["dynamic"], convert=_never)
-    if "convert" in extra:
-        return Rule(**common, convert=extra["convert"])
-    if get_origin(annotation) is list:
+    if get_origin(annotation) is list and "convert" not in extra:
         (item,) = get_args(annotation)
-        inner, inner_meta, _ = _unwrapped(item)
-        converts = [part.extra["convert"] for part in inner_meta if part.extra and "convert" in part.extra]
-        convert = converts[0] if converts else _plain(inner, inner_meta)
         for part in meta:
             common |= {"min_items": part.min_length} if part.min_length is not None else {}
             common |= {"max_items": part.max_length} if part.max_length is not None else {}
-        return Rule(**common, convert=convert, many=True)
-    return Rule(**common, convert=_plain(annotation, meta))
+        return Rule(**common, convert=converter(item), many=True)
+    return Rule(**common, convert=converter(field.type))
+
+
+def converter(annotation: Any) -> Convert:
+    """Return the conversion of a single value."""
+    inner, meta, _ = _unwrapped(annotation)
+    converts = [part.extra["convert"] for part in meta if part.extra and "convert" in part.extra]
+    return converts[0] if converts else _plain(inner, meta)
 
 
 def _never(value: object) -> object:

@@ -101,6 +101,19 @@ def _length(text: str) -> int:
     return len(text) if text.isascii() else len(unicodedata.normalize("NFC", text))
 
 
+def segment(maximum: int) -> Callable[[object], str]:
+    """Text that can stand in a path. Clients and gateways resolve `.` and `..`, even if they are percent-encoded."""
+    as_text = text(maximum)
+
+    def convert(value: object) -> str:
+        name = as_text(value)
+        if name in {".", ".."}:
+            raise Wrong("The {} field must not be . or .., which mean something else in a path.")
+        return name
+
+    return convert
+
+
 def email(maximum: int) -> Callable[[object], str]:
     """A mailbox (RFC 5321) without quotes and comments; letters and digits of all scripts are allowed (RFC 6531)."""
     as_text = text(maximum)

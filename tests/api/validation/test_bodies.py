@@ -16,6 +16,9 @@ MALFORMED = "The request body is not valid JSON in UTF-8."
 NO_OBJECT = "The request body must be a JSON object."
 UNSUPPORTED = "The request body must be sent as application/json or application/x-www-form-urlencoded."
 LIMIT = 1024
+ONES = dict.fromkeys(
+    ("lead", "external_id", "item", "item_comment", "comment", "status", "category", "member", "field"), 1
+)
 
 
 async def sent(
@@ -45,7 +48,7 @@ async def test_a_body_of_another_or_no_type_is_refused_on_every_endpoint_with_a_
     shared: Api, content_type: str | None
 ) -> None:
     for endpoint in WITH_BODY:
-        path = endpoint.path.format(**dict.fromkeys(("lead", "item", "status", "category", "member", "field"), 1))
+        path = endpoint.at(ONES)
         assert_fails(await sent(shared, b"{}", content_type, path, endpoint.method), 415, UNSUPPORTED)
 
 
@@ -202,11 +205,10 @@ async def test_an_endless_body_is_given_up_at_the_limit(serve: Serve) -> None:
 
 
 async def test_every_endpoint_that_changes_something_refuses_a_body_over_the_limit(serve: Serve) -> None:
-    ids = dict.fromkeys(("lead", "item", "item_comment", "comment", "status", "category", "member", "field"), 1)
     changing = [endpoint for endpoint in ENDPOINTS if endpoint.method != "GET"]
     async with serve(max_body_bytes=LIMIT) as api:
         answers = {
-            endpoint.name: await sent(api, padded(LIMIT + 1), JSON, endpoint.at(ids), endpoint.method)
+            endpoint.name: await sent(api, padded(LIMIT + 1), JSON, endpoint.at(ONES), endpoint.method)
             for endpoint in changing
         }
 

@@ -1,6 +1,7 @@
 """Finding endpoints, and what handlers may not rely on (app/leads_api/http/router.py)."""
 
 from typing import Any
+from urllib.parse import unquote
 
 import litestar.router as routing
 import pytest
@@ -19,6 +20,7 @@ from leads_api.http.idempotency import Idempotency
 from leads_api.http.router import Router
 from leads_api.memory import Memory
 from leads_api.mongo.idempotency import IdempotencyStore
+from leads_api.validation.fields import Segment
 from leads_api.validation.inputs import Inputs
 
 
@@ -58,11 +60,15 @@ def things() -> Router:
     async def part(thing_id: FromPath[int], part_id: FromPath[int]) -> str:
         return ""
 
+    @get("/api/things/named/{name:str}")
+    async def named(name: FromPath[Segment]) -> str:
+        return ""
+
     @get("/api/things/latest")
     async def latest() -> str:
         return ""
 
-    return router(about, index, create, part, latest)
+    return router(about, index, create, part, latest, named)
 
 
 @pytest.mark.parametrize(
@@ -74,6 +80,45 @@ def things() -> Router:
 )  # fmt: skip
 def test_a_path_is_found_with_the_ids_in_it(path: str, ids: list[int]) -> None:
     assert things().at(path)[1] == ids
+
+
+@pytest.mark.parametrize(
+    ("raw_path", "name"),
+    [
+        (b"/api/things/named/a", "a"), (b"/api/things/named/a/", "a"), (b"/api/things/named/7", "7"),
+        (b"/api/things/named/a%2F", "a/"), (b"/api/things/named/a%2Fb/", "a/b"), (b"/api/things/named/%2f", "/"),
+        (b"/api/things/named/a%252Fb", "a%2Fb"), (b"/api/things/named/a+b%20c", "a+b c"),
+        (b"/api/things/named/%20a%09", "a"), (b"/api/things/named/caf%C3%A9", "caf\u00e9"),
+        (b"/api/things/named/{}", "{}"), (b"/api/things/named/%7Btext%7D", "{text}"), (b"/api/things/named/...", "..."),
+        (b"/%61pi/things/n%61med/latest", "latest"), (b"/api/things/named/%EF%BF%BD", "\ufffd"),
+        (b"/crm/api/things/named/a%2Fb", "a/b"), (b"/c%2Fd/e/api/things/named/a%2Fb", "a/b"),
+        (b"/api/things/named/" + b"%C3%A9" * 150, "\u00e9" * 150),
+    ],
+)  # fmt: skip
+def test_a_text_in_a_path_is_decoded_once_after_the_path_is_split(raw_path: bytes, name: str) -> None:
+    path = unquote(raw_path.decode()).removeprefix("/crm").removeprefix("/c/d/e")
+
+    assert things().at(path, raw_path)[1] == [name]
+
+
+@pytest.mark.parametrize(
+    "raw_path",
+    [
+        b"/api/things/named", b"/api/things/named/", b"/api/things/named//", b"/api/things/named/%20",
+        b"/api/things/named/.", b"/api/things/named/..", b"/api/things/named/%2E", b"/api/things/named/%2e%2E",
+        b"/api/things/named/%20.%20", b"/api/things/named/a/b", b"/api/things/named/a%00", b"/api/things/named/%7F",
+        b"/api/things/named/%FF", b"/api/things/named/%C3", b"/api/things/named/" + b"%61" * 151,
+        b"/api%2Fthings", b"/api/things%2F7/parts/1", b"/api/things/named%2Fa",
+    ],
+)  # fmt: skip
+def test_what_is_no_text_of_a_record_or_hides_a_separator_is_not_found(raw_path: bytes) -> None:
+    with pytest.raises(NotFound):
+        things().at(unquote(raw_path.decode()), raw_path)
+
+
+@pytest.mark.parametrize("raw_path", [b"", b"/other%20path", b"/%", b"/%2F/api/things/named/x%2Fy"])
+def test_a_server_that_tells_no_fitting_raw_path_is_believed_about_the_path(raw_path: bytes) -> None:
+    assert things().at("/api/things/named/a b", raw_path)[1] == ["a b"]
 
 
 @pytest.mark.parametrize(
