@@ -255,7 +255,7 @@ class Input:
         values = query.check({}, {}, faults)
         self._empty_query = None if faults else query.build(values, {})
         self._same = [rule for rule in body.rules.values() if rule.same_as in path] if body else []
-        self._others = [rule for rule in body.rules.values() if rule.other_than in path] if body else []
+        self._other = [rule for rule in body.rules.values() if rule.other_than in path] if body else []
 
     async def read(
         self,
@@ -295,7 +295,7 @@ class Input:
             values[name] = values[name] and await self._inputs.items(shape, values[name])
         for rule in self._same:
             _check_same(rule, values, path[str(rule.same_as)], found, clears=body.partial)
-        for rule in self._others:
+        for rule in self._other:
             _check_other(rule, values, path[str(rule.other_than)], found)
         for name, texts in found.items():
             faults.setdefault(name, []).extend(texts)
@@ -311,9 +311,9 @@ def _check_same(rule: Rule, values: dict[str, Any], said: str, faults: Faults, *
         add_fault(faults, rule.name, "The {} field must be the same as in the path, or be left out.")
 
 
-def _check_other(rule: Rule, values: dict[str, Any], own: int, faults: Faults) -> None:
-    """Add a fault if a field refers to the record in the path."""
+def _check_other(rule: Rule, values: dict[str, Any], said: int, faults: Faults) -> None:
+    """Add a fault for each reference to the record of the path, unless it has one because there is no such record."""
     for position, item in enumerate(_listed(rule, values.get(rule.name))):
-        name = f"{rule.name}.{position}" if rule.many else rule.name
-        if item == own and name not in faults:
-            add_fault(faults, name, rule.refusal)
+        key = f"{rule.name}.{position}" if rule.many else rule.name
+        if item == said and key not in faults:
+            add_fault(faults, key, rule.refusal)
