@@ -23,6 +23,8 @@ from leads_api.mongo.client import process_at
 
 START_SECONDS = 30.0
 STOP_SECONDS = 30.0
+HISTORY_SECONDS = 7 * 24 * 3600
+"""How long change streams reach back. By default it is an hour, and a service may be stopped for longer."""
 _RECORD = "embedded.json"
 _STORE = "store"
 
@@ -149,6 +151,7 @@ class Embedded:
         arguments = [
             self._command, "--host", "127.0.0.1", "--port", str(self.port), "--storage-path",
             str(self._folder / _STORE), "--sync-on-commit", "--log-level", "WARNING",
+            "--oplog-retention-seconds", str(HISTORY_SECONDS),
         ]  # fmt: skip
         # The pipe closes when this process ends, even if it is killed. This stops the server, so no orphan holds the
         # files.
