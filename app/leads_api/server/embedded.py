@@ -24,6 +24,8 @@ from leads_api.server import children
 
 START_SECONDS = 30.0
 STOP_SECONDS = 30.0
+HISTORY_SECONDS = 7 * 24 * 3600
+"""How long change streams reach back. By default it is an hour, and a service may be stopped for longer."""
 _RECORD = "embedded.json"
 _STORE = "store"
 
@@ -150,6 +152,7 @@ class Embedded:
         arguments = [
             self._command, "--host", "127.0.0.1", "--port", str(self.port), "--storage-path",
             str(self._folder / _STORE), "--sync-on-commit", "--log-level", "WARNING",
+            "--oplog-retention-seconds", str(HISTORY_SECONDS),
         ]  # fmt: skip
         # It ends with this process, so no orphan holds the files. Ctrl-C reaches the service only, which then stops it.
         with self._log.open("ab") as output:
