@@ -38,6 +38,7 @@ INDEXES: Indexes = {
     **events.INDEXES,
     **keys.INDEXES,
     **idempotency.INDEXES,
+    **webhooks.INDEXES,
     **deliveries.INDEXES,
 }
 SHARD_KEYS: ShardKeys = {**leads.SHARD_KEYS, **files.SHARD_KEYS, **idempotency.SHARD_KEYS}

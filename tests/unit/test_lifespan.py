@@ -35,6 +35,7 @@ async def test_what_never_ends_does_not_hold_the_end_and_is_told(
         sender=None,
         relay=answers,
         event_days=7,
+        webhooks=None,
         sweeps=(),
     )
 

@@ -11,6 +11,7 @@ from leads_api.clock import now
 from leads_api.errors import Conflict, NotFound
 from leads_api.mongo.client import Database, Document, Session
 from leads_api.mongo.ids import Ids
+from leads_api.mongo.indexes import Index
 from leads_api.mongo.migrations import Step
 from leads_api.mongo.pages import page_of
 from leads_api.mongo.transaction import Transact
@@ -28,6 +29,7 @@ from leads_api.webhooks.signatures import new_secret
 COLLECTION = "webhooks"
 SCHEMA_VERSION = 2
 """The schema version of new documents."""
+INDEXES = {COLLECTION: [Index("status", (("status", 1),))]}
 STEPS = {COLLECTION: [Step(2)]}
 
 MAX_WEBHOOKS = 100
