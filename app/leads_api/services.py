@@ -169,9 +169,8 @@ class Services:
         )
         wake = self.webhook_sender.wake if self.webhook_sender else lambda: None
         self.webhooks = Webhooks(webhooks, deliveries, last_event=self.events.last_id, queued=wake)
-        self.relay = Relay(
-            self.leads.collection, Recorder(database, self.events, self.leads, catalog, transact), recorded=wake
-        )
+        recorder = Recorder(database, self.events, self.leads, catalog)
+        self.relay = Relay(database, self.events, recorder, recorded=wake)
         self.idempotency = Idempotency(self.idempotency_keys, memory)
         self.keys = KeyStore(database, ids)
         self.authenticator = Authenticator(

@@ -9,7 +9,7 @@ from leads_api.catalog.seed import seed
 from leads_api.checklists import store as checklists
 from leads_api.clients import store as clients
 from leads_api.events import store as events
-from leads_api.events.recorder import READER
+from leads_api.events.relay import READER
 from leads_api.files import store as files
 from leads_api.http.health import Readiness
 from leads_api.leads import store as leads

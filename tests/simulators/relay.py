@@ -17,8 +17,10 @@ SECONDS = 60.0
 
 _HEAD = struct.Struct("<4i")
 _OF_THE_DRIVER = {"hello", "ismaster", "isMaster", "ping", "endSessions"}
-_BESIDE_REQUESTS = {("find", "counters"), ("find", "migrations"), ("update", "migrations")}
-"""Looks at the database, and the progress of migrations."""
+_BESIDE_REQUESTS = {
+    ("find", "counters"), ("find", "migrations"), ("update", "migrations"), ("findAndModify", "positions"),
+}  # fmt: skip
+"""Looks at the database, the progress of migrations, and at whether another process relays the events."""
 _MESSAGE = 2013
 """The opcode OP_MSG of the wire protocol: all but a connection's first words."""
 

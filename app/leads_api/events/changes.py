@@ -68,6 +68,8 @@ class Change(Struct, frozen=True):
     lead_id: int
     version: int | None
     at: datetime
+    token: Document
+    """Its place in the stream."""
     by: int | None = None
     request_id: str | None = None
     paths: frozenset[str] = frozenset()
@@ -91,7 +93,8 @@ def change_of(entry: Document) -> Change | None:
         f"lead.{kind}",
         lead_id,
         said.get("version") or 1,
-        time_of(entry),
+        _time(entry),
+        entry["_id"],
         change.get("by"),
         change.get("request_id"),
         frozenset() if operation == "insert" or kind == "deleted" else frozenset(_paths(entry)),
@@ -103,11 +106,11 @@ def unannounced(entry: Document, last: int | None) -> Change:
 
     `last` is the last known version of the lead.
     """
-    return Change(DELETED, entry["documentKey"]["_id"], None if last is None else last + 1, time_of(entry))
+    version = None if last is None else last + 1
+    return Change(DELETED, entry["documentKey"]["_id"], version, _time(entry), entry["_id"])
 
 
-def time_of(entry: Document) -> datetime:
-    """Return when the change of an entry was committed."""
+def _time(entry: Document) -> datetime:
     moment: datetime = entry.get("wallTime") or entry["clusterTime"].as_datetime()  # the first one is more exact
     return moment
 

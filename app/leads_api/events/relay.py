@@ -1,7 +1,8 @@
 """The relay: writes an event for every committed change of a lead, in order, none twice and none left out.
 
 It reads the change stream of the collection `leads`, so a change costs its caller nothing, and what was rolled back is
-not told. One process at a time relays, under a lease (docs/decisions/0023-events-from-the-change-stream.md).
+not told. One process at a time relays, under a lease. The events themselves keep two from writing the same one
+(docs/decisions/0023-events-from-the-change-stream.md).
 """
 
 import asyncio
@@ -13,25 +14,29 @@ from typing import Any, TypeVar
 from leads_api.errors import Failure
 from leads_api.events.changes import INVALIDATE, PIPELINE
 from leads_api.events.recorder import Recorder
-from leads_api.mongo.change_streams import Changes, HistoryLost, NoChangeStream, watch
-from leads_api.mongo.client import Collection, deadline, is_mongomock
+from leads_api.events.store import EventStore
+from leads_api.leads.store import COLLECTION
+from leads_api.mongo.change_streams import Changes, HistoryLost, NoChangeStream, Position, watch
+from leads_api.mongo.client import Database, deadline, is_mongomock
 from leads_api.mongo.faults import DatabaseError, described
-from leads_api.mongo.positions import LostLease, Position
+from leads_api.mongo.positions import LostLease, Positions
 from leads_api.tasks import end
 
 T = TypeVar("T")
 
+READER = "leads"
+"""The name of the relay's position."""
 MOST = 200
-"""Changes in one transaction."""
+"""Changes that are recorded at once."""
 LOOK_SECONDS = 2.0
 """How often a process that does not relay looks whether it should."""
 RENEW_SECONDS = 2.5
 PACE_SECONDS = 0.1
-"""The pause after a transaction. So under load, more changes share one, and the processor is left to requests."""
+"""The pause after a write. So under load, more changes share one, and the processor is left to requests."""
 NO_STREAM_SECONDS = 15.0
 _CALL_SECONDS = 5.0
 _LAST_SECONDS = 3.0
-"""How long a transaction in progress may take at shutdown."""
+"""How long a write in progress may take at shutdown."""
 
 _log = logging.getLogger("leads.events")
 
@@ -39,18 +44,21 @@ _log = logging.getLogger("leads.events")
 class Relay:
     """Relays if this process holds the lease; otherwise waits for it."""
 
-    def __init__(self, leads: Collection, recorder: Recorder, *, recorded: Callable[[], None] = lambda: None) -> None:
-        """`recorded` is called after each transaction with new events, in the process that relays."""
-        self._leads = leads
+    def __init__(
+        self, database: Database, events: EventStore, recorder: Recorder, *, recorded: Callable[[], None] = lambda: None
+    ) -> None:
+        """`recorded` is called when there are new events, in the process that relays."""
+        self._database = database
+        self._events = events
         self._recorder = recorder
-        self._positions = recorder.positions
+        self._positions = Positions(database, READER)
         self._recorded = recorded
         self._renewed = 0.0
         self._said: str | None = None
 
     async def run(self) -> None:
         """Relay until cancelled. After a failure, go on from the position that is stored."""
-        if is_mongomock(self._leads.database.client):
+        if is_mongomock(self._database.client):
             self._say("mongomock has no change streams: there are no events")
             return
         while True:
@@ -73,8 +81,9 @@ class Relay:
         if (position := await self._acquire()) is None:
             return
         try:
-            async with watch(self._leads, PIPELINE, after=position.token, start=position.start) as changes:
+            async with watch(self._database[COLLECTION], PIPELINE, position) as changes:
                 self._said = None
+                _log.info("this process relays the events from now on")
                 while True:
                     last, position = position.last, await _to_its_end(self._step(changes, position))
                     if position.last > last:
@@ -86,9 +95,11 @@ class Relay:
             await self._positions.release()
 
     async def _acquire(self) -> Position | None:
+        """Take the lease and return the position; None if another process holds the lease."""
         self._renewed = monotonic()
         with deadline(_CALL_SECONDS):
-            return await self._positions.acquire()
+            known = await self._positions.acquire()
+            return None if known is None else await self._events.position(known)
 
     async def _step(self, changes: Changes, position: Position) -> Position:
         """Read some changes and record them; return the new position. Raises LostLease or HistoryLost."""

@@ -1,14 +1,20 @@
 """The store of events."""
 
+from collections.abc import Sequence
+
+from pymongo.errors import BulkWriteError
 from pymongo.read_concern import ReadConcern
 
 from leads_api.catalog.cache import Catalog
 from leads_api.events.model import Event, event_of
 from leads_api.memory import Memory
-from leads_api.mongo.client import Database, Document, Session, is_mongomock
+from leads_api.mongo.batching import DUPLICATE_KEY
+from leads_api.mongo.change_streams import Position
+from leads_api.mongo.client import Database, Document, is_mongomock
 from leads_api.mongo.concurrency import ConcurrencyLimits
 from leads_api.mongo.indexes import Index, Indexes
 from leads_api.mongo.migrations import Step
+from leads_api.mongo.positions import LostLease
 
 COLLECTION = "events"
 SCHEMA_VERSION = 2
@@ -31,13 +37,15 @@ def indexes(days: int) -> Indexes:
 
 
 INDEXES = indexes(KEPT_DAYS)
+_SHOWN = {"token": 0, "written": 0}
+_PLACE = {"token": 1, "start": 1}
 
 
 class EventStore:
     """Reads and inserts events. An event is never changed.
 
-    Ids increase, and events become visible in the order of their ids: one relay at a time inserts them, in one
-    transaction after the other.
+    Events become visible in the order of their ids, which increase by one. Each is written by a relay that has read, or
+    written, the one before it. If two relays write the same id, the second one is refused, and reads again.
     """
 
     def __init__(
@@ -85,7 +93,7 @@ class EventStore:
             wanted["lead_id"] = lead_id
         found: list[Document] = []
         size = 0
-        async for document in self._committed.find(wanted).sort("_id", 1).limit(limit):
+        async for document in self._committed.find(wanted, _SHOWN).sort("_id", 1).limit(limit):
             more = len(document.get("lead") or "")
             if found and size + more > self._max_page_bytes:
                 break
@@ -96,9 +104,22 @@ class EventStore:
     async def _shown(self, documents: list[Document]) -> list[Event]:
         return await self._catalog.show(lambda settings: [event_of(document, settings) for document in documents])
 
-    async def insert(self, documents: list[Document], session: Session) -> None:
-        """Insert events. Only the relay does that, in the transaction that moves its position."""
-        await self._events.insert_many(documents, session=session)
+    async def append(self, events: Sequence[Document]) -> None:
+        """Insert events behind the last one. Raises LostLease if another relay has written one of them.
+
+        Those before that one are written then, and every one has the token from which to go on.
+        """
+        try:
+            await self._events.insert_many(events, ordered=True)
+        except BulkWriteError as error:
+            if any(fault.get("code") == DUPLICATE_KEY for fault in error.details.get("writeErrors", ())):
+                raise LostLease from error
+            raise
+
+    async def position(self, known: Position) -> Position:
+        """Return where the last event ends, or a position that is known, if it is not before that."""
+        found = await self._committed.find_one({"_id": {"$gt": known.last}}, _PLACE, sort=[("_id", -1)])
+        return known if found is None else Position(found.get("token"), found.get("start"), found["_id"])
 
     async def last_of(self, lead_id: int) -> tuple[str | None, int | None]:
         """Return the type and version of a lead's last event; None and None without one."""

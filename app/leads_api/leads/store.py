@@ -16,6 +16,7 @@ from leads_api.leads import listing
 from leads_api.leads.folded import SEARCHED, distinct_tags, refolded
 from leads_api.leads.model import ShownLead, assignments, new_document, shown_lead
 from leads_api.mongo.batching import Batcher
+from leads_api.mongo.change_streams import find_since
 from leads_api.mongo.client import Database, Document, Session
 from leads_api.mongo.concurrency import ConcurrencyLimits
 from leads_api.mongo.idempotency import IdempotencyStore
@@ -229,10 +230,9 @@ class LeadStore:
         found = {lead["_id"]: lead async for lead in self._leads.find({"_id": {"$in": list(set(lead_ids))}}, WHOLE)}
         return [found.get(lead_id) for lead_id in lead_ids]
 
-    def find_all(self, lead_ids: list[int], session: Session) -> AsyncIterator[Document]:
-        """Return those of the leads that there are, as documents without their comments."""
-        found: AsyncIterator[Document] = self._leads.find({"_id": {"$in": lead_ids}}, WHOLE, session=session)
-        return found
+    def since(self, moment: object, lead_ids: list[int]) -> AsyncIterator[Document]:
+        """Return those of the leads that there are, at an operation time or later, without their comments."""
+        return find_since(self._leads, moment, {"_id": {"$in": lead_ids}}, WHOLE)
 
     async def find(self, lead_id: int, session: Session = None) -> Document:
         """Return a lead's document without its comments. Raises LeadNotFound."""

@@ -8,10 +8,11 @@ from typing import Any
 
 from bson import Timestamp
 from motor.motor_asyncio import AsyncIOMotorCollection
+from msgspec import Struct
 from pymongo.errors import OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 
-from leads_api.mongo.client import CLOSE_SECONDS, Collection, Database, Document, deadline
+from leads_api.mongo.client import CLOSE_SECONDS, Collection, Database, Document, deadline, start_session
 from leads_api.mongo.faults import described
 
 CALL_SECONDS = 5.0
@@ -25,6 +26,18 @@ _LOST = {10334, 260, 280, 286}
 from where it was."""
 _TRANSIENT = {6, 7, 63, 89, 91, 112, 133, 134, 150, 189, 234, 262, 9001, 10107, 11600, 11602, 13388, 13435, 13436}
 """Errors of networks, elections and routing, after which the stream can be opened again."""
+
+
+class Position(Struct, frozen=True):
+    """Where a reader is: the token of the last change, or else the time to begin at; and the last id that it gave."""
+
+    token: Document | None
+    start: Timestamp | None
+    last: int
+
+    def stored(self) -> Document:
+        """Return the fields of the document."""
+        return {"token": self.token, "start": self.start, "last": self.last}
 
 
 class HistoryLost(Exception):  # noqa: N818 - named as the failures are
@@ -90,18 +103,16 @@ class Changes:
 
 
 @asynccontextmanager
-async def watch(
-    collection: Collection, pipeline: list[Document], *, after: Document | None, start: Timestamp | None
-) -> AsyncIterator[Changes]:
-    """Open a change stream for the block: behind a token, or else from a time on. Raises HistoryLost, NoChangeStream.
+async def watch(collection: Collection, pipeline: list[Document], position: Position) -> AsyncIterator[Changes]:
+    """Open a change stream at a position for the block. Raises HistoryLost or NoChangeStream.
 
     Not `resume_after`: `start_after` also takes the token of the entry that tells the end of a dropped collection.
     """
     options: dict[str, Any] = {"max_await_time_ms": AWAIT_MS}
-    if after is not None:
-        options["start_after"] = after
-    elif start is not None:
-        options["start_at_operation_time"] = start
+    if position.token is not None:
+        options["start_after"] = position.token
+    elif position.start is not None:
+        options["start_at_operation_time"] = position.start
     either: Any = collection.with_options(read_concern=ReadConcern("majority"))  # the only one that streams accept
     try:
         with deadline(CALL_SECONDS):
@@ -121,6 +132,18 @@ async def watch(
     finally:
         with suppress(PyMongoError), deadline(CLOSE_SECONDS):
             await (stream.close() if changes.asynchronous else asyncio.to_thread(stream.close))
+
+
+async def find_since(
+    collection: Collection, since: Any, wanted: Document, projection: Document
+) -> AsyncIterator[Document]:
+    """Return documents as they are at an operation time or later, and as no election can roll them back."""
+    client: Any = collection.database.client
+    async with await start_session(client) as session:
+        session.advance_operation_time(since)
+        committed = collection.with_options(read_concern=ReadConcern("majority"))
+        async for document in committed.find(wanted, projection, session=session):
+            yield document
 
 
 async def operation_time(database: Database) -> Timestamp | None:

@@ -1,20 +1,20 @@
-"""The position of the reader of a change stream, with the lease of the one process that reads.
+"""The position of the reader of a change stream, with the lease by which one process at a time reads.
 
-Whoever loses the lease can write no more: each write of the position is refused unless lease and position are as they
-were. Leases use the time of the database server.
+The lease saves work; it does not keep what is written right, because a process may notice too late that it has lost it.
+Leases use the time of the database server. No transaction writes here: that of a killed process would lock the document
+for a minute, and nobody could take over.
 """
 
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-from bson import ObjectId, Timestamp
-from msgspec import Struct
+from bson import ObjectId
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from leads_api.mongo.change_streams import operation_time
-from leads_api.mongo.client import CLOSE_SECONDS, Database, Document, Session, deadline
+from leads_api.mongo.change_streams import Position, operation_time
+from leads_api.mongo.client import CLOSE_SECONDS, Database, Document, deadline
 from leads_api.mongo.server_time import server_time
 
 COLLECTION = "positions"
@@ -23,18 +23,6 @@ LEASE = timedelta(seconds=10)
 
 class LostLease(Exception):  # noqa: N818 - named as the failures are
     """Another process has taken over."""
-
-
-class Position(Struct, frozen=True):
-    """Where a reader is: the token of the last change, or else the time to begin at; and the last id that it gave."""
-
-    token: Document | None
-    start: Timestamp | None
-    last: int
-
-    def stored(self) -> Document:
-        """Return the fields of the document."""
-        return {"token": self.token, "start": self.start, "last": self.last}
 
 
 class Positions:
@@ -75,23 +63,12 @@ class Positions:
     async def renew(self, position: Position) -> None:
         """Renew the lease, and record where the reader is. Raises LostLease."""
         until = await server_time(self._database) + LEASE
-        await self._move(position.last, position.stored() | {"lease.until": until}, None)
-
-    async def move(self, before: Position, after: Position, session: Session) -> None:
-        """Move on, in the transaction that writes what was read. Raises LostLease."""
-        await self._move(before.last, after.stored(), session)
-
-    async def _move(self, last: int, values: Document, session: Session) -> None:
         result = await self._positions.update_one(
-            {"_id": self._reader, "lease.owner": self._owner, "last": last}, {"$set": values}, session=session
+            {"_id": self._reader, "lease.owner": self._owner},
+            {"$set": position.stored() | {"lease.until": until}},
         )
         if result.matched_count == 0:
             raise LostLease
-
-    async def is_at(self, position: Position, session: Session) -> bool:
-        """Return whether a move to a position was committed."""
-        found = await self._positions.find_one({"_id": self._reader, "lease.owner": self._owner}, session=session)
-        return found is not None and found.get("last") == position.last and found.get("token") == position.token
 
     async def release(self) -> None:
         """Give up the lease, if this process holds it."""

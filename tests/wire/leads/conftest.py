@@ -27,6 +27,16 @@ def store_client(wire_client: Client) -> Client:
     return wire_client
 
 
+@pytest.fixture(autouse=True)
+def no_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nothing relay events: these tests count, hold back or break the commands of requests."""
+
+    async def run(_: object) -> None:
+        """Do nothing."""
+
+    monkeypatch.setattr("leads_api.events.relay.Relay.run", run)
+
+
 @pytest.fixture
 async def second(database: Database, server_uri: str, request: pytest.FixtureRequest) -> AsyncIterator[Api]:
     """Another service on the same database, with connections of its own."""
