@@ -40,6 +40,7 @@ INDEXES: Indexes = {
     **events.INDEXES,
     **keys.INDEXES,
     **idempotency.INDEXES,
+    **webhooks.INDEXES,
     **deliveries.INDEXES,
 }
 SHARD_KEYS: ShardKeys = {

@@ -14,6 +14,16 @@ from tests.conftest import PATIENCE, serving
 _DATABASE = "test_shared"
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let webhooks send nothing: no receiver listens, and what is shown of deliveries stays the same."""
+
+    async def run(_: object) -> None:
+        """Do nothing."""
+
+    monkeypatch.setattr("leads_api.webhooks.sender.WebhookSender.run", run)
+
+
 @pytest.fixture
 async def ids(api: Api) -> dict[str, int]:
     """Ids of one record of each kind."""

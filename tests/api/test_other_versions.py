@@ -120,6 +120,9 @@ FIELD = SETTING | {
     "options": shows("options", []), "is_required": same, "is_enabled": same, "on_standard_form": same,
     "position": shows("position", 0),
 }  # fmt: skip
+WEBHOOK = dict.fromkeys(("secret", "position", "schema_version", "dates.created", "dates.updated", "dates"), same) | {
+    "url": shows("url", ""), "description": shows("description", None), "events": shows("events", []), "status": same,
+} | UNDATED  # fmt: skip
 SHOWN = {
     "leads": ("/api/leads/{lead}", LEAD),
     "checklists": ("/api/checklists/{item}", ITEM),
@@ -128,6 +131,7 @@ SHOWN = {
     "categories": ("/api/categories/{category}", CATEGORY),
     "users": ("/api/team/{member}", MEMBER),
     "custom_fields": ("/api/custom-fields/{field}", FIELD),
+    "webhooks": ("/api/webhooks/{webhook}", WEBHOOK),
 }
 NEEDED = {"leads": {"_id", "held"}, "checklists": {"_id", "lead"}, "users": {"_id", "type"}}
 """What a document is known by; `held` counts, and is shown to nobody."""

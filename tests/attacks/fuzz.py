@@ -45,6 +45,10 @@ DEPENDS_ON_DATA = [
     r"^The lead value field must not be greater than 99999999\.99\.$",
     # Schemathesis uses the example of a key for different requests.
     r"^The idempotency key has already been used for another request\.",
+    # Whether the host of a webhook is public, and whether its name resolves.
+    r"^The url field must name a public host\.",
+    # The schema of a URL cannot tell the largest port.
+    r"^The url field must be an http or https URL in ASCII",
     # Options belong to dropdowns only.
     r"^The options field must be empty unless the datatype is dropdown\.$",
 ]

@@ -32,19 +32,19 @@ class FanOut:
 
     async def __call__(self) -> bool:
         """Queue up to AT_ONCE events for each webhook; return whether there may be more."""
-        behind: dict[int, list[Document]] = defaultdict(list)
+        behind: dict[int | None, list[Document]] = defaultdict(list)
         for webhook in await self._webhooks.active():
-            behind[webhook.get("position") or 0].append(webhook)
+            behind[webhook.get("position")].append(webhook)
         more = False
         for position, webhooks in behind.items():
-            if events := await self._events.after(position, AT_ONCE):
+            if events := await self._events.after(position or 0, AT_ONCE):
                 new = [_new(event) for event in events]
                 for webhook in webhooks:
                     await self._queue(webhook, position, new)
                 more = more or events[-1].id < await self._events.last_id()
         return more
 
-    async def _queue(self, webhook: Document, position: int, events: list[NewDelivery]) -> None:
+    async def _queue(self, webhook: Document, position: int | None, events: list[NewDelivery]) -> None:
         types = set(webhook.get("events") or ())
         wanted = [event for event in events if ALL in types or event.type in types]
         webhook_id, last = webhook["_id"], events[-1].event_id

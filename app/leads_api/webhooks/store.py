@@ -11,6 +11,7 @@ from leads_api.clock import now
 from leads_api.errors import Conflict, NotFound
 from leads_api.mongo.client import Database, Document, Session
 from leads_api.mongo.ids import Ids
+from leads_api.mongo.indexes import Index
 from leads_api.mongo.migrations import Step
 from leads_api.mongo.pages import page_of
 from leads_api.mongo.transaction import Transact
@@ -28,6 +29,7 @@ from leads_api.webhooks.signatures import new_secret
 COLLECTION = "webhooks"
 SCHEMA_VERSION = 2
 """The schema version of new documents."""
+INDEXES = {COLLECTION: [Index("status", (("status", 1),))]}
 STEPS = {COLLECTION: [Step(2)]}
 
 MAX_WEBHOOKS = 100
@@ -128,7 +130,7 @@ class WebhookStore:
                 raise WebhookNotFound
             values = {
                 "secret": new_secret(),
-                "old_secret": document["secret"],
+                "old_secret": document.get("secret"),
                 "old_secret_until": moment + timedelta(seconds=OLD_SECRET_SECONDS),
                 "dates": (document.get("dates") or {}) | {"updated": now()},
             }
@@ -156,13 +158,12 @@ class WebhookStore:
         document = await self._webhooks.find_one({"_id": webhook_id} | _ACTIVE)
         if document is None:
             return None
-        secrets = [document["secret"]]
         until = document.get("old_secret_until")
-        if until is not None and until > moment:
-            secrets.append(document["old_secret"])
-        return Receiver(webhook_id, document["url"], tuple(secrets), document.get("failing_since"))
+        names = ["secret", "old_secret"] if until is not None and until > moment else ["secret"]
+        secrets = tuple(secret for name in names if (secret := document.get(name)))
+        return Receiver(webhook_id, document.get("url") or "", secrets, document.get("failing_since"))
 
-    async def advance(self, webhook_id: int, before: int, after: int, session: Session) -> bool:
+    async def advance(self, webhook_id: int, before: int | None, after: int, session: Session) -> bool:
         """Move the position of an active webhook; return whether it was where it is expected."""
         wanted = {"_id": webhook_id, "position": before} | _ACTIVE
         result = await self._webhooks.update_one(wanted, {"$set": {"position": after}}, session=session)

@@ -32,13 +32,9 @@ def recorded(answer: httpx.Response) -> tuple[int, dict[str, str], bytes]:
 
 
 async def records(database: Database) -> dict[str, list[Json]]:
-    """Return all documents except counters and idempotency keys, which are no records of callers.
-
-    Of deliveries, what the sender does not change.
-    """
+    """Return all documents except counters and idempotency keys, which are no records of callers."""
     names = set(await database.list_collection_names()) - {"counters", "idempotency_keys"}
-    fixed = {"webhook_deliveries": {"webhook": 1, "body": 1}, "webhooks": {"failing_since": 0}}
-    return {name: await database[name].find({}, fixed.get(name)).sort("_id", 1).to_list(None) for name in sorted(names)}
+    return {name: await database[name].find().sort("_id", 1).to_list(None) for name in sorted(names)}
 
 
 async def number_of_leads(api: Api) -> int:

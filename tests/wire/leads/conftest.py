@@ -29,12 +29,13 @@ def store_client(wire_client: Client) -> Client:
 
 @pytest.fixture(autouse=True)
 def no_events(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let nothing relay events: these tests count, hold back or break the commands of requests."""
+    """Let nothing relay or send events: these tests count, hold back or break the commands of requests."""
 
     async def run(_: object) -> None:
         """Do nothing."""
 
     monkeypatch.setattr("leads_api.events.relay.Relay.run", run)
+    monkeypatch.setattr("leads_api.webhooks.sender.WebhookSender.run", run)
 
 
 @pytest.fixture
