@@ -8,6 +8,7 @@ import os
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import fsum
 from typing import Literal
 
 from msgspec import Struct
@@ -189,7 +190,8 @@ def snapshot() -> Snapshot:
 
 def merged(living: Sequence[Snapshot], ended: Sequence[Snapshot] = ()) -> Snapshot:
     """Return the metrics of several processes as those of one: the totals of all, the gauges of those that live."""
-    totals = _merged([each.totals for each in (*ended, *living)], lambda _: sum)
+    # Not `sum`: its last digit depends on the order, so a total could go backwards, which reads like a restart.
+    totals = _merged([each.totals for each in (*ended, *living)], lambda _: fsum)
     gauges = _merged([each.gauges for each in living], _merge_of)
     return Snapshot(os.getpid(), totals, gauges)
 

@@ -1,5 +1,6 @@
 """Instruments, and the metrics of several processes as those of one (app/leads_api/telemetry/metrics.py)."""
 
+from itertools import permutations
 from threading import Thread
 
 import pytest
@@ -48,7 +49,12 @@ def test_a_histogram_counts_each_value_up_to_its_bound() -> None:
 
 def test_values_of_threads_are_all_counted() -> None:
     commands = ThreadedHistogram("commands", "Commands.", ["command"], [1])
-    threads = [Thread(target=lambda: [commands.note(("find",), 0.5) for _ in range(5_000)]) for _ in range(4)]
+
+    def note() -> None:
+        for _ in range(5_000):
+            commands.note(("find",), 0.5)
+
+    threads = [Thread(target=note) for _ in range(4)]
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):
@@ -93,6 +99,14 @@ def test_totals_of_all_processes_are_added_also_of_those_that_ended() -> None:
         ("x",): [6], ("1",): [1], ("2",): [1], ("3",): [1],
     }  # fmt: skip
     assert together.totals["b"] == [Series((), [6, 0, 3])]
+
+
+def test_totals_do_not_depend_on_the_order_of_the_processes() -> None:
+    parts = [of(n, {"seconds": [Series((), [value])]}) for n, value in enumerate((0.1, 0.7, 0.2, 1e9, 0.3))]
+
+    found = {merged(list(order)).totals["seconds"][0].numbers[0] for order in permutations(parts)}
+
+    assert len(found) == 1
 
 
 def test_gauges_of_those_that_live_are_added_or_the_greatest_is_taken() -> None:
