@@ -1,38 +1,35 @@
-"""The parser of the command line, and parsers of its values. Each of these raises ArgumentTypeError for a bad value."""
+"""The arguments and options that commands declare, and the conversion of their values."""
 
-import argparse
 import re
-import sys
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
-from typing import Any, NoReturn
+from typing import Annotated, Any
 
-from leads_api.cli import output
+from cyclopts import Parameter, Token
+
 from leads_api.clock import now
+from leads_api.settings import Settings
 
 _LAST_ID = 2**63 - 1
 _LAST_PORT = 65_535
 _MOST_WORKERS = 256
 _LONGEST_NAME = 150
 
-
-class Parser(argparse.ArgumentParser):
-    """A parser that tells an error in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Exit with status 2."""
-        output.tell(f"{self.prog}: {message}. See {self.prog} --help.")
-        raise SystemExit(2)
-
-    def _print_message(self, message: str, file: Any = None) -> None:
-        if file is sys.stdout:
-            output.show(message)
-        else:
-            output.tell(message.rstrip("\n"))
+Given = Annotated[Settings, Parameter(parse=False)]
+"""The settings, which are not on the command line."""
 
 
-def add_json(command: argparse.ArgumentParser) -> None:
-    """Add the option `--json`."""
-    command.add_argument("--json", action="store_true", help="print the result as JSON")
+def said(help_: str, convert: Callable[[str], Any] | None = None, *, name: str | None = None, metavar: str = "") -> Any:
+    """Return the declaration of an argument or option. `convert` raises ValueError for a value that is not valid."""
+
+    def converter(_: object, tokens: Sequence[Token]) -> Any:
+        assert convert is not None
+        return convert(tokens[-1].value)
+
+    return Parameter(name, help=help_, metavar=metavar or None, converter=converter if convert else None)
+
+
+Json = Annotated[bool, said("print the result as JSON")]
 
 
 def identifier(text: str) -> int:
@@ -52,7 +49,7 @@ def port(text: str) -> int:
 
 def _integer(text: str, least: int, most: int, wanted: str) -> int:
     if not re.fullmatch(r"[0-9]{1,19}", text) or not least <= int(text) <= most:
-        raise argparse.ArgumentTypeError(f"must be {wanted}")
+        raise ValueError(f"must be {wanted}")
     return int(text)
 
 
@@ -60,7 +57,7 @@ def name(text: str) -> str:
     """Return a name: some visible characters on one line."""
     text = text.strip()
     if not 1 <= len(text) <= _LONGEST_NAME or not text.isprintable():
-        raise argparse.ArgumentTypeError(f"must be 1 to {_LONGEST_NAME} printable characters")
+        raise ValueError(f"must be 1 to {_LONGEST_NAME} printable characters")
     return text
 
 
@@ -71,7 +68,7 @@ def last_day(text: str) -> date:
     except ValueError:
         day = None
     if day is None or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text) or day == date.max:
-        raise argparse.ArgumentTypeError("must be a date like 2027-12-31")
+        raise ValueError("must be a date like 2027-12-31")
     if day < now().date():
-        raise argparse.ArgumentTypeError("must not be in the past")
+        raise ValueError("must not be in the past")
     return day

@@ -1,12 +1,12 @@
 """The command `leads keys`: create, list and revoke API keys."""
 
-import argparse
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Annotated, Literal
 
 from leads_api.access.keys import ApiKey, KeyStore
 from leads_api.catalog.cache import Catalog
 from leads_api.cli import arguments
+from leads_api.cli.arguments import Given, Json, said
 from leads_api.cli.connection import Refused, on_database
 from leads_api.cli.output import CannotWrite, show, show_json, show_table, shown_second, tell
 from leads_api.clock import shown_time
@@ -14,52 +14,28 @@ from leads_api.errors import Failure
 from leads_api.mongo.client import Database
 from leads_api.mongo.faults import DatabaseError
 from leads_api.mongo.ids import Ids
-from leads_api.settings import Settings
 
 
-def add_to(commands: Any) -> None:
-    """Declare the commands."""
-    group = commands.add_parser("keys", help="manage API keys")
-    group.set_defaults(help=group.print_help)
-    keys = group.add_subparsers(metavar="ACTION")
-    create = keys.add_parser("create", help="create a key and print it once")
-    create.add_argument("--name", required=True, type=arguments.name, help="what the key is for")
-    create.add_argument(
-        "--user",
-        type=arguments.identifier,
-        default=1,
-        metavar="ID",
-        help="team user that the key belongs to (default: 1)",
-    )
-    create.add_argument(
-        "--expires", type=arguments.last_day, metavar="DATE", help="last day (UTC) on which the key is valid"
-    )
-    create.add_argument(
-        "--scope",
-        choices=("all", "read"),
-        default="all",
-        help="what the key allows: everything (all), or only to read (default: all)",
-    )
-    create.set_defaults(run=_create)
-    list_ = keys.add_parser("list", help="list all keys")
-    list_.set_defaults(run=_list)
-    revoke = keys.add_parser("revoke", help="revoke a key")
-    revoke.add_argument("id", type=arguments.identifier, metavar="ID", help="id of the key")
-    revoke.set_defaults(run=_revoke)
-    for command in (create, list_, revoke):
-        arguments.add_json(command)
+def create(
+    *,
+    name: Annotated[str, said("what the key is for", arguments.name, metavar="NAME")],
+    user: Annotated[int, said("team user that the key belongs to", arguments.identifier, metavar="ID")] = 1,
+    expires: Annotated[
+        date | None, said("last day (UTC) on which the key is valid", arguments.last_day, metavar="DATE")
+    ] = None,
+    scope: Annotated[Literal["all", "read"], said("what the key allows: everything (all), or only to read")] = "all",
+    json: Json = False,
+    settings: Given,
+) -> None:
+    """Create a key and print it once."""
 
-
-def _create(settings: Settings, options: argparse.Namespace) -> None:
     async def work(database: Database) -> None:
-        if not await Catalog(database, seconds=0).is_active(options.user):
-            raise Refused(f"{options.user} is not the id of an active team user.")
+        if not await Catalog(database, seconds=0).is_active(user):
+            raise Refused(f"{user} is not the id of an active team user.")
         keys = KeyStore(database, Ids(database))
-        key, text = await keys.create(
-            options.name, user=options.user, scope=options.scope, expires=_end_of(options.expires)
-        )
+        key, text = await keys.create(name, user=user, scope=scope, expires=_end_of(expires))
         try:
-            if options.json:
+            if json:
                 show_json(_plain(key, text))
             else:
                 tell(f"Key {key.id} for {key.name}. It is shown only once:")
@@ -81,12 +57,14 @@ async def _take_back(keys: KeyStore, key: ApiKey, reason: CannotWrite) -> None:
     raise Refused(f"{reason}, so nobody has seen key {key.id}. It is revoked.")
 
 
-def _list(settings: Settings, options: argparse.Namespace) -> None:
+def list_keys(*, json: Json = False, settings: Given) -> None:
+    """List all keys."""
+
     async def work(database: Database) -> list[ApiKey]:
         return await KeyStore(database, Ids(database)).all()
 
     keys = on_database(settings, work)
-    if options.json:
+    if json:
         show_json([_plain(key) for key in keys])
         return
     show_table(
@@ -106,13 +84,21 @@ def _list(settings: Settings, options: argparse.Namespace) -> None:
     )
 
 
-def _revoke(settings: Settings, options: argparse.Namespace) -> None:
+def revoke(
+    key_id: Annotated[int, said("id of the key", arguments.identifier, name="ID")],
+    /,
+    *,
+    json: Json = False,
+    settings: Given,
+) -> None:
+    """Revoke a key."""
+
     async def work(database: Database) -> ApiKey | None:
-        return await KeyStore(database, Ids(database)).revoke(options.id)
+        return await KeyStore(database, Ids(database)).revoke(key_id)
 
     if (key := on_database(settings, work)) is None:
-        raise Refused(f"there is no key {options.id}.")
-    if options.json:
+        raise Refused(f"there is no key {key_id}.")
+    if json:
         show_json(_plain(key))
     else:
         show(f"Key {key.id} is revoked. Running services refuse it within {settings.cache_seconds:g} s.\n")

@@ -1,47 +1,31 @@
 """The command `leads mails`: list the mails of the queue, and queue failed ones again."""
 
-import argparse
-from typing import Any, get_args
+from typing import Annotated
 
 import msgspec
 
-from leads_api.cli import arguments
+from leads_api.cli.arguments import Given, Json, said
+from leads_api.cli.commands import NotValid
 from leads_api.cli.connection import Refused, on_database
 from leads_api.cli.output import show, show_json, show_table, shown_second
 from leads_api.clock import shown_time
 from leads_api.mail.store import MailQueue, QueuedMail, Status
 from leads_api.mongo.client import Database
-from leads_api.settings import Settings
 
 
-def add_to(commands: Any) -> None:
-    """Declare the commands."""
-    group = commands.add_parser("mails", help="list mails, and send failed ones again")
-    group.set_defaults(help=group.print_help)
-    mails = group.add_subparsers(metavar="ACTION")
-    listing = mails.add_parser("list", help="list mails, in the order in which they were queued")
-    listing.add_argument("--status", choices=get_args(Status), help="only mails with this status")
-    listing.set_defaults(run=_list)
-    requeue = mails.add_parser(
-        "requeue",
-        help="send failed mails again",
-        description="Send failed mails again. A queued mail that waits for its next attempt is sent at once. Mails that"
-        " have been sent, or are being sent, stay as they are.",
-    )
-    which = requeue.add_mutually_exclusive_group(required=True)
-    which.add_argument("id", nargs="?", metavar="ID", help="id of the mail")
-    which.add_argument("--all", action="store_true", help="all failed and waiting mails")
-    requeue.set_defaults(run=_requeue)
-    for command in (listing, requeue):
-        arguments.add_json(command)
+def list_mails(
+    *,
+    status: Annotated[Status | None, said("only mails with this status")] = None,
+    json: Json = False,
+    settings: Given,
+) -> None:
+    """List mails."""
 
-
-def _list(settings: Settings, options: argparse.Namespace) -> None:
     async def work(database: Database) -> list[QueuedMail]:
-        return [mail async for mail in MailQueue(database).all(options.status)]
+        return [mail async for mail in MailQueue(database).all(status)]
 
     mails = on_database(settings, work)
-    if options.json:
+    if json:
         show_json([_plain(mail) for mail in mails])
         return
     show_table(
@@ -66,15 +50,28 @@ def _plain(mail: QueuedMail) -> dict[str, object]:
     return msgspec.structs.asdict(mail) | times
 
 
-def _requeue(settings: Settings, options: argparse.Namespace) -> None:
+def requeue(
+    mail_id: Annotated[str | None, said("id of the mail", name="ID")] = None,
+    /,
+    *,
+    every: Annotated[bool, said("all failed and waiting mails", name="--all")] = False,
+    json: Json = False,
+    settings: Given,
+) -> None:
+    """Queue mails again."""
+    if every and mail_id is not None:
+        raise NotValid("argument ID: not allowed with --all")
+    if not every and mail_id is None:
+        raise NotValid("one of ID and --all is required")
+
     async def work(database: Database) -> int:
         mails = MailQueue(database)
-        return await mails.requeue_all() if options.all else int(await mails.requeue(options.id))
+        return await mails.requeue_all() if mail_id is None else int(await mails.requeue(mail_id))
 
     count = on_database(settings, work)
-    if not count and not options.all:
-        raise Refused(f"there is no failed or waiting mail {options.id}. `leads mails list` shows all mails.")
-    if options.json:
+    if not count and mail_id is not None:
+        raise Refused(f"there is no failed or waiting mail {mail_id}. `leads mails list` shows all mails.")
+    if json:
         show_json({"requeued": count})
     else:
         show(f"{count} {'mail is' if count == 1 else 'mails are'} queued again.\n")

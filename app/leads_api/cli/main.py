@@ -1,35 +1,30 @@
 """The entry point: parses the command line, reads the settings, runs the command, and reports errors in one line."""
 
-import argparse
 import os
 import sys
-import traceback
-from collections.abc import Callable, Sequence
-from importlib.metadata import version
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib import import_module
 from io import TextIOWrapper
-from pathlib import Path
 
-from leads_api.cli import arguments, database, keys, mails, openapi, serve
-from leads_api.cli.connection import Refused
-from leads_api.cli.output import CannotWrite, NobodyReads, tell
-from leads_api.errors import Failure
-from leads_api.mongo.client import NotSetUp, Standalone, UnusableUri
-from leads_api.mongo.faults import DatabaseError
-from leads_api.server.embedded import CannotStart
-from leads_api.server.http import CannotListen
-from leads_api.settings import BadSetting, Settings, from_environment
+from cyclopts import (
+    App,
+    Argument,
+    CoercionError,
+    CycloptsError,
+    MissingArgumentError,
+    UnknownOptionError,
+    UnusedCliTokensError,
+)
 
-_STATUSES = """exit status:
-  0    done; of serve: stopped in order
-  1    failed; one line on standard error says why
-  2    the command line is not valid
-  130  ended by Ctrl-C (SIGINT)
-  141  standard output was closed by its reader (SIGPIPE)
-  143  ended by SIGTERM
-"""
+from leads_api.cli.commands import Group, NotValid, application, named
+from leads_api.cli.help import help_of
+from leads_api.cli.output import NobodyReads, show, tell
+
 _SIGPIPE = 141
-_FAILED_LOGIN = {13, 18}
-"""MongoDB's error codes Unauthorized and AuthenticationFailed."""
+_NOT_VALID = 2
+_HELP = {"-h", "--help"}
+_ENDS_OPTIONS = "--"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,64 +33,76 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        _run(argv)
+        return _run(sys.argv[1:] if argv is None else list(argv))
     except NobodyReads:
         return _SIGPIPE
     except Exception as error:  # noqa: BLE001 - nothing ends in a traceback
-        tell(f"leads: {_told(error)}")
+        # Imported here, because it knows the errors of all parts: without an error, the help needs none of them.
+        told = import_module("leads_api.cli.errors").told
+        tell(f"leads: {told(error)}")
         return 1
+
+
+def _run(words: list[str]) -> int:
+    if words[:1] == ["--version"]:
+        show(f"leads {import_module('importlib.metadata').version('leads-api')}\n")
+        return 0
+    options = words[: words.index(_ENDS_OPTIONS)] if _ENDS_OPTIONS in words else words
+    asks_help = not _HELP.isdisjoint(options)
+    app = application()
+    chain, apps, unused = app.parse_commands([word for word in words if word not in _HELP] if asks_help else words)
+    program, entry = " ".join(("leads", *chain)), named(chain)
+    if isinstance(entry, Group) and unused:
+        return _refuse(program, _unknown(unused[0], entry))
+    if asks_help or isinstance(entry, Group):
+        show(help_of(chain, apps[-1]))
+        return 0
+    return _execute(app, words, program)
+
+
+def _execute(app: App, words: list[str], program: str) -> int:
+    try:
+        command, bound, others = app.parse_args(words, print_error=False, exit_on_error=False)
+    except CycloptsError as error:
+        return _refuse(program, _told(error))
+    if "settings" in others:
+        bound.arguments["settings"] = import_module("leads_api.settings").from_environment(os.environ)
+    try:
+        command(*bound.args, **bound.kwargs)
+    except NotValid as error:
+        return _refuse(program, str(error))
     return 0
 
 
-def _run(argv: Sequence[str] | None) -> None:
-    options = _parser().parse_args(argv)
-    if "run" not in options:
-        options.help()
-        return
-    settings = from_environment(os.environ)
-    run: Callable[[Settings, argparse.Namespace], None] = options.run
-    run(settings, options)
+def _refuse(program: str, reason: str) -> int:
+    tell(f"{program}: {reason.rstrip('.?')}{'?' if reason.endswith('?') else '.'} See {program} --help.")
+    return _NOT_VALID
 
 
-def _told(error: Exception) -> str:
-    """Return what a person can do about an error, without secrets."""
+def _unknown(word: str, group: Group) -> str:
+    """Return what to say about a word that is no command of a group."""
+    if word.startswith("-"):
+        return f"there is no option {word}"
+    close = get_close_matches(word, group.commands, n=1)
+    return f"there is no command {word}" + (f". Did you mean {close[0]}?" if close else "")
+
+
+def _told(error: CycloptsError) -> str:
+    """Return what is wrong with a command line."""
+    argument = error.argument
     match error:
-        case BadSetting() | CannotListen() | CannotStart() | Refused() | Standalone() | UnusableUri():
-            return str(error)
-        case CannotWrite():
-            return f"{error}."
-        case NotSetUp():
-            return "the database is not set up. Start the service once, or run `leads seed`."
-        case Failure():
-            return error.reason
-        case DatabaseError():
-            return f"the database cannot be used: {_cause(error)}"
-        case OSError():
-            return f"{error.strerror or type(error).__name__}" + (f": {error.filename}" if error.filename else "")
-        case _:
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            return f"unexpected error: {type(error).__name__} in {Path(place.filename).name}, line {place.lineno}."
+        case CoercionError() if argument is not None:
+            return f"argument {argument.name}: {error.msg or _choices(argument) or 'takes no value'}"
+        case MissingArgumentError() if argument is not None:
+            needs_value = error.keyword is not None or argument.tokens or not argument.required
+            return f"argument {argument.name}: {'expects a value' if needs_value else 'is required'}"
+        case UnusedCliTokensError():
+            return f"there is no argument {(error.unused_tokens or [''])[0]}"
+        case UnknownOptionError():
+            return f"{error}".replace("Unknown option: ", "there is no option ")
+    return f"{error}"
 
 
-def _cause(error: DatabaseError) -> str:
-    name = type(error).__name__
-    if getattr(error, "code", None) in _FAILED_LOGIN:
-        return f"{name}. Check the user, the password and authSource in LEADS_MONGODB_URI, and the user's rights."
-    if error.timeout:
-        return f"{name}. It did not answer in time. Check that it is running, and try again."
-    return f"{name}. Check that it is running."
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = arguments.Parser(
-        prog="leads",
-        description="A standalone lead-management API: the leads part of a CRM as a service.",
-        epilog=_STATUSES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action="version", version=f"leads {version('leads-api')}")
-    parser.set_defaults(help=parser.print_help)
-    commands = parser.add_subparsers(metavar="COMMAND")
-    for group in (serve, keys, mails, database, openapi):
-        group.add_to(commands)
-    return parser
+def _choices(argument: Argument) -> str:
+    choices = argument.get_choices() or ()
+    return f"must be one of {', '.join(choices)}" if choices else ""

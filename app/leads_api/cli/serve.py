@@ -1,6 +1,5 @@
 """The command `leads serve`."""
 
-import argparse
 import asyncio
 import os
 import secrets
@@ -10,13 +9,14 @@ import sys
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 from msgspec.structs import replace
 
 from leads_api import asgi
 from leads_api.access.keys import KeyStore
 from leads_api.cli import arguments
+from leads_api.cli.arguments import Given, said
 from leads_api.cli.connection import on_database_at
 from leads_api.cli.output import CannotWrite, show
 from leads_api.mongo.client import REACH_SECONDS, Database, close, connect, deadline, refuse_standalone
@@ -32,24 +32,8 @@ _GRACE_SECONDS = 20
 """The most that requests which have begun may take when the service ends, whatever their time limit."""
 
 
-def add_to(commands: Any) -> None:
-    """Declare the command."""
-    serve = commands.add_parser(
-        "serve",
-        help="serve the API",
-        description="Serve the API. Without LEADS_MONGODB_URI, it runs an embedded database server, too.",
-        epilog=_environment_help(),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
-    serve.add_argument("--port", type=arguments.port, default=8000, help="port to listen on (default: 8000)")
-    serve.add_argument(
-        "--workers", type=arguments.workers, default=1, help="number of processes that share the port (default: 1)"
-    )
-    serve.set_defaults(run=_serve)
-
-
-def _environment_help() -> str:
+def environment() -> str:
+    """Return the end of the help: all settings."""
     lines = ["environment:"]
     for variable, default, description in described():
         lines.append(f"  {variable}" + (f" (default: {default})" if default else ""))
@@ -58,18 +42,25 @@ def _environment_help() -> str:
     return "\n".join(lines)
 
 
-def _serve(settings: Settings, options: argparse.Namespace) -> None:
-    with http.listen(options.host, options.port) as listener:
+def serve(
+    *,
+    host: Annotated[str, said("address to listen on", metavar="HOST")] = "127.0.0.1",
+    port: Annotated[int, said("port to listen on", arguments.port, metavar="PORT")] = 8000,
+    workers: Annotated[int, said("number of processes that share the port", arguments.workers, metavar="WORKERS")] = 1,
+    settings: Given,
+) -> None:
+    """Serve the API."""
+    with http.listen(host, port) as listener:
         if settings.mongodb_uri is not None:
             asyncio.run(_refuse_unusable(settings.mongodb_uri, settings))
-            _run(settings, listener, options.workers)
+            _run(settings, listener, workers)
             return
         with Embedded(settings.data_dir) as server:
             server.keep_running()
             settings = replace(settings, mongodb_uri=server.uri)
             key = settings.api_key or asyncio.run(_kept_key(server.uri, settings))
             http.when_ready(listener, lambda: _greet(http.url_of(listener), key, settings.data_dir))
-            _run(settings, listener, options.workers)
+            _run(settings, listener, workers)
             # A second Ctrl-C must not interrupt the embedded server while it writes its data.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
 
