@@ -129,7 +129,7 @@ class Services:
         )
         self.users = UserStore(database)
         self.mails = MailQueue(database)
-        self.sender = _sender(settings, self.mails)
+        self.sender = sender_of(settings, self.mails)
         self.delete_lead = DeleteLead(self.leads, self.checklists, self.files, transact)
         self.leads_by_external_id = LeadsByExternalId(self.leads)
         self.write_leads = WriteLeads(self.leads, catalog, ids, transact)
@@ -205,7 +205,8 @@ class Services:
         return await self.leads.uses_category(category_id) or await self.clients.uses_category(category_id)
 
 
-def _sender(settings: Settings, mails: MailQueue) -> MailSender | None:
+def sender_of(settings: Settings, mails: MailQueue) -> MailSender | None:
+    """Return the sender of mails, if there is a mail server."""
     if settings.smtp_url is None or settings.mail_from is None or settings.portal_url is None:
         return None
     return MailSender(mails, smtp_url=settings.smtp_url, mail_from=settings.mail_from, portal_url=settings.portal_url)

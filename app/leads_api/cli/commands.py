@@ -80,6 +80,14 @@ LEADS = Group(
                 ),
             },
         ),
+        "doctor": Command(
+            "doctor:doctor",
+            "check what the service stands on, and say what to do",
+            ("leads doctor", "leads doctor --json"),
+            "It checks the connection, the kind and version of the database, indexes, documents, shard keys,"
+            " permissions, the clock, the mail server and the mail queue. It writes nothing. The exit status is 1 if a"
+            " check failed.",
+        ),
         "seed": Command(
             "database:seed",
             "create the indexes and the shipped settings, as every start does",

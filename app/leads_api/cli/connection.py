@@ -23,7 +23,7 @@ def on_database(
     settings: Settings, work: Callable[[Database], Awaitable[T]], *, seconds: float | None = _COMMAND_SECONDS
 ) -> T:
     """Run `work` on the database of the settings, for at most `seconds`; None is no limit. Raises Refused."""
-    with _uri(settings) as uri:
+    with located(settings) as uri:
         return asyncio.run(on_database_at(uri, settings, work, seconds=seconds))
 
 
@@ -45,7 +45,8 @@ async def on_database_at(
 
 
 @contextmanager
-def _uri(settings: Settings) -> Iterator[str]:
+def located(settings: Settings) -> Iterator[str]:
+    """Yield the URI of the database, and name the database on standard error. Raises Refused."""
     if settings.mongodb_uri is not None:
         tell(f"Database: {settings.mongodb_database} on {without_secrets(settings.mongodb_uri)}")
         yield settings.mongodb_uri

@@ -64,6 +64,19 @@ class MailSender:
         """Start a delivery: this process has queued a mail."""
         self._woken.set()
 
+    async def why_unreachable(self) -> str | None:
+        """Connect to the mail server and log in; return the reason if that fails, else None."""
+        client = aiosmtplib.SMTP(**self._server)  # type: ignore[arg-type]  # a dict has one type for all values
+        try:
+            await client.connect()
+            with suppress(aiosmtplib.SMTPException, OSError):
+                await client.quit()
+        except (aiosmtplib.SMTPException, OSError) as error:
+            return refusals.reason(error)
+        finally:
+            client.close()
+        return None
+
     async def run(self) -> None:
         """Send mails until cancelled. If a delivery is interrupted then, another process sends the mail again."""
         while True:

@@ -161,6 +161,15 @@ class MailQueue:
         async for document in self._mails.find({"status": _STORED[status]} if status else {}).sort([("_id", 1)]):
             yield _shown(document)
 
+    async def waiting_since(self) -> datetime | None:
+        """Return when the oldest mail was queued that is still to be sent."""
+        oldest = await self._mails.find_one({"status": "queued"}, {"created": 1}, sort=[("_id", 1)])
+        return None if oldest is None else oldest.get("created", UNKNOWN)
+
+    async def count_failed(self) -> int:
+        """Return how many mails have failed for good."""
+        return await self._mails.count_documents({"status": _STORED["failed"]})
+
     async def requeue(self, mail_id: str) -> bool:
         """Queue a failed or waiting mail again, due now; return whether there is one with this id."""
         return ObjectId.is_valid(mail_id) and await self._requeue({"_id": ObjectId(mail_id)}) == 1

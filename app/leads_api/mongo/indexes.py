@@ -77,6 +77,17 @@ async def ensure(database: Database, indexes: Indexes) -> None:
             await _ensure(database, database[collection], wanted)
 
 
+async def missing(database: Database, indexes: Indexes) -> list[str]:
+    """Return the indexes that do not exist, as `collection.name`."""
+    found = []
+    for collection, wanted in indexes.items():
+        with deadline(_CALL_SECONDS):
+            info = await database[collection].index_information()
+        there = [_definition(index) for index in info.values()]
+        found += [f"{collection}.{index.name}" for index in wanted if index.definition not in there]
+    return found
+
+
 async def _ensure(database: Database, collection: Collection, wanted: Sequence[Index]) -> None:
     with deadline(_CALL_SECONDS):
         info = await collection.index_information()

@@ -65,6 +65,17 @@ class MigrationRuns:
         with suppress(BulkWriteError):  # another process was faster
             await self._records.insert_many(new, ordered=False)
 
+    async def unfinished(self) -> list[str]:
+        """Return the collections that may have documents of earlier versions."""
+        records = {record["_id"]: record async for record in self._records.find()}
+        return [
+            name
+            for name, steps in self._steps.items()
+            if (record := records.get(name)) is None
+            or record["version"] < steps[-1].version
+            or (record["finished"] is None and record["version"] == steps[-1].version)
+        ]
+
     async def keep(self) -> None:
         """Run due migrations, and check again from time to time, until cancelled."""
         while True:

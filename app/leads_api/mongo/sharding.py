@@ -17,16 +17,20 @@ _log = logging.getLogger("leads.sharding")
 async def check_shard_keys(database: Database, keys: ShardKeys) -> None:
     """Log an error for each collection of a sharded cluster whose shard key does not fit. Does nothing elsewhere."""
     try:
-        with deadline(_CHECK_SECONDS):
-            if (await database.client.admin.command("hello")).get("msg") != "isdbgrid":
-                return
-            collections = database.client["config"]["collections"]
-            found = await collections.find({}, {"key": 1, "dropped": 1, "unsplittable": 1}).to_list(None)
+        for fault in await shard_key_faults(database, keys):
+            _log.error("%s", fault)
     except DatabaseError as error:  # usually, the user may not read `config`
         _log.info("the shard keys were not checked: %s: %s", type(error).__name__, str(error)[:200])
-        return
-    for fault in faults(database.name, found, keys):
-        _log.error("%s", fault)
+
+
+async def shard_key_faults(database: Database, keys: ShardKeys) -> list[str]:
+    """Return a sentence for each collection of a sharded cluster whose shard key does not fit; elsewhere none."""
+    with deadline(_CHECK_SECONDS):
+        if (await database.client.admin.command("hello")).get("msg") != "isdbgrid":
+            return []
+        collections = database.client["config"]["collections"]
+        found = await collections.find({}, {"key": 1, "dropped": 1, "unsplittable": 1}).to_list(None)
+    return faults(database.name, found, keys)
 
 
 def faults(database: str, entries: Iterable[Document], keys: ShardKeys) -> list[str]:
