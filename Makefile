@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test test-unit test-mock test-wire test-faults faults attacks soak test-other-python lint types format bench openapi \
+.PHONY: help run test test-unit test-mock test-wire test-faults faults attacks soak test-other-python lint types format bench openapi commands \
 	image check clean for-run for-dev
 
 # make run PYTHON=python3.13 takes that one; else a fitting one is found.
@@ -73,6 +73,9 @@ soak: for-dev ## Load the service for 15 minutes, then with three times its peak
 
 openapi: for-run ## Write docs/openapi.json anew
 	$(BIN)/leads openapi > docs/openapi.json
+
+commands: for-run ## Write docs/commands.md anew
+	$(BIN)/python -m leads_api.cli.reference > docs/commands.md
 
 image: ## Build the container image
 	docker build --file deploy/Dockerfile --build-arg REVISION=$$(git rev-parse HEAD) --tag leads .

@@ -1,5 +1,6 @@
 """The arguments and options that commands declare, and the conversion of their values."""
 
+import codecs
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
@@ -72,3 +73,11 @@ def last_day(text: str) -> date:
     if day < now().date():
         raise ValueError("must not be in the past")
     return day
+
+
+def encoding(text: str) -> str:
+    """Return the name of an encoding."""
+    try:
+        return codecs.lookup(text).name
+    except (LookupError, ValueError):
+        raise ValueError("must be an encoding, like utf-8 or cp1252") from None

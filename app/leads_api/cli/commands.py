@@ -80,6 +80,26 @@ LEADS = Group(
                 ),
             },
         ),
+        "import": Command(
+            "transfer.importing:import_leads",
+            "make a lead of each record of a file, CSV or NDJSON",
+            (
+                "leads import leads.csv --dry-run",
+                "leads import leads.csv",
+                "leads import contacts.csv --map mapping.toml --on-existing update",
+                "zcat leads.ndjson.gz | leads import -",
+            ),
+            "Every record is checked as a request is. Refused records are written to FILE.refused.csv with their"
+            " reasons. If it is interrupted, run it again: it goes on where it stopped, and no lead is made twice."
+            " docs/import.md describes columns, mapping files, and exports of HubSpot, Pipedrive and Salesforce.",
+        ),
+        "export": Command(
+            "transfer.exporting:export",
+            "write all leads to a file, CSV or NDJSON",
+            ("leads export leads.csv", "leads export leads.ndjson", "leads export --format ndjson | gzip > leads.gz"),
+            "The leads are in the order of their ids, each as it is when it is read. If it is interrupted, run it"
+            " again: it goes on where it stopped.",
+        ),
         "doctor": Command(
             "doctor:doctor",
             "check what the service stands on, and say what to do",

@@ -1,0 +1,1 @@
+"""Import and export of leads as files: CSV and NDJSON."""
