@@ -1,6 +1,7 @@
 """The `leads` command, for people and for pipes: output, errors and exit statuses (contract, section 6)."""
 
 import json
+import os
 import re
 from collections.abc import AsyncIterator
 from importlib.metadata import version
@@ -87,6 +88,52 @@ async def test_a_command_line_that_is_not_valid_is_told_in_one_line(command: lis
     assert done.stderr.startswith("leads")
     assert named in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "meant"),
+    [
+        (["serv"], "serve"),
+        (["key", "list"], "keys"),
+        (["keys", "creat", "--name", "W"], "create"),
+        (["mails", "requeu"], "requeue"),
+        (["serve", "--workes", "2"], "--workers"),
+        (["keys", "create", "--nam", "W"], "--name"),
+    ],
+)
+async def test_a_mistyped_command_or_option_is_answered_with_what_was_meant(command: list[str], meant: str) -> None:
+    done = await leads(*command)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"Did you mean {meant}?" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+async def test_a_script_completes_commands_and_options(shell: str) -> None:
+    done = await leads("completion", shell)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    for word in ("serve", "requeue", "workers", "on-existing"):
+        assert word in done.stdout
+
+
+async def test_of_a_repeated_option_the_last_one_counts(given: dict[str, str]) -> None:
+    done = await leads("keys", "create", "--name", "W", "--json", "--name", "X", "--json", **given)
+
+    assert json.loads(done.stdout)["name"] == "X"
+
+
+async def test_the_help_takes_less_than_300_ms_of_cpu() -> None:
+    before = os.times()
+    times = []
+    for _ in range(3):
+        before = os.times()
+        await leads("--help")
+        after = os.times()
+        times.append(after.children_user + after.children_system - before.children_user - before.children_system)
+
+    assert min(times) < 0.3
 
 
 @pytest.mark.parametrize("host", ["", "no such host", "x" * 70, "a..b"])

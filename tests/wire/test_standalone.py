@@ -64,3 +64,12 @@ async def test_the_commands_refuse_it_too(standalone: str, command: list[str]) -
     assert_helpful(done.stderr)
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+async def test_the_doctor_names_it_and_says_what_to_do(standalone: str) -> None:
+    done = await leads("doctor", LEADS_MONGODB_URI=standalone)
+
+    assert done.returncode == 1
+    assert "a standalone server, which has no transactions" in done.stdout
+    assert "--replSet" in done.stdout
+    assert "topology" in done.stderr.splitlines()[-1]

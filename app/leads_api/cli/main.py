@@ -94,6 +94,8 @@ def _told(error: CycloptsError) -> str:
         case CoercionError() if argument is not None:
             return f"argument {argument.name}: {error.msg or _choices(argument) or 'takes no value'}"
         case MissingArgumentError() if argument is not None:
+            if close := get_close_matches(argument.name, error.unused_tokens or (), n=1):
+                return f"there is no option {close[0]}. Did you mean {argument.name}?"
             needs_value = error.keyword is not None or argument.tokens or not argument.required
             return f"argument {argument.name}: {'expects a value' if needs_value else 'is required'}"
         case UnusedCliTokensError():

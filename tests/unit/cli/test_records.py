@@ -53,7 +53,7 @@ def test_a_given_encoding_counts() -> None:
 
 
 def test_bytes_that_are_not_utf_8_refuse_their_record_only() -> None:
-    first, second, third = read("lead_title\nAcme\n".encode() + "Ärzte\n".encode("cp1252") + b"Last\n")
+    first, second, third = read(b"lead_title\nAcme\n" + "Ärzte\n".encode("cp1252") + b"Last\n")
 
     assert (first.fault, third.fault) == (None, None)
     assert "--encoding" in str(second.fault)
