@@ -10,11 +10,15 @@ from cyclopts import Parameter, Token
 
 from leads_api.clock import now
 from leads_api.settings import Settings
+from leads_api.validation.values import Wrong
+from leads_api.validation.values import email as convert_email
 
 _LAST_ID = 2**63 - 1
 _LAST_PORT = 65_535
 _MOST_WORKERS = 256
 _LONGEST_NAME = 150
+_MOST_CONNECTIONS = 256
+_MOST_SECONDS = 60
 
 Given = Annotated[Settings, Parameter(parse=False)]
 """The settings, which are not on the command line."""
@@ -30,6 +34,18 @@ def said(help_: str, convert: Callable[[str], Any] | None = None, *, name: str |
     return Parameter(name, help=help_, metavar=metavar or None, converter=converter if convert else None)
 
 
+def file_name(help_: str) -> Any:
+    """Return the declaration of the argument FILE, which may be `-`."""
+
+    def converter(_: object, tokens: Sequence[Token]) -> str:
+        text = tokens[-1].value
+        if not text or (text.startswith("-") and text != "-"):
+            raise ValueError("must be the name of a file, or -")
+        return text
+
+    return Parameter("FILE", help=help_, converter=converter, allow_leading_hyphen=True)
+
+
 Json = Annotated[bool, said("print the result as JSON")]
 
 
@@ -41,6 +57,31 @@ def identifier(text: str) -> int:
 def workers(text: str) -> int:
     """Return a number of processes."""
     return _integer(text, 1, _MOST_WORKERS, f"a number from 1 to {_MOST_WORKERS}")
+
+
+def email(text: str) -> str:
+    """Return an e-mail."""
+    try:
+        return convert_email(_LONGEST_NAME)(text)
+    except Wrong:
+        raise ValueError("must be an e-mail") from None
+
+
+def connections(text: str) -> int:
+    """Return a number of connections."""
+    return _integer(text, 1, _MOST_CONNECTIONS, f"a number from 1 to {_MOST_CONNECTIONS}")
+
+
+def seconds(text: str) -> int:
+    """Return a duration."""
+    return _integer(text, 1, _MOST_SECONDS, f"a number from 1 to {_MOST_SECONDS}")
+
+
+def url(text: str) -> str:
+    """Return the address of a service."""
+    if not re.fullmatch(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?", text):
+        raise ValueError("must be an address like http://127.0.0.1:8000")
+    return text
 
 
 def port(text: str) -> int:

@@ -100,6 +100,18 @@ LEADS = Group(
             "The leads are in the order of their ids, each as it is when it is read. If it is interrupted, run it"
             " again: it goes on where it stopped.",
         ),
+        "person": Command(
+            "person:person",
+            "print or erase all that is held about a person",
+            (
+                "leads person jane@acme.example export > jane.json",
+                "leads person jane@acme.example erase",
+                "leads person jane@acme.example erase --yes",
+            ),
+            "A person is found by e-mail: in leads with their comments, checklists and files, in clients and their"
+            " users, in mails and events, and in the comments of other leads. Erased records stay, without what tells"
+            " who somebody is: ids, values, statuses, dates and counts are as before.",
+        ),
         "doctor": Command(
             "doctor:doctor",
             "check what the service stands on, and say what to do",
@@ -107,6 +119,14 @@ LEADS = Group(
             "It checks the connection, the kind and version of the database, indexes, documents, shard keys,"
             " permissions, the clock, the mail server and the mail queue. It writes nothing. The exit status is 1 if a"
             " check failed.",
+        ),
+        "bench": Command(
+            "bench:bench",
+            "measure how fast a running service answers",
+            ("leads bench", "leads bench --url https://crm.acme.example --connections 32 --seconds 10"),
+            "The API key is LEADS_API_KEY, or the one in the data folder. Without --writes, nothing is changed. With"
+            " it, leads are created and deleted, which other systems see as events. A few seconds are no benchmark:"
+            " compare figures of the same machine only.",
         ),
         "seed": Command(
             "database:seed",

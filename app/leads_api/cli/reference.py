@@ -9,10 +9,10 @@ _INTRODUCTION = """# Commands
 
 What `leads --help` and `leads COMMAND --help` print. `make commands` writes this page.
 
-Results go to standard output, everything else to standard error; an error is one line. A mistyped command or option is answered
-with the nearest one. With `--json`, the result is JSON, for programs. `leads completion` prints a script with which your shell
-completes commands and options. [operations.md](operations.md) describes how to use the commands, [import.md](import.md) the files
-that `leads import` reads.
+Results go to standard output, everything else to standard error; an error is one line. A mistyped command or option is
+answered with the nearest one. With `--json`, the result is JSON, for programs. `leads completion` prints a script with
+which your shell completes commands and options. [operations.md](operations.md) describes how to use the commands,
+[import.md](import.md) the files that `leads import` reads.
 """
 
 

@@ -27,7 +27,8 @@ from leads_api.server.embedded import Embedded
 from leads_api.settings import Settings, described
 from leads_api.setup import set_up
 
-_KEY_FILE = "api-key"
+KEY_FILE = "api-key"
+"""In the data folder: the API key that `make run` prints."""
 _GRACE_SECONDS = 20
 """The most that requests which have begun may take when the service ends, whatever their time limit."""
 
@@ -38,7 +39,7 @@ def environment() -> str:
     for variable, default, description in described():
         lines.append(f"  {variable}" + (f" (default: {default})" if default else ""))
         lines.append(f"      {description}")
-    lines.append("  Beside each of them, NAME_FILE names a file that has the value, for example LEADS_API_KEY_FILE.")
+    lines.append("  Beside each of them, NAME_FILE names a file that has the value, for example LEADS_APIKEY_FILE.")
     return "\n".join(lines)
 
 
@@ -100,7 +101,7 @@ async def _refuse_unusable(uri: str, settings: Settings) -> None:
 
 async def _kept_key(uri: str, settings: Settings) -> str:
     """Return the API key in the data folder; create one at the first start, or if it was revoked."""
-    file = settings.data_dir / _KEY_FILE
+    file = settings.data_dir / KEY_FILE
 
     async def work(database: Database) -> str:
         await set_up(database)

@@ -11,7 +11,7 @@ from leads_api.cli.transfer.records import Record, Source
 
 
 def source(content: bytes, *, encoding: str | None = None, delimiter: str | None = None) -> Source:
-    return Source(io.BufferedReader(io.BytesIO(content)), encoding=encoding, delimiter=delimiter)  # type: ignore[arg-type]
+    return Source(io.BufferedReader(io.BytesIO(content)), encoding=encoding, delimiter=delimiter)
 
 
 def read(content: bytes, **options: Any) -> list[Record]:

@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -43,6 +43,15 @@ def read_mapping(path: str) -> MappingFile:
         return msgspec.convert(tomllib.loads(Path(path).read_text("utf-8")), MappingFile)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
         raise Refused(f"{path} is no mapping file: {error}.") from None
+
+
+class Body(NamedTuple):
+    """The body of a request."""
+
+    given: dict[str, Any]
+    """What the record has."""
+    filled: dict[str, Any]
+    """What a new lead gets because the record does not have it."""
 
 
 class Columns:
@@ -108,28 +117,30 @@ class Columns:
             " mapping file (--map)."
         )
 
-    def body(self, record: Record) -> dict[str, Any]:
+    def body(self, record: Record) -> Body:
         """Return the body of the request that creates the lead of a record."""
         values = record.values
         if is_shown(values):
-            body = body_of(values)
+            given = body_of(values)
         elif self._is_json:
-            body = {self.targets.get(name, name): value for name, value in values.items()}
-            body.pop(_LEFT_OUT, None)
+            given = {self.targets.get(name, name): value for name, value in values.items()}
+            given.pop(_LEFT_OUT, None)
         else:
-            body = {
+            given = {
                 target: as_written(values[column]) for column, target in self.targets.items() if target != _LEFT_OUT
             }
-        for field, default in self._defaults.items():
-            if body.get(field) in (None, ""):
-                body[field] = default
-        self._translate(body)
-        _name(body)
-        _title(body)
-        if body.get(EXTERNAL_ID) in (None, ""):
+        _name(given)
+        for name in [name for name in (*self._defaults, "lead_title") if given.get(name) in (None, "")]:
+            given.pop(name, None)
+        filled = {name: value for name, value in self._defaults.items() if name not in given}
+        if "lead_title" not in given and (title := _title(given)):
+            filled["lead_title"] = title
+        self._translate(given)
+        self._translate(filled)
+        if given.get(EXTERNAL_ID) in (None, ""):
             # So that an import that is repeated makes no second lead.
-            body[EXTERNAL_ID] = f"import-{hashlib.sha256(identity_of(values).encode()).hexdigest()[:32]}"
-        return body
+            given[EXTERNAL_ID] = f"import-{hashlib.sha256(identity_of(values).encode()).hexdigest()[:32]}"
+        return Body(given, filled)
 
     def _translate(self, body: dict[str, Any]) -> None:
         for field, table in self._values.items():
@@ -169,12 +180,9 @@ def _name(body: dict[str, Any]) -> None:
         body["lead_firstname"], body["lead_lastname"] = first, last
 
 
-def _title(body: dict[str, Any]) -> None:
-    """Call a lead without a title after its company and person, or its e-mail."""
-    if body.get("lead_title"):
-        return
+def _title(body: dict[str, Any]) -> str | None:
+    """Return a title for a lead without one: its company and person, or its e-mail."""
     texts = {name: value for name, value in body.items() if isinstance(value, str)}
     person = " ".join(filter(None, (texts.get("lead_firstname"), texts.get("lead_lastname"))))
     title = " - ".join(filter(None, (texts.get("lead_company_name"), person))) or texts.get("lead_email")
-    if title:
-        body["lead_title"] = title[:_TITLE_LENGTH]
+    return title[:_TITLE_LENGTH] if title else None

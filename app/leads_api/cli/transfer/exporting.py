@@ -9,7 +9,7 @@ from typing import Annotated, BinaryIO, Literal
 import msgspec
 
 from leads_api.catalog.cache import Catalog
-from leads_api.cli.arguments import Given, Json, said
+from leads_api.cli.arguments import Given, Json, file_name, said
 from leads_api.cli.commands import NotValid
 from leads_api.cli.connection import on_database
 from leads_api.cli.output import CannotWrite, NobodyReads, show_json, tell
@@ -29,7 +29,7 @@ _START_SECONDS = 10.0
 
 
 def export(
-    file: Annotated[str, said("file to write; - is standard output", name="FILE")] = STANDARD,
+    file: Annotated[str, file_name("file to write; - is standard output")] = STANDARD,
     /,
     *,
     form: Annotated[

@@ -4,26 +4,25 @@ import asyncio
 from collections import deque
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Struct
 
 from leads_api.catalog.model import ADMIN
 from leads_api.cli import arguments
-from leads_api.cli.arguments import Given, Json, said
+from leads_api.cli.arguments import Given, Json, file_name, said
 from leads_api.cli.connection import Refused, on_database
 from leads_api.cli.output import show, show_json, tell
-from leads_api.cli.transfer.columns import Columns, read_mapping
+from leads_api.cli.transfer.columns import Body, Columns, read_mapping
 from leads_api.cli.transfer.progress import Advance, shown_progress
 from leads_api.cli.transfer.records import STANDARD, Record, Source, opened
 from leads_api.cli.transfer.report import Report
 from leads_api.cli.transfer.state import State, identity
-from leads_api.cli.transfer.writing import SIZE, Outcome, Writer
+from leads_api.cli.transfer.writing import SIZE, OnExisting, Outcome, Writer
 from leads_api.mongo.client import Database
 from leads_api.settings import Settings
 
-OnExisting = Literal["skip", "update"]
 _AT_ONCE = 3
 """Batches that are under way at a time."""
 
@@ -66,7 +65,7 @@ class Plan(Struct, frozen=True):
 
 
 def import_leads(
-    file: Annotated[str, said("file to read, CSV or NDJSON; - is standard input", name="FILE")],
+    file: Annotated[str, file_name("file to read, CSV or NDJSON; - is standard input")],
     /,
     *,
     mapping: Annotated[
@@ -111,8 +110,8 @@ def _summary(counts: Counts, *, dry_run: bool) -> str:
     if dry_run:
         return f"{counts.read} records: {counts.created} can be imported, {counts.refused} are refused.\n"
     return (
-        f"{counts.read} records: {counts.created} leads created, {counts.updated} changed, {counts.present} already"
-        f" there, {counts.refused} refused.\n"
+        f"{counts.read} records: {counts.created} created, {counts.updated} changed, {counts.present} already there,"
+        f" {counts.refused} refused.\n"
     )
 
 
@@ -171,7 +170,7 @@ class _Import:
             for task, _, _ in running:
                 task.cancel()
 
-    async def _write(self, bodies: list[str | dict[str, Any]]) -> list[Outcome]:
+    async def _write(self, bodies: list[str | Body]) -> list[Outcome]:
         whole = [body for body in bodies if not isinstance(body, str)]
         if self._plan.dry_run:
             done = iter(await self._writer.check(whole))

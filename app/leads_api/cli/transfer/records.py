@@ -56,7 +56,7 @@ class Source:
     @property
     def position(self) -> int:
         """How many bytes have been read, about."""
-        return self._raw.tell()
+        return self._raw.tell() if self._raw.seekable() else 0
 
     def __iter__(self) -> Iterator[Record]:
         """Return the records. Raises Refused if one is so long that it cannot be read."""

@@ -3,20 +3,28 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Any, Literal, NamedTuple, Self
 
 import msgspec
+from msgspec import UNSET
 
 from leads_api.catalog.cache import Snapshot
 from leads_api.cli.connection import Refused
+from leads_api.cli.transfer.columns import EXTERNAL_ID, Body
 from leads_api.errors import BadRequest, Invalid, Unavailable
-from leads_api.leads.schemas import LeadInput
+from leads_api.folding import composed
+from leads_api.leads.batch import WrittenLead
+from leads_api.leads.schemas import LeadBatch, LeadInput
 from leads_api.memory import Memory
 from leads_api.mongo.client import Database, deadline
 from leads_api.mongo.faults import DatabaseError
 from leads_api.services import Services
 from leads_api.settings import Settings
 from leads_api.validation.bodies import JSON
+from leads_api.validation.inputs import Input
+
+OnExisting = Literal["skip", "update"]
 
 SIZE = 100
 """Leads in a batch."""
@@ -39,7 +47,9 @@ class Writer:
     def __init__(self, services: Services, user: int) -> None:
         self._services = services
         self._user = user
-        self._input = services.inputs().of(None, LeadInput)
+        inputs = services.inputs()
+        self._input = inputs.of(None, LeadInput)
+        self._batches = inputs.of(None, LeadBatch)
 
     @classmethod
     @asynccontextmanager
@@ -56,21 +66,46 @@ class Writer:
         with deadline(_BATCH_SECONDS):
             return await self._services.catalog.snapshot()
 
-    async def check(self, bodies: Sequence[Mapping[str, Any]]) -> list[Outcome]:
+    async def check(self, bodies: Sequence[Body]) -> list[Outcome]:
         """Check bodies, and write nothing."""
         with deadline(_BATCH_SECONDS):
-            return [await self._checked(body) for body in bodies]
+            return [await self._checked(body.filled | body.given) for body in bodies]
 
     async def _checked(self, body: Mapping[str, Any]) -> Outcome:
         try:
-            await self._input.read(b"", msgspec.json.encode(body), content_type=JSON)
-        except Invalid as error:
-            return Outcome("refused", _reason(error.members["errors"]))
-        except BadRequest as error:
-            return Outcome("refused", error.message)
+            await _read(self._input, body)
+        except (Invalid, BadRequest) as error:
+            return _refused(error)
         return Outcome("created")
 
-    async def write(self, bodies: Sequence[Mapping[str, Any]], on_existing: Literal["skip", "update"]) -> list[Outcome]:
+    async def _write(self, bodies: Sequence[Body], on_existing: OnExisting) -> list[Outcome]:
+        with deadline(_BATCH_SECONDS):
+            keys = [_key(body) for body in bodies]
+            there = await self._there([key for key in keys if key is not None])
+            outcomes: list[Outcome | None] = [
+                Outcome("present") if on_existing == "skip" and key in there else None for key in keys
+            ]
+            wanted = [at for at, outcome in enumerate(outcomes) if outcome is None]
+            # A lead that is there keeps what the record does not have.
+            sent = [bodies[at].given if keys[at] in there else bodies[at].filled | bodies[at].given for at in wanted]
+            for at, written in zip(wanted, await self._batch(sent, on_existing), strict=True):
+                outcomes[at] = _outcome(written)
+            return [outcome for outcome in outcomes if outcome is not None]
+
+    async def _there(self, keys: Sequence[str]) -> set[str]:
+        """Return those of the external ids that leads have."""
+        claims = await self._services.leads.external_ids.find_all(keys)
+        existing = await self._services.leads.existing(claims.values()) if claims else ()
+        return {key for key, lead_id in claims.items() if lead_id in existing}
+
+    async def _batch(self, bodies: Sequence[Mapping[str, Any]], on_existing: OnExisting) -> list[WrittenLead]:
+        if not bodies:
+            return []
+        request = {"leads": bodies, "on_existing": "update" if on_existing == "update" else "fail"}
+        batch = await _read(self._batches, request)
+        return await self._services.write_leads(batch.leads, batch.on_existing, self._user)
+
+    async def write(self, bodies: Sequence[Body], on_existing: OnExisting) -> list[Outcome]:
         """Write a batch."""
         for pause in _PAUSES:
             try:
@@ -78,6 +113,31 @@ class Writer:
             except (DatabaseError, Unavailable):
                 await asyncio.sleep(pause)
         return await self._write(bodies, on_existing)
+
+
+async def _read(wanted: Input, body: Mapping[str, Any]) -> Any:
+    """Return a body as a request with it is read. Raises Invalid or BadRequest."""
+    _, payload = await wanted.read(b"", msgspec.json.encode(body), content_type=JSON, path={})
+    return payload
+
+
+def _key(body: Body) -> str | None:
+    """Return the external id of a record, in the form in which it is unique."""
+    external_id = body.given.get(EXTERNAL_ID)
+    return composed(external_id.strip()) if isinstance(external_id, str) else None
+
+
+def _outcome(written: WrittenLead) -> Outcome:
+    if written.status != HTTPStatus.UNPROCESSABLE_ENTITY:
+        return Outcome("created" if written.status == HTTPStatus.CREATED else "updated")
+    errors = {} if written.errors is UNSET else written.errors
+    if written.lead_id is not UNSET and len(errors) == 1:  # only its external id is taken
+        return Outcome("present")
+    return Outcome("refused", _reason(errors))
+
+
+def _refused(error: Invalid | BadRequest) -> Outcome:
+    return Outcome("refused", _reason(error.members.get("errors", {"body": [error.message]})))
 
 
 def _reason(errors: Mapping[str, Sequence[str]]) -> str:
