@@ -14,7 +14,18 @@ from tests.client import Json
 from tests.wire.process import Service, leads, running
 
 EMAIL = "Jane.Doe@acme.example"
-WORDS = ("Jane", "jane.doe", "+49 30 1234", "Main Street", "secret wish", "called her", "crm-17", "passport")
+WORDS = (
+    "Jane Doe",
+    "of Jane",
+    "Jane has",
+    " jane.doe",
+    "+49 30 1234",
+    "Main Street",
+    "secret wish",
+    "called her",
+    "crm-17",
+    "passport",
+)
 
 
 @pytest.fixture

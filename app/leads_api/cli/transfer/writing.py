@@ -3,26 +3,26 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Any, Literal, NamedTuple, Self
 
 import msgspec
+from msgspec import UNSET
 
 from leads_api.catalog.cache import Snapshot
 from leads_api.cli.connection import Refused
-from leads_api.cli.transfer.columns import EXTERNAL_ID as FIELD
-from leads_api.cli.transfer.columns import Body
+from leads_api.cli.transfer.columns import EXTERNAL_ID, Body
 from leads_api.errors import BadRequest, Invalid, Unavailable
 from leads_api.folding import composed
-from leads_api.leads.imports import ImportLeads
-from leads_api.leads.schemas import LeadInput
-from leads_api.leads.store import LeadNotFound
+from leads_api.leads.batch import WrittenLead
+from leads_api.leads.schemas import LeadBatch, LeadInput
 from leads_api.memory import Memory
 from leads_api.mongo.client import Database, deadline
 from leads_api.mongo.faults import DatabaseError
 from leads_api.services import Services
 from leads_api.settings import Settings
 from leads_api.validation.bodies import JSON
-from leads_api.validation.inputs import Changes, Input
+from leads_api.validation.inputs import Input
 
 OnExisting = Literal["skip", "update"]
 
@@ -49,10 +49,7 @@ class Writer:
         self._user = user
         inputs = services.inputs()
         self._input = inputs.of(None, LeadInput)
-        self._changes = inputs.of(None, Changes[LeadInput])
-        self._import = ImportLeads(
-            services.database, services.leads, services.ids, catalog=services.catalog, transact=services.transact
-        )
+        self._batches = inputs.of(None, LeadBatch)
 
     @classmethod
     @asynccontextmanager
@@ -83,48 +80,30 @@ class Writer:
 
     async def _write(self, bodies: Sequence[Body], on_existing: OnExisting) -> list[Outcome]:
         with deadline(_BATCH_SECONDS):
-            holders = await asyncio.gather(*(self._holder(body) for body in bodies))
-            found = [
-                await self._existing(body, holder, on_existing) if holder is not None else None
-                for body, holder in zip(bodies, holders, strict=True)
+            keys = [_key(body) for body in bodies]
+            there = await self._there([key for key in keys if key is not None])
+            outcomes: list[Outcome | None] = [
+                Outcome("present") if on_existing == "skip" and key in there else None for key in keys
             ]
-            return await self._create(bodies, found, on_existing)
+            wanted = [at for at, outcome in enumerate(outcomes) if outcome is None]
+            # A lead that is there keeps what the record does not have.
+            sent = [bodies[at].given if keys[at] in there else bodies[at].filled | bodies[at].given for at in wanted]
+            for at, written in zip(wanted, await self._batch(sent, on_existing), strict=True):
+                outcomes[at] = _outcome(written)
+            return [outcome for outcome in outcomes if outcome is not None]
 
-    async def _holder(self, body: Body) -> int | None:
-        """Return the lead that has the external id of a record."""
-        key = body.given.get(FIELD)
-        return await self._services.leads.external_ids.find(composed(key.strip())) if isinstance(key, str) else None
+    async def _there(self, keys: Sequence[str]) -> set[str]:
+        """Return those of the external ids that leads have."""
+        claims = await self._services.leads.external_ids.find_all(keys)
+        existing = await self._services.leads.existing(claims.values()) if claims else ()
+        return {key for key, lead_id in claims.items() if lead_id in existing}
 
-    async def _existing(self, body: Body, lead_id: int, on_existing: OnExisting) -> Outcome | None:
-        """Leave or change a lead; None if it is gone, so that it is created."""
-        if on_existing == "skip":
-            return Outcome("present")
-        try:
-            changes = await _read(self._changes, body.given)
-            await self._services.leads.change(lead_id, changes.given, self._user, None)
-        except LeadNotFound:
-            return None
-        except (Invalid, BadRequest) as error:
-            return _refused(error)
-        return Outcome("updated")
-
-    async def _create(
-        self, bodies: Sequence[Body], found: list[Outcome | None], on_existing: OnExisting
-    ) -> list[Outcome]:
-        """Create the leads of those records that have no outcome yet."""
-        given: dict[int, dict[str, Any]] = {}
-        for at, body in enumerate(bodies):
-            if found[at] is None:
-                try:
-                    given[at] = msgspec.structs.asdict(await _read(self._input, body.filled | body.given))
-                except (Invalid, BadRequest) as error:
-                    found[at] = _refused(error)
-        for at, holder in zip(given, await self._import(list(given.values()), self._user), strict=True):
-            if holder is None:
-                found[at] = Outcome("created")
-            else:
-                found[at] = await self._existing(bodies[at], holder, on_existing) or Outcome("present")
-        return [outcome for outcome in found if outcome is not None]
+    async def _batch(self, bodies: Sequence[Mapping[str, Any]], on_existing: OnExisting) -> list[WrittenLead]:
+        if not bodies:
+            return []
+        request = {"leads": bodies, "on_existing": "update" if on_existing == "update" else "fail"}
+        batch = await _read(self._batches, request)
+        return await self._services.write_leads(batch.leads, batch.on_existing, self._user)
 
     async def write(self, bodies: Sequence[Body], on_existing: OnExisting) -> list[Outcome]:
         """Write a batch."""
@@ -142,6 +121,24 @@ async def _read(wanted: Input, body: Mapping[str, Any]) -> Any:
     return payload
 
 
+def _key(body: Body) -> str | None:
+    """Return the external id of a record, in the form in which it is unique."""
+    external_id = body.given.get(EXTERNAL_ID)
+    return composed(external_id.strip()) if isinstance(external_id, str) else None
+
+
+def _outcome(written: WrittenLead) -> Outcome:
+    if written.status != HTTPStatus.UNPROCESSABLE_ENTITY:
+        return Outcome("created" if written.status == HTTPStatus.CREATED else "updated")
+    errors = {} if written.errors is UNSET else written.errors
+    if written.lead_id is not UNSET and len(errors) == 1:  # only its external id is taken
+        return Outcome("present")
+    return Outcome("refused", _reason(errors))
+
+
 def _refused(error: Invalid | BadRequest) -> Outcome:
-    errors: Mapping[str, Sequence[str]] = error.members.get("errors", {"body": [error.message]})
-    return Outcome("refused", " ".join(text for texts in errors.values() for text in texts))
+    return Outcome("refused", _reason(error.members.get("errors", {"body": [error.message]})))
+
+
+def _reason(errors: Mapping[str, Sequence[str]]) -> str:
+    return " ".join(text for texts in errors.values() for text in texts)
