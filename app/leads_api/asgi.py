@@ -31,15 +31,15 @@ from leads_api.http.router import Router
 from leads_api.leads.routes import LeadController
 from leads_api.lifespan import Lifespan
 from leads_api.memory import Memory
-from leads_api.mongo.client import Client, connect, deadline, ping, without_secrets
+from leads_api.mongo.client import Client, deadline, ping, without_secrets
 from leads_api.mongo.faults import DatabaseError, TooLarge, as_failure
-from leads_api.mongo.monitoring import listeners
+from leads_api.mongo.monitoring import monitored
 from leads_api.openapi import page
 from leads_api.openapi.document import document
 from leads_api.services import Services, database_seconds
 from leads_api.settings import Settings, from_environment, unknown_variables
 from leads_api.settings import without_secrets as settings_without_secrets
-from leads_api.telemetry import logs, workers
+from leads_api.telemetry import logs, spans, workers
 from leads_api.telemetry.metrics import Gauge
 
 _BUILD = Gauge("leads_build_info", "What runs. Always 1.", ["version", "python", "driver"], merge=max)
@@ -83,11 +83,8 @@ def create_app(settings: Settings, mongo: Client | None = None) -> Litestar:
 
     def begin() -> Lifespan:
         """Create all parts again: locks and connections belong to the event loop in which they are first used."""
-        client = mongo or connect(
-            str(settings.mongodb_uri),
-            driver=settings.mongodb_driver,
-            request_timeout=settings.request_timeout,
-            listeners=listeners(),
+        client = mongo or monitored(
+            str(settings.mongodb_uri), driver=settings.mongodb_driver, request_timeout=settings.request_timeout
         )
         services = Services(settings, client, memory)
         readiness = health.Readiness(lambda: ping(services.database))
@@ -145,6 +142,7 @@ def application(settings: Settings | None = None, metrics_folder: Path | None = 
         _end_with(parent.sentinel)
         if metrics_folder is not None:
             workers.share(metrics_folder)
+    spans.configure(os.environ)
     app = create_app(settings)
     gc.collect()
     gc.freeze()  # objects created until now live forever, so the collector need not scan them

@@ -14,7 +14,7 @@ from leads_api.mongo.client import Client, Database, close, deadline
 from leads_api.mongo.faults import DatabaseError, described
 from leads_api.setup import Setup
 from leads_api.tasks import end
-from leads_api.telemetry import pulse
+from leads_api.telemetry import pulse, spans
 
 END_SECONDS = 12.0
 """Limit of an orderly shutdown, which normally takes less. Nothing may block shutdown forever."""
@@ -63,6 +63,7 @@ class Lifespan:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(END_SECONDS):
                         await close(self.client)
+            await spans.end()
 
     async def _keep_sweeping(self) -> None:
         while True:

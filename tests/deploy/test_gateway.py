@@ -71,3 +71,8 @@ async def test_no_call_of_many_is_lost_between_gateway_and_service(api: Api) -> 
     statuses = await asyncio.gather(*(some(number) for number in range(1, 11)))
 
     assert statuses == [[200] * 40] * 10
+
+
+async def test_the_metrics_are_the_service_s_but_not_for_callers(api: Api) -> None:
+    for path in ("/metrics", "/metrics/", "/crm/metrics"):
+        assert_envelope(await api.get(path), 404, "Not found.")

@@ -22,6 +22,9 @@ REFUSED = {
     b"GET /metrics?format=text HTTP/1.1": (404, "Not found."),
     b"GET /%6detrics/ HTTP/1.1": (404, "Not found."),
     b"GET //metrics// HTTP/1.1": (404, "Not found."),
+    b"GET /crm/metrics HTTP/1.1": (404, "Not found."),
+    b"GET /a/crm/metrics/?a HTTP/1.1": (404, "Not found."),
+    b"GET /api/metrics HTTP/1.1": (404, "Not found."),
 }
 REFUSED_BY_NGINX = {
     b"GET / HTTP/1.1\r\nX-Long: " + b"a" * 9000: (431, "The request headers are too large."),
@@ -34,6 +37,7 @@ REFUSED_BY_NGINX = {
     ),
     b"TRACE / HTTP/1.1": (405, "Method not allowed."),
     b"GET /gateway-answer HTTP/1.1": (404, "Not found."),
+    b"GET /api/leads/by-external-id/a/../../../../crm/metrics HTTP/1.1": (404, "Not found."),
 }
 
 
@@ -137,3 +141,13 @@ async def test_a_request_that_does_not_arrive_is_cut_off_and_keeps_nothing_of_th
     else:
         assert received.startswith(b"HTTP/1.1 408 ")
     assert stand_in.connections == 0
+
+
+@pytest.mark.parametrize("external_id", ["metrics", "a%2Fmetrics"])
+async def test_a_lead_may_be_called_metrics(open_gateway: OpenGateway, external_id: str) -> None:
+    async with standing_in(always_ok) as (stand_in, upstream):
+        with open_gateway(upstream) as port:
+            path = f"/api/leads/by-external-id/{external_id}"
+            await raw(port, f"GET {path} HTTP/1.1\r\nHost: leads.test\r\nConnection: close\r\n\r\n".encode())
+
+    assert [head.split(b" ")[1] for head in stand_in.heads] == [path.encode()]

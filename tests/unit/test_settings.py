@@ -10,7 +10,15 @@ from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
 from leads_api.mongo.client import Driver, UnusableUri, close, connect
-from leads_api.settings import BadSetting, RateLimit, Settings, described, from_environment, unknown_variables
+from leads_api.settings import (
+    BadSetting,
+    RateLimit,
+    Settings,
+    described,
+    from_environment,
+    unknown_variables,
+    without_secrets,
+)
 
 KEY = "k" * 32
 MAIL = {"LEADS_MAIL_FROM": "Acme <crm@acme.example>", "LEADS_PORTAL_URL": "https://portal.acme.example/in"}
@@ -459,3 +467,23 @@ def test_the_option_of_the_address_that_cannot_be_used_is_named() -> None:
 
 def test_an_address_of_which_the_name_cannot_be_looked_up_yet_is_no_bad_value() -> None:
     assert from_environment({"LEADS_MONGODB_URI": "mongodb+srv://db.nowhere.invalid/?tls=true"}).mongodb_uri
+
+
+def test_settings_for_a_log_tell_of_texts_only_that_they_are_set() -> None:
+    settings = Settings(
+        api_key=KEY,
+        mongodb_uri=f"mongodb://user:{SECRET}@db.example/?replicaSet=rs0",
+        smtp_url=f"smtps://user:{SECRET}@mail.example",
+        mail_from="Acme <crm@acme.example>",
+        portal_url=f"https://portal.acme.example/{SECRET}",
+        root_path="/crm",
+    )
+
+    shown = without_secrets(settings)
+
+    assert {name for name, value in shown.items() if value == "set"} == {
+        "api_key", "mongodb_uri", "smtp_url", "mail_from", "portal_url",
+    }  # fmt: skip
+    assert (shown["root_path"], shown["mongodb_database"], shown["data_dir"]) == ("/crm", "leads", "data")
+    assert without_secrets(Settings())["api_key"] is None
+    assert list(shown) == list(Settings.__struct_fields__)

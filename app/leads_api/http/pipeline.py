@@ -22,7 +22,7 @@ from leads_api.http.deadlines import Deadlines
 from leads_api.http.exchange import Exchange
 from leads_api.http.router import Router
 from leads_api.memory import Memory
-from leads_api.telemetry import traces
+from leads_api.telemetry import spans, traces
 from leads_api.telemetry.logs import logger, request_id
 from leads_api.telemetry.metrics import Gauge, Histogram
 
@@ -83,6 +83,8 @@ class Pipeline:
             raise NotFound
         exchange = Exchange(scope, receive, send, self._root_path)
         token = request_id.set(exchange.identity)
+        if (tracing := spans.tracing) is not None:
+            exchange.trace = tracing.request(_known(exchange.method), exchange.trace, exchange.header(b"tracestate"))
         traced = traces.current.set(exchange.trace) if exchange.trace else None
         began = perf_counter()
         try:
@@ -104,7 +106,7 @@ class Pipeline:
     def _note(self, exchange: Exchange, seconds: float) -> None:
         """Note a request that was answered."""
         route = exchange.route or self._router.route(exchange.path)
-        method = exchange.method if exchange.method in _METHODS else "other"
+        method = _known(exchange.method)
         _REQUESTS.at(route, method, exchange.status).observe(seconds)
         if self._access is not None:
             self._access.info(
@@ -116,6 +118,9 @@ class Pipeline:
                 key=exchange.api_key,
                 user=exchange.user,
             )
+        if spans.tracing is not None and exchange.trace is not None and exchange.trace.span is not None:
+            attributes = {"http.route": route, "leads.request_id": exchange.identity}
+            spans.tracing.answered(exchange.trace, f"{method} {route}", attributes, exchange.status)
 
     async def _answer(self, exchange: Exchange) -> None:
         try:
@@ -156,3 +161,8 @@ class Pipeline:
             exchange.reply(204, {"Allow": there.allow})
             return
         await there.endpoint(exchange.method)(exchange, ids)
+
+
+def _known(method: str) -> str:
+    """Return a method as logs, metrics and traces name it."""
+    return method if method in _METHODS else "other"

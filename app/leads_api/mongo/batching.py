@@ -33,12 +33,14 @@ from leads_api.mongo.client import (
     until,
 )
 from leads_api.mongo.queues import Queue
+from leads_api.telemetry import spans, traces
 from leads_api.telemetry.metrics import COUNTS, Histogram
+from leads_api.telemetry.traces import Trace
 
 K = TypeVar("K")
 R = TypeVar("R")
-_Waiting = tuple[K, float, asyncio.Future[R], float]
-"""A request, its deadline, the future of its result, and when it began to wait."""
+_Waiting = tuple[K, float, asyncio.Future[R], float, Trace | None]
+"""A request, its deadline, the future of its result, when it began to wait, and its trace."""
 
 MAX_BATCH = 500
 WORTHWHILE = 32
@@ -119,7 +121,7 @@ class Batcher(Queue, Generic[K, R]):
             raise Unavailable(reason=f"too many wait for a batch: {waiting}")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[R] = loop.create_future()
-        self._waiting.append((request, late, answer, monotonic()))
+        self._waiting.append((request, late, answer, monotonic(), traces.current.get()))
         if self._newest is None:
             self._begin(loop)
         return await answer
@@ -158,7 +160,7 @@ class Batcher(Queue, Generic[K, R]):
             return
         if len(self._runs) < AT_ONCE:
             moment = monotonic()
-            oldest = next((late for _, late, answer, _ in self._waiting if not answer.done()), None)
+            oldest = next((late for _, late, answer, _, _ in self._waiting if not answer.done()), None)
             if oldest is not None and oldest - moment <= _MARGIN * max(self._seconds, moment - self._began):
                 self._begin(loop)
         loop.call_later(CHECK_SECONDS, self._check, loop)
@@ -192,12 +194,12 @@ class Batcher(Queue, Generic[K, R]):
         least = self._began + LEAST_SECONDS
         batch = [waiting for waiting in first if waiting[1] >= least and not waiting[2].done()]
         if len(batch) < len(first):
-            for _, late, answer, _ in first:
+            for _, late, answer, _, _ in first:
                 if late < least and not answer.done():
                     answer.set_exception(DeadlinePassed("a batch"))
         if self._writes and batch:
             # Up to twice the time of the first: so nobody loses more than half of it to others.
-            last = 2 * min(late for _, late, _, _ in batch) - self._began
+            last = 2 * min(late for _, late, _, _, _ in batch) - self._began
             later = [waiting for waiting in batch if waiting[1] > last]
             if later:
                 batch = [waiting for waiting in batch if waiting[1] <= last]
@@ -205,13 +207,15 @@ class Batcher(Queue, Generic[K, R]):
         return batch
 
     async def _answer(self, batch: list[_Waiting[K, R]], began: float) -> None:
-        lates = [late for _, late, _, _ in batch]
+        lates = [late for _, late, _, _, _ in batch]
         self._sizes.observe(len(batch))
-        for _, _, _, asked in batch:
+        for _, _, _, asked, _ in batch:
             self._waits.observe(began - asked)
+        if spans.tracing is not None:
+            traces.current.set(traces.shared(trace for _, _, _, _, trace in batch))
         try:
             with deadline_at(min(lates) if self._writes else max(lates)):
-                outcomes = await self._perform([request for request, _, _, _ in batch])
+                outcomes = await self._perform([request for request, _, _, _, _ in batch])
         except Exception as error:  # noqa: BLE001 - any error is raised in every caller
             outcomes = [error] * len(batch)
         except BaseException:
@@ -222,7 +226,7 @@ class Batcher(Queue, Generic[K, R]):
         self._seconds += _WEIGHT * (monotonic() - began - self._seconds)
         if self._writes and any(isinstance(outcome, PyMongoError) and outcome.timeout for outcome in outcomes):
             self._refuse_waiting("the batch before this request was not answered in time")
-        for (_, _, answer, _), outcome in zip(batch, outcomes, strict=True):
+        for (_, _, answer, _, _), outcome in zip(batch, outcomes, strict=True):
             if answer.done():
                 continue
             if isinstance(outcome, Exception):
@@ -232,7 +236,7 @@ class Batcher(Queue, Generic[K, R]):
 
     def _refuse_waiting(self, reason: str) -> None:
         waiting, self._waiting = self._waiting, []
-        for _, _, answer, _ in waiting:
+        for _, _, answer, _, _ in waiting:
             if not answer.done():
                 answer.set_exception(Unavailable(reason=reason))
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -15,8 +14,6 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from leads_api.telemetry.metrics import INSTRUMENTS, Histogram, Instrument, Series, Snapshot
-
-CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
 
 def text_of(snapshot: Snapshot) -> bytes:

@@ -1,4 +1,4 @@
-"""Metrics: counters, gauges and histograms of this process, cheap enough for every request (decision 23).
+"""Metrics: counters, gauges and histograms of this process, cheap enough for every request (decision 27).
 
 The instruments are plain numbers, which `exposition.py` turns into the metrics of `prometheus_client` when they are
 asked for. They belong to the process, like those of that library: declare them at the top of a module.
@@ -6,7 +6,9 @@ asked for. They belong to the process, like those of that library: declare them 
 
 import os
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import fsum
 from typing import Literal
 
 from msgspec import Struct
@@ -92,7 +94,7 @@ class Distribution:
 
 
 class Histogram(Instrument):
-    """Values in buckets. Not for threads, except under a lock."""
+    """Values in buckets. Not for threads."""
 
     kind = "histogram"
 
@@ -111,6 +113,29 @@ class Histogram(Instrument):
         """Return the numbers of all labels."""
         found = list(self._distributions.items())
         return _series((labels, [*each.counts, each.total]) for labels, each in found)
+
+
+class ThreadedHistogram(Histogram):
+    """A histogram that any thread may add to. Values get into their buckets later, at the latest when it is shown."""
+
+    def __init__(self, name: str, text: str, labels: Sequence[str] = (), bounds: Sequence[float] = SECONDS) -> None:
+        super().__init__(name, text, labels, bounds)
+        self._noted: deque[tuple[Labels, float]] = deque()
+
+    def note(self, labels: Labels, value: float) -> None:
+        """Add a value."""
+        self._noted.append((labels, value))
+
+    def sort(self) -> None:
+        """Put the values that were noted into their buckets. Only for the thread of the event loop."""
+        for _ in range(len(self._noted)):
+            labels, value = self._noted.popleft()
+            self.at(*labels).observe(value)
+
+    def series(self) -> list[Series]:
+        """Return the numbers of all labels."""
+        self.sort()
+        return super().series()
 
 
 class Gauge(Instrument):
@@ -144,6 +169,13 @@ def _series(numbers: Iterable[tuple[Labels, list[float]]]) -> list[Series]:
     return [Series(tuple(str(label) for label in labels), each) for labels, each in numbers]
 
 
+def sort() -> None:
+    """Put the values that threads have noted into their buckets, so that they take no memory."""
+    for instrument in INSTRUMENTS.values():
+        if isinstance(instrument, ThreadedHistogram):
+            instrument.sort()
+
+
 def snapshot() -> Snapshot:
     """Return the metrics of this process."""
     totals: dict[str, list[Series]] = {}
@@ -158,7 +190,8 @@ def snapshot() -> Snapshot:
 
 def merged(living: Sequence[Snapshot], ended: Sequence[Snapshot] = ()) -> Snapshot:
     """Return the metrics of several processes as those of one: the totals of all, the gauges of those that live."""
-    totals = _merged([each.totals for each in (*ended, *living)], lambda _: sum)
+    # Not `sum`: its last digit depends on the order, so a total could go backwards, which reads like a restart.
+    totals = _merged([each.totals for each in (*ended, *living)], lambda _: fsum)
     gauges = _merged([each.gauges for each in living], _merge_of)
     return Snapshot(os.getpid(), totals, gauges)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from leads_api.telemetry import workers
+from leads_api.telemetry import metrics, workers
 from leads_api.telemetry.metrics import Gauge, Histogram
 
 _SECONDS = 0.5
@@ -18,5 +18,7 @@ async def beat() -> None:
         due = loop.time() + _SECONDS
         await asyncio.sleep(_SECONDS)
         lag.observe(max(0.0, loop.time() - due))
-        if workers.together is not None:
+        if workers.together is None:
+            metrics.sort()
+        else:
             workers.together.write()

@@ -1,10 +1,13 @@
 """Instruments, and the metrics of several processes as those of one (app/leads_api/telemetry/metrics.py)."""
 
+from itertools import permutations
+from threading import Thread
+
 import pytest
 
 from leads_api.telemetry import metrics
 from leads_api.telemetry.exposition import text_of
-from leads_api.telemetry.metrics import Counter, Gauge, Histogram, Series, Snapshot, merged, snapshot
+from leads_api.telemetry.metrics import Counter, Gauge, Histogram, Series, Snapshot, ThreadedHistogram, merged, snapshot
 from tests.metrics import Metrics
 
 
@@ -44,6 +47,24 @@ def test_a_histogram_counts_each_value_up_to_its_bound() -> None:
     assert shown().samples("sizes_sum") == [({"queue": "a"}, 24)]
 
 
+def test_values_of_threads_are_all_counted() -> None:
+    commands = ThreadedHistogram("commands", "Commands.", ["command"], [1])
+
+    def note() -> None:
+        for _ in range(5_000):
+            commands.note(("find",), 0.5)
+
+    threads = [Thread(target=note) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        metrics.sort()
+    metrics.sort()
+
+    assert shown().value("commands_count", command="find") == 20_000
+    assert shown().value("commands_sum", command="find") == 10_000
+
+
 def test_a_gauge_asks_its_source_each_time() -> None:
     waiting, lag = Gauge("waiting", "Waiting.", ["queue"]), Gauge("lag", "Lag.")
     numbers: dict[tuple[object, ...], float] = {("a",): 1}
@@ -78,6 +99,14 @@ def test_totals_of_all_processes_are_added_also_of_those_that_ended() -> None:
         ("x",): [6], ("1",): [1], ("2",): [1], ("3",): [1],
     }  # fmt: skip
     assert together.totals["b"] == [Series((), [6, 0, 3])]
+
+
+def test_totals_do_not_depend_on_the_order_of_the_processes() -> None:
+    parts = [of(n, {"seconds": [Series((), [value])]}) for n, value in enumerate((0.1, 0.7, 0.2, 1e9, 0.3))]
+
+    found = {merged(list(order)).totals["seconds"][0].numbers[0] for order in permutations(parts)}
+
+    assert len(found) == 1
 
 
 def test_gauges_of_those_that_live_are_added_or_the_greatest_is_taken() -> None:
