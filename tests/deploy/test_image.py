@@ -49,7 +49,10 @@ def test_the_image_is_built_from_what_the_build_may_see() -> None:
 @pytest.mark.parametrize(
     ("path", "wanted"),
     [
-        ("deploy/requirements.txt", PROJECT["project"]["dependencies"]),
+        (
+            "deploy/requirements.txt",
+            [*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"]["otel"]],
+        ),
         ("deploy/build-requirements.txt", ["setuptools"]),
     ],
 )

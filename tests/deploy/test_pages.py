@@ -42,7 +42,7 @@ def test_every_link_of_a_page_leads_to_a_file_and_a_title(page: Path) -> None:
 def test_the_service_takes_every_address_of_a_database_that_the_page_shows(tmp_path: Path) -> None:
     addresses = re.findall(r"mongodb://[^`\s]+", MONGODB)
     made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=leads"]
-    files = ["-keyout", tmp_path / "key.pem", "-out", tmp_path / "ca.pem"]
+    files = ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "ca.pem")]
     subprocess.run([program("openssl"), *made, *files], check=True, capture_output=True)
     both = (tmp_path / "key.pem").read_text() + (tmp_path / "ca.pem").read_text()
     (tmp_path / "leads.pem").write_text(both)
