@@ -38,7 +38,6 @@ REFUSED_BY_NGINX = {
     ),
     b"TRACE / HTTP/1.1": (405, "Method not allowed."),
     b"GET /gateway-answer HTTP/1.1": (404, "Not found."),
-    b"GET /api/leads/by-external-id/a/../../../../crm/metrics HTTP/1.1": (404, "Not found."),
 }
 
 

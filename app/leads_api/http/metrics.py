@@ -1,4 +1,4 @@
-"""The endpoint `/metrics` (contract, section 5; decision 27)."""
+"""The endpoint `/metrics` (contract, section 5; decision 26)."""
 
 import asyncio
 

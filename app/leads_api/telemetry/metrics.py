@@ -1,4 +1,4 @@
-"""Metrics: counters, gauges and histograms of this process, cheap enough for every request (decision 27).
+"""Metrics: counters, gauges and histograms of this process, cheap enough for every request (decision 26).
 
 The instruments are plain numbers, which `exposition.py` turns into the metrics of `prometheus_client` when they are
 asked for. They belong to the process, like those of that library: declare them at the top of a module.
