@@ -5,7 +5,7 @@ import logging
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ from pymongo.errors import OperationFailure
 
 from leads_api.events.changes import PIPELINE
 from leads_api.events.relay import READER
+from leads_api.events.store import EventStore
 from leads_api.memory import Memory
 from leads_api.mongo import change_streams
 from leads_api.mongo.change_streams import Position, watch
@@ -97,8 +98,8 @@ async def read_by(services: Services) -> AsyncIterator[tuple[Position, list[Docu
     assert position
     async with watch(services.leads.collection, PIPELINE, position) as changes:
         entries: list[Document] = []
-        while not entries:
-            entries = await changes.batch(10)
+        while len(entries) < await services.leads.collection.count_documents({}):
+            entries += await changes.batch(10)
         yield position, entries
 
 
@@ -148,6 +149,29 @@ async def test_a_relay_that_was_cut_off_in_a_write_goes_on_behind_the_last_event
         events = await followed(api, 4)
 
     assert [(event["id"], event["data"]["lead_id"]) for event in events] == [(1, 1), (2, 2), (3, 3), (4, 4)]
+
+
+async def test_events_of_large_leads_are_written_in_parts(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("leads_api.events.recorder.MAX_CHARACTERS", 3000)
+    parts: list[int] = []
+
+    async def append(self: EventStore, events: Sequence[Document]) -> None:
+        parts.append(len(events))
+        await real(self, events)
+
+    real = EventStore.append
+    monkeypatch.setattr(EventStore, "append", append)
+    await set_up(database)
+    services = services_on(database)
+    body = {"lead_title": "Acme", "lead_status": 1, "lead_categoryid": 3, "lead_description": "x" * 2000}
+    for _ in range(3):
+        await services.leads.create(body, 1)
+
+    async with read_by(services) as (position, entries):
+        after = await services.relay._recorder.record(entries, position)
+
+    assert parts == [1] * len(entries)
+    assert after.last == len(entries) > 1
 
 
 async def test_ids_go_on_when_all_events_have_expired(database: Database, serve: Serve) -> None:
