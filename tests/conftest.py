@@ -184,6 +184,8 @@ Nothing stays in one, because all its parts are made again when its lifespan beg
 async def serving(settings: Settings, client: Client) -> AsyncIterator[Api]:
     """Run the service in process, and call it without a network."""
     idle = _idle[settings, id(client)]  # clients of different servers can be equal
+    if settings.access_log:  # it goes where the logs went when the application was made
+        idle.clear()
     app = idle.pop() if idle else create_app(settings, mongo=client)
     async with running(app):
         transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # Litestar's ASGI types are narrower

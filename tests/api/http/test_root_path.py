@@ -68,7 +68,8 @@ WAYS = [
 async def below(request: pytest.FixtureRequest) -> Any:
     """The API as callers see it: below /crm."""
     root_path, between = request.param
-    app = create_app(Settings(api_key=KEY, root_path=root_path), mongo=AsyncMongoMockClient())
+    settings = Settings(api_key=KEY, root_path=root_path, webhook_allow_private=True)
+    app = create_app(settings, mongo=AsyncMongoMockClient())
     async with running(app):
         transport = httpx.ASGITransport(app=between(app))
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway.test") as http:

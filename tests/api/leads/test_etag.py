@@ -16,7 +16,8 @@ WITH_TAG = {
     "POST /api/leads", "GET /api/leads/{lead}", "PUT /api/leads/{lead}", "PATCH /api/leads/{lead}",
     "PUT /api/leads/{lead}/status", "PUT /api/leads/{lead}/assigned", "PUT /api/leads/{lead}/tags",
     "PUT /api/leads/{lead}/archive", "PUT /api/leads/{lead}/activate", "POST /api/leads/{lead}/clone",
-    "POST /api/leads/{lead}/merge",
+    "POST /api/leads/{lead}/merge", "GET /api/leads/by-external-id/{external_id}",
+    "PUT /api/leads/by-external-id/{external_id}", "PATCH /api/leads/by-external-id/{external_id}",
 }  # fmt: skip
 
 

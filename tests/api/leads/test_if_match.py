@@ -185,13 +185,12 @@ async def test_a_tag_that_an_answer_carries_serves_for_the_next_change(api: Api)
     assert answer.json()["data"]["version"] == 8
 
 
-@pytest.mark.parametrize("missing", [{"$unset": {"version": ""}}, {"$set": {"version": None}}], ids=["missing", "null"])
 async def test_a_lead_of_an_earlier_version_without_a_number_can_be_deleted_with_the_tag_that_it_shows(
-    api: Api, database: Database, missing: Json
+    api: Api, database: Database
 ) -> None:
     lead = await api.lead()
     path = f"/api/leads/{lead['id']}"
-    await database["leads"].update_one({"_id": lead["id"]}, missing)
+    await database["leads"].update_one({"_id": lead["id"]}, {"$unset": {"version": ""}})
     tag = (await api.get(path)).headers["ETag"]
 
     assert_fails(await api.delete(path, headers={"If-Match": '"v2.1"'}), 412, STALE)

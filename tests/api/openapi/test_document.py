@@ -31,7 +31,7 @@ async def test_it_describes_every_route_of_the_service_and_no_other(document: Js
         for route in app.routes
         if isinstance(route, HTTPRoute)
         for method in route.methods
-        if method != "OPTIONS" and not re.match(r"/docs|/openapi", route.path_format)
+        if method != "OPTIONS" and not re.match(r"/docs|/openapi|/metrics", route.path_format)
     }
 
     described = {f"{operation.method} {shape(operation.path)}" for operation in operations(document)}
