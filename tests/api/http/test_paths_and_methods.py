@@ -70,7 +70,7 @@ async def test_head_answers_like_get_without_a_body_wherever_get_works(api: Api,
         assert head.content == b""
         if path != "/metrics":  # the GET is in it
             assert _compared(head.headers) == _compared(got.headers)
-        assert int(head.headers["Content-Length"]) == len(got.content)
+            assert int(head.headers["Content-Length"]) == len(got.content)
 
 
 def _compared(headers: httpx.Headers) -> dict[str, str]:
