@@ -171,7 +171,7 @@ async def test_with_update_a_second_item_changes_what_the_first_created(api: Api
 
 async def test_with_update_the_faults_of_a_change_are_those_of_a_patch(api: Api) -> None:
     lead = await api.lead(lead_external_id="crm-7")
-    changes = [{"lead_title": ""}, {"lead_value": "x", "foo": 1}, {"lead_status": 99}]
+    changes: list[Json] = [{"lead_title": ""}, {"lead_value": "x", "foo": 1}, {"lead_status": 99}]
     patched = [errors(await api.patch(f"/api/leads/{lead['id']}", change)) for change in changes]
 
     results = await batch(api, *({"lead_external_id": "crm-7"} | change for change in changes), on_existing="update")
