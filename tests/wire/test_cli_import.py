@@ -17,7 +17,7 @@ from leads_api.mongo.client import Client, Database
 from tests.client import KEY, Json
 from tests.wire.process import SECONDS, Service, begun, leads, running, until
 
-MANY = 1200
+MANY = 1600
 """More than an import or an export has done before a test kills it."""
 
 
