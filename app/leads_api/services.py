@@ -27,6 +27,7 @@ from leads_api.comments.store import CommentLimits, CommentStore
 from leads_api.files.store import FileStore
 from leads_api.http.idempotency import Idempotency
 from leads_api.leads import store as leads_store
+from leads_api.leads.batch import WriteLeads
 from leads_api.leads.by_external_id import LeadsByExternalId
 from leads_api.leads.clone import CloneLead
 from leads_api.leads.convert import ConvertLead
@@ -134,6 +135,7 @@ class Services:
         self.sender = _sender(settings, self.mails)
         self.delete_lead = DeleteLead(self.leads, self.checklists, self.files, transact)
         self.leads_by_external_id = LeadsByExternalId(self.leads)
+        self.write_leads = WriteLeads(self.leads, catalog, ids, transact)
         self.clone_lead = CloneLead(self.leads, self.checklists, self.files, ids, transact)
         self.merge_leads = MergeLeads(self.leads, self.checklists, self.files, limits, memory, transact)
         self.convert_lead = ConvertLead(
@@ -190,6 +192,7 @@ class Services:
             "lead_comments": self.lead_comments,
             "convert_lead": self.convert_lead,
             "leads_by_external_id": self.leads_by_external_id,
+            "write_leads": self.write_leads,
             "clone_lead": self.clone_lead,
             "delete_lead": self.delete_lead,
             "merge_leads": self.merge_leads,

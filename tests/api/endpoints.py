@@ -45,6 +45,7 @@ _PERSON: Json = {"first_name": "Jane", "last_name": "Doe", "email": "jane@acme.e
 ENDPOINTS = [
     Endpoint("GET", "/api/leads"),
     Endpoint("POST", "/api/leads", _LEAD, 201),
+    Endpoint("POST", "/api/leads/batch", {"leads": [_LEAD, _LEAD]}),
     Endpoint("GET", "/api/leads/{lead}"),
     Endpoint("PUT", "/api/leads/{lead}", _LEAD),
     Endpoint("PATCH", "/api/leads/{lead}", {"lead_title": "Acme Inc"}),
@@ -100,6 +101,8 @@ ENDPOINTS = [
 """In an order in which each answers with its status on the records below; deletions come last."""
 
 WITH_BODY = [endpoint for endpoint in ENDPOINTS if endpoint.body is not None]
+WITH_FORM = [endpoint for endpoint in WITH_BODY if endpoint.path != "/api/leads/batch"]
+"""Those that take a form as well: it cannot express bodies in a body."""
 
 
 async def make_records(api: Api) -> dict[str, int]:

@@ -6,7 +6,7 @@ Operators as values in JSON are in tests/api/validation/test_bad_input.py.
 from urllib.parse import quote, urlencode
 
 from leads_api.mongo.client import Database
-from tests.api.endpoints import ENDPOINTS, FORM, WITH_BODY, as_form, make_records
+from tests.api.endpoints import ENDPOINTS, FORM, WITH_FORM, as_form, make_records
 from tests.api.openapi.reading import of_table
 from tests.attacks.test_mass_assignment import document_of, keys_of
 from tests.client import Api, errors
@@ -18,7 +18,7 @@ TEXTS = ["$where", "$ne", '{"$gt": ""}', "$$ROOT", "$title", "a.b", "__proto__",
 
 async def test_an_operator_in_brackets_is_a_field_that_nobody_knows(api: Api) -> None:
     ids = await make_records(api)
-    for endpoint in WITH_BODY:
+    for endpoint in WITH_FORM:
         body = endpoint.sent(ids) or {}
         for name in body:
             for operator in OPERATORS[:3]:
@@ -97,7 +97,7 @@ async def test_no_path_takes_an_operator(api: Api) -> None:
 async def test_no_name_of_a_field_is_a_path_an_operator_or_a_prototype(api: Api) -> None:
     ids = await make_records(api)
     names = ["$set", "$where", "a.b", "dates.updated", "__proto__", "constructor", "prototype", "$", ".", "a\0b", "_id"]
-    for endpoint in WITH_BODY:
+    for endpoint in WITH_FORM:
         answer = await api.call(endpoint.method, endpoint.at(ids), (endpoint.sent(ids) or {}) | dict.fromkeys(names, 1))
         assert set(errors(answer)) == set(names), endpoint.name
 

@@ -7,11 +7,13 @@ A claim counts only while its lead has the external id: a process of an earlier 
 back, may leave one behind. So such a claim can be taken over.
 """
 
+from collections.abc import Collection, Mapping
+
 from leads_api.errors import Invalid
 from leads_api.leads.model import EXTERNAL_ID, external_key
 from leads_api.mongo.batching import Batcher
 from leads_api.mongo.client import Database, Document, Session
-from leads_api.mongo.faults import Duplicate
+from leads_api.mongo.faults import DatabaseError, Duplicate, is_conflict
 from leads_api.mongo.indexes import Indexes
 from leads_api.mongo.migrations import Step
 from leads_api.mongo.transaction_runs import TryAgain
@@ -65,12 +67,7 @@ class ExternalIds:
         holder = found["lead_id"]
         if holder != lead_id and await self._has(holder, key, session):
             raise ExternalIdTaken(holder)
-        # It always changes the claim, so that of two transactions that take it over, or renew it, one is tried again.
-        result = await self._claims.update_one(
-            {"_id": key, "lead_id": holder}, {"$set": {"lead_id": lead_id}, "$inc": {"renewed": 1}}, session=session
-        )
-        if result.matched_count == 0:
-            raise TryAgain(reason="another call changed a claim of an external id")
+        await self._take_over(key, holder, lead_id, session)
 
     async def move(self, key: str, lead_id: int, session: Session) -> None:
         """Move a claim to another lead, as part of a transaction that writes both leads."""
@@ -80,10 +77,43 @@ class ExternalIds:
         """Remove the claim of a lead, as part of a transaction that writes the lead. Does nothing if it has moved."""
         await self._claims.delete_one({"_id": key, "lead_id": lead_id}, session=session)
 
-    async def _insert(self, key: str, lead_id: int, session: Session) -> None:
-        claim = {"_id": key, "lead_id": lead_id, "schema_version": SCHEMA_VERSION}
+    async def find_all(self, keys: Collection[str], session: Session = None) -> dict[str, int]:
+        """Return the ids of the leads that have claimed some keys, by key. They may be gone by now."""
+        found = self._claims.find({"_id": {"$in": list(keys)}}, session=session)
+        return {claim["_id"]: claim["lead_id"] async for claim in found}
+
+    async def claim_all(self, claims: Mapping[str, int], left: Mapping[str, int], session: Session) -> None:
+        """Claim keys for leads, given by key, as part of a transaction.
+
+        Nobody has claimed any of them, except those in `left`: these were left behind by the leads there.
+        """
+        new = [self._claim(key, lead_id) for key, lead_id in claims.items() if key not in left]
         try:
-            await self._claims.insert_one(claim, session=session)
+            if new:
+                await self._claims.insert_many(new, session=session)
+        except DatabaseError as error:
+            if is_conflict(error):
+                raise TryAgain(reason="another call has just claimed an external id of a batch") from error
+            raise
+        for key, lead_id in claims.items():
+            if key in left:
+                await self._take_over(key, left[key], lead_id, session)
+
+    async def _take_over(self, key: str, holder: int, lead_id: int, session: Session) -> None:
+        # It always changes the claim, so that of two transactions that take it over, or renew it, one is tried again.
+        result = await self._claims.update_one(
+            {"_id": key, "lead_id": holder}, {"$set": {"lead_id": lead_id}, "$inc": {"renewed": 1}}, session=session
+        )
+        if result.matched_count == 0:
+            raise TryAgain(reason="another call changed a claim of an external id")
+
+    @staticmethod
+    def _claim(key: str, lead_id: int) -> Document:
+        return {"_id": key, "lead_id": lead_id, "schema_version": SCHEMA_VERSION}
+
+    async def _insert(self, key: str, lead_id: int, session: Session) -> None:
+        try:
+            await self._claims.insert_one(self._claim(key, lead_id), session=session)
         except Duplicate as duplicate:  # it has aborted the transaction
             raise TryAgain(reason="another call has just claimed the same external id") from duplicate
 
@@ -92,6 +122,5 @@ class ExternalIds:
         return lead is not None and external_key(lead) == key
 
     async def _find_all(self, keys: list[str]) -> list[int | Exception | None]:
-        wanted = keys[0] if len(keys) == 1 else {"$in": list(set(keys))}
-        found: dict[str, Document] = {claim["_id"]: claim async for claim in self._claims.find({"_id": wanted})}
-        return [found[key]["lead_id"] if key in found else None for key in keys]
+        found = await self.find_all(set(keys))
+        return [found.get(key) for key in keys]

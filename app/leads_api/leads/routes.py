@@ -11,6 +11,7 @@ from leads_api.comments.store import CommentNotFound, CommentStore
 from leads_api.errors import NotFound, PreconditionFailed
 from leads_api.http.endpoint import Body, IfMatch, IfThere, Part, Query, User
 from leads_api.http.envelope import Answer, CursorPage, Deleted, Page, Tagged, also_created, created, failures
+from leads_api.leads.batch import LeadBatchResponse, WriteLeads
 from leads_api.leads.by_external_id import AlreadyThere, LeadsByExternalId, NotThere
 from leads_api.leads.clone import CloneLead
 from leads_api.leads.convert import AlreadyConverted, ConvertLead
@@ -25,6 +26,7 @@ from leads_api.leads.schemas import (
     CloneInput,
     ConvertInput,
     ExternalId,
+    LeadBatch,
     LeadInput,
     LeadQuery,
     MergeInput,
@@ -32,6 +34,7 @@ from leads_api.leads.schemas import (
     Tags,
 )
 from leads_api.leads.store import LeadNotFound, LeadStore
+from leads_api.validation.bodies import JsonOnly
 from leads_api.validation.inputs import Changes
 from leads_api.validation.paging import CursorMeta, Paging
 
@@ -79,6 +82,22 @@ class LeadController(Controller):
     )
     async def create(self, payload: Body[LeadInput], leads: Leads, user: User) -> Tagged[Answer[Lead]]:
         return _created(await leads.create(asdict(payload), user), "Lead created successfully.")
+
+    @post(
+        "/batch",
+        summary="Create or change several leads",
+        description=(
+            "Writes up to 100 leads as if one after the other, all good ones in one transaction. The response has one"
+            " entry for each, in the order sent: 201 for a new lead, 200 for a changed one, and 422 with the `errors`"
+            " of a single lead for one that was refused. A refused one does not keep the others from being written."
+            " Send JSON; forms are a 415."
+        ),
+        status_code=200,
+        responses=failures(JsonOnly()),
+    )
+    async def batch(self, payload: Body[LeadBatch], write_leads: Part[WriteLeads], user: User) -> LeadBatchResponse:
+        written = await write_leads(payload.leads, payload.on_existing, user)
+        return LeadBatchResponse(written, "Leads written successfully.")
 
     @get("/{lead_id:int}", summary="Get a lead", responses=failures(LeadNotFound()))
     async def show(self, lead_id: FromPath[int], leads: Leads) -> Tagged[Answer[Lead]]:

@@ -10,7 +10,10 @@ from leads_api.leads.model import MAX_ASSIGNEES, MAX_TAGS, ActiveState
 from leads_api.validation.fields import Date, Email, From, Id, Ids, Limit, Money, Page, Phone, Segment, Until, Words
 from leads_api.validation.inputs import Consistent
 from leads_api.validation.paging import Paging
-from leads_api.validation.values import INT64_MAX, Wrong
+from leads_api.validation.values import INT64_MAX, Wrong, array
+
+MAX_BATCH = 100
+"""How many leads one request may write."""
 
 Title = Annotated[str, Meta(max_length=250)]
 Name = Annotated[str, Meta(max_length=100)]
@@ -127,6 +130,32 @@ class LeadInput(Struct, frozen=True, kw_only=True):
     lead_country: Line | None = None
     lead_external_id: ExternalId | None = None
     custom_fields: CustomFields = {}
+
+
+class LeadBatch(Struct, frozen=True, kw_only=True):
+    """Several leads to write. Each is checked on its own."""
+
+    leads: Annotated[
+        Any,
+        Meta(
+            extra={"convert": array(MAX_BATCH), "items": LeadInput},
+            extra_json_schema={
+                "sent": {"type": "array", "minItems": 1, "maxItems": MAX_BATCH, "items": {"$ref": "LeadInput"}}
+            },
+            description=(
+                "Bodies as for creating a single lead. One that changes a lead may have any of the fields, as a PATCH."
+            ),
+        ),
+    ]
+    on_existing: Annotated[
+        Literal["fail", "update"],
+        Meta(
+            description=(
+                "What to do with a lead whose `lead_external_id` is taken, also by one before it in the batch: `fail`"
+                " refuses it; `update` changes the lead that has it, which keeps the fields that are not sent."
+            )
+        ),
+    ] = "fail"
 
 
 class StatusChoice(Struct, frozen=True):

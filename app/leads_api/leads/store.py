@@ -1,6 +1,6 @@
 """The store of leads: all queries and writes of the collection `leads`."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +24,7 @@ from leads_api.leads.model import (
     shown_lead,
 )
 from leads_api.mongo.batching import Batcher
-from leads_api.mongo.client import Database, Document, Session
+from leads_api.mongo.client import Database, Document, Session, update_each
 from leads_api.mongo.concurrency import ConcurrencyLimits, Record
 from leads_api.mongo.idempotency import IdempotencyStore
 from leads_api.mongo.ids import Ids
@@ -66,6 +66,10 @@ class LeadNotFound(NotFound):
     """There is no lead with this id."""
 
     message = "Lead not found."
+
+
+_FOR_CHANGES = {"version": 1, EXTERNAL_ID: 1, "title": 1, "contact.company_name": 1, "contact.email": 1}
+"""The projection of leads that a batch changes."""
 
 
 def change_of(event: str, by: int) -> Document:
@@ -150,6 +154,38 @@ class LeadStore:
             await self.external_ids.claim(key, document["_id"], session)
         await self._leads.insert_one(document, session=session)
 
+    async def find_by_keys(self, keys: Collection[str], session: Session) -> tuple[dict[str, Document], dict[str, int]]:
+        """Return the leads with some external ids, and the claims that leads have left behind, both by key.
+
+        The leads have their versions, and the texts that `search` is computed from.
+        """
+        claims = await self.external_ids.find_all(keys, session) if keys else {}
+        wanted = {"_id": {"$in": sorted(set(claims.values()))}}
+        found = self._leads.find(wanted, _FOR_CHANGES, session=session) if claims else None
+        leads = {lead["_id"]: lead async for lead in found} if found is not None else {}
+        there = {key: leads[holder] for key, holder in claims.items() if external_key(leads.get(holder, {})) == key}
+        return there, {key: holder for key, holder in claims.items() if key not in there}
+
+    async def is_written(
+        self, documents: Iterable[Document], updates: Sequence[tuple[Document, Document]], session: Session
+    ) -> bool:
+        """Return whether these new leads and changes have been committed, which are so together or not at all."""
+        for document in documents:
+            return await self.find_if_there(document["_id"], session) is not None
+        for wanted, update in updates[-1:]:
+            ours = {"version": (wanted["version"] or 1) + 1, "change": update["$set"]["change"]}
+            return await self._leads.find_one({"_id": wanted["_id"], **ours}, {"_id": 1}, session=session) is not None
+        return False
+
+    async def write_all(
+        self, documents: Sequence[Document], updates: Sequence[tuple[Document, Document]], session: Session
+    ) -> None:
+        """Insert leads, whose external ids are claimed, and change some, as part of a transaction."""
+        if documents:
+            await self._leads.insert_many(documents, session=session)
+        if await update_each(self._leads, updates, session) != len(updates):
+            raise TryAgain(reason="another call changed a lead in the middle of a batch")
+
     async def change(self, lead_id: int, given: dict[str, Any], by: int, versions: Versions) -> ShownLead:
         """Set the given fields only. Raises LeadNotFound, PreconditionFailed or ExternalIdTaken."""
         settings = await self._catalog.snapshot()
@@ -176,7 +212,7 @@ class LeadStore:
         while (before := await self._leads.find_one(wanted, WHOLE)) is not None:
             # `search` is computed from three fields, and not all of them were sent. The filter ensures that the others
             # have not changed since they were read. Changes of the sent fields, or of any others, do not conflict.
-            texts = _searched(before)
+            texts = searched(before)
             values["search"] = pieces(*(texts | {path: values[path] for path in touched}).values())
             unchanged = {path: text for path, text in texts.items() if path not in touched}
             after = await self._update({**wanted, **unchanged}, values, "updated", by)
@@ -203,8 +239,8 @@ class LeadStore:
             require(before, versions)
             if key is not None:
                 await self.external_ids.claim(key, lead_id, session)
-            searched = {path: values.get(path, text) for path, text in _searched(before).items()}
-            update = touched | {"$set": values | touched["$set"] | {"search": pieces(*searched.values())}}
+            texts = {path: values.get(path, text) for path, text in searched(before).items()}
+            update = touched | {"$set": values | touched["$set"] | {"search": pieces(*texts.values())}}
             if key is None:
                 update["$unset"] = {EXTERNAL_KEY: ""}
             after = await self._leads.find_one_and_update(
@@ -379,7 +415,22 @@ class LeadStore:
         await self._leads.update_many({path: {"$exists": True}}, {"$unset": {path: ""}})
 
 
-def _searched(lead: Document) -> dict[str, Any]:
+def change_at(
+    lead_id: int, version: int | None, texts: dict[str, Any], values: dict[str, Any], by: int
+) -> tuple[Document, Document]:
+    """Return filter and update of a change of a lead in a version, as a part of a transaction.
+
+    `texts` are those that `search` is computed from; they are changed as well.
+    """
+    changed = {path: values[path] for path, text in texts.items() if path in values and values[path] != text}
+    if changed:
+        texts.update(changed)
+        values = values | {"search": pieces(*texts.values())}
+    touched = touch("updated", now(), by)
+    return {"_id": lead_id, "version": version}, touched | {"$set": values | touched["$set"]}
+
+
+def searched(lead: Document) -> dict[str, Any]:
     """Return the texts that `search` is computed from, by path."""
     contact = lead.get("contact") or {}
     return {

@@ -270,13 +270,17 @@ async def aggregate(collection: Collection, pipeline: list[Document]) -> AsyncIt
     return found
 
 
-async def update_each(collection: Collection, updates: Sequence[tuple[Document, Document]], session: Session) -> None:
-    """Run updates of one document each, given as filter and update, in one call of a transaction."""
+async def update_each(collection: Collection, updates: Sequence[tuple[Document, Document]], session: Session) -> int:
+    """Run updates of one document each, given as filter and update, in one call of a transaction, in their order.
+
+    Return how many of them have found their document.
+    """
+    if not updates:
+        return 0
     if session is None:  # mongomock, whose `bulk_write` does not know the updates of this PyMongo
-        for wanted, update in updates:
-            await collection.update_one(wanted, update)
-    elif updates:
-        await collection.bulk_write([UpdateOne(*each) for each in updates], ordered=False, session=session)
+        return sum([(await collection.update_one(*each)).matched_count for each in updates])
+    result = await collection.bulk_write([UpdateOne(*each) for each in updates], ordered=True, session=session)
+    return result.matched_count
 
 
 async def ping(database: Database) -> None:

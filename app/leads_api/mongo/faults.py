@@ -3,7 +3,7 @@
 import logging
 import re
 
-from pymongo.errors import DocumentTooLarge, DuplicateKeyError, OperationFailure, PyMongoError
+from pymongo.errors import BulkWriteError, DocumentTooLarge, DuplicateKeyError, OperationFailure, PyMongoError
 
 from leads_api.errors import Failure, Invalid, Unavailable
 
@@ -15,6 +15,9 @@ TooLarge = DocumentTooLarge
 _TOO_LARGE = {10334, 17419, 17420}
 """The server's error codes for documents that are too large: BSONObjectTooLarge, and the codes of updates."""
 
+_CONFLICTS = {11000, 112}
+"""The server's error codes DuplicateKey and WriteConflict: the other transaction has been committed, or is open."""
+
 _MAX_CHARACTERS = 500
 _VALUES = re.compile(r"""\{.*\}?|"[^"]*"?|(?<!\w)'[^']*'?|\S+@\S+""", re.DOTALL)
 """Parts of an error's text that may be data or credentials: documents, quoted text, e-mails, user and password."""
@@ -24,10 +27,33 @@ _log = logging.getLogger("leads.mongo")
 
 def as_failure(error: PyMongoError | DocumentTooLarge) -> Failure:
     """Return the failure for a database error: 422 if a document exceeds MongoDB's 16 MiB, else 503."""
-    if isinstance(error, DocumentTooLarge) or getattr(error, "code", None) in _TOO_LARGE:
+    if is_too_large(error):
         return Invalid({"body": ["The record would be larger than the database can keep."]})
     _log.warning("database error: %s", described(error))
     return Unavailable()
+
+
+def is_conflict(error: PyMongoError) -> bool:
+    """Return whether documents could not be inserted because another call has inserted one of them."""
+    return any(code in _CONFLICTS for code, _ in _codes(error))
+
+
+def is_too_large(error: Exception) -> bool:
+    """Return whether a document would exceed MongoDB's 16 MiB."""
+    return isinstance(error, DocumentTooLarge) or any(code in _TOO_LARGE for code, _ in _codes(error))
+
+
+def too_large_at(error: Exception) -> int | None:
+    """Return which of several updates would make its document too large; None if none would, or it is not known."""
+    found = _codes(error) if isinstance(error, BulkWriteError) else []
+    return next((index for code, index in found if code in _TOO_LARGE), None)
+
+
+def _codes(error: Exception) -> list[tuple[int | None, int]]:
+    """Return the codes of an error, and the places of the writes that it is about."""
+    if isinstance(error, BulkWriteError):
+        return [(fault.get("code"), fault.get("index", 0)) for fault in error.details.get("writeErrors", [])]
+    return [(getattr(error, "code", None), 0)]
 
 
 def without_values(text: str) -> str:

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 from msgspec import Struct
-from pymongo.errors import BulkWriteError, OperationFailure
+from pymongo.errors import OperationFailure
 from pymongo.read_concern import ReadConcern
 
-from leads_api.mongo.batching import DUPLICATE_KEY, Batcher
+from leads_api.mongo.batching import Batcher
 from leads_api.mongo.client import Database, Document, Session, is_mongomock
+from leads_api.mongo.faults import is_conflict
 from leads_api.mongo.indexes import Index
 from leads_api.mongo.migrations import Step
 from leads_api.mongo.recording import COLLECTION, KeyInUse
@@ -20,9 +21,6 @@ KEPT_SECONDS = 24 * 3600
 INDEXES = {COLLECTION: [Index("created", (("created", 1),), expire_seconds=KEPT_SECONDS)]}
 STEPS = {COLLECTION: [Step(2)]}
 SHARD_KEYS = {COLLECTION: {"_id": "hashed"}}
-
-_CONFLICTS = {DUPLICATE_KEY, 112}
-"""The server's error codes DuplicateKey and WriteConflict: the other transaction has been committed, or is open."""
 
 
 class Seen(Struct, frozen=True, gc=False):
@@ -95,7 +93,7 @@ class IdempotencyStore:
                 else self._records.insert_many(records, session=session)
             )
         except OperationFailure as error:
-            if _is_conflict(error):
+            if is_conflict(error):
                 raise KeyInUse from error
             raise
 
@@ -104,10 +102,3 @@ class IdempotencyStore:
         found = self._acknowledged.find({"_id": wanted}, {"fingerprint": 1, "size": 1})
         seen = {record["_id"]: Seen(record["fingerprint"], record["size"]) async for record in found}
         return [seen.get(identity) for identity in identities]
-
-
-def _is_conflict(error: OperationFailure) -> bool:
-    """Return whether a record could not be inserted because another request has inserted it."""
-    if isinstance(error, BulkWriteError):
-        return any(fault.get("code") in _CONFLICTS for fault in error.details.get("writeErrors", []))
-    return error.code in _CONFLICTS

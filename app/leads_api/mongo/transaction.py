@@ -96,7 +96,8 @@ class Transactions:
             worked.set_result(result)
             await self._keys.insert([await answered], session)
 
-        run = Run(self._database, self._concurrency, recorded, (*records, (COLLECTION, pending.identity)), None)
+        key = (COLLECTION, pending.identity)
+        run = Run(self._database, self._concurrency, recorded, records, None, key=key)
 
         async def finish(record: Document) -> None:
             answered.set_result(record)

@@ -54,17 +54,25 @@ class Run(Generic[T]):
         work: Work[T],
         records: Sequence[Record],
         committed: Committed[T] | None,
+        *,
+        key: Record | None = None,
     ) -> None:
+        """`key` is the record of an idempotency key that is written as well. The work may add to `records`."""
         self._database = database
         self._concurrency = concurrency
         self._work = work
-        self._records = records
+        self._given = records
+        self._key = [] if key is None else [key]
         self._committed = committed
         self._commit_sent = False
         self.trying = False
         """Whether a transaction is open. Otherwise the run can be cancelled."""
         self.abandoned = False
         """Whether the caller is gone, so that no other try must begin."""
+
+    @property
+    def _records(self) -> list[Record]:
+        return [*self._given, *self._key]
 
     def abandon(self, task: asyncio.Task[T]) -> None:
         """Begin no other try. `task` is this run's; it is cancelled unless a transaction is open."""

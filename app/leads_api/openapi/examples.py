@@ -104,6 +104,18 @@ BODIES: dict[str, Json] = {
         "lead_source": "Website",
         "lead_custom_field_1": "blue",
     },
+    "LeadBatch": {
+        "leads": [
+            {
+                "lead_title": "Acme - new website",
+                "lead_status": 1,
+                "lead_categoryid": 3,
+                "lead_external_id": "crm-4711",
+            },
+            {"lead_title": "Globex - new shop", "lead_status": 1, "lead_categoryid": 3, "lead_external_id": "crm-4712"},
+        ],
+        "on_existing": "update",
+    },
     "LeadChanges": {"lead_value": "3000.00", "lead_source": None},
     "LeadStatusChoice": {"status": 3},
     "LeadAssignees": {"assigned": [53]},
@@ -168,6 +180,16 @@ ANSWERS: dict[str, Json] = {
     "check_readiness": {"status": "ok"},
     "list_leads": _page(_LEAD, "Leads retrieved successfully."),
     "create_lead": _done(_LEAD, "Lead created successfully."),
+    "create_or_change_several_leads": _done(
+        [
+            {"status": 200, "id": 59, "version": 2},
+            {
+                "status": 422,
+                "errors": {"lead_status": ["The selected lead status is invalid."]},
+            },
+        ],
+        "Leads written successfully.",
+    ),
     "get_lead": _done(_LEAD, "Lead retrieved successfully."),
     "replace_lead": _done(_CHANGED, "Lead updated successfully."),
     "change_lead": _done(_CHANGED | {"value": "3000.00", "source": None}, "Lead updated successfully."),

@@ -10,10 +10,11 @@ leads, and convert a lead into a client.
 `read` may only use GET, HEAD and OPTIONS; everything else is a 403.
 
 **Requests.** Every endpoint accepts JSON and form-encoded bodies (`application/x-www-form-urlencoded`), for POST, PUT
-and PATCH. In forms, write arrays as `name[]=1&name[]=2`, `name=1&name=2` or `name[0]=1&name[1]=2`; a single empty
-`name[]=` is the empty array. Numbers may be sent as strings. A blank string means empty: null if the field may be null,
-else the default, else missing. Leading and trailing white space of text is removed. An empty body counts as an empty
-object. Unknown fields and query parameters are refused, so a mistyped filter never returns the whole list.
+and PATCH; only a batch of leads must be JSON. In forms, write arrays as `name[]=1&name[]=2`, `name=1&name=2` or
+`name[0]=1&name[1]=2`; a single empty `name[]=` is the empty array. Numbers may be sent as strings. A blank string means
+empty: null if the field may be null, else the default, else missing. Leading and trailing white space of text is
+removed. An empty body counts as an empty object. Unknown fields and query parameters are refused, so a mistyped filter
+never returns the whole list.
 
 **Comparisons.** Text is stored and shown as it was sent. Filters and unique values compare it in any case, and in any
 Unicode normalization. Lengths count characters of the NFC form. Titles are sorted without case and accents.
@@ -33,8 +34,14 @@ response is a 412: get the lead again. Of any number of concurrent changes with 
 `If-Match` looks at the version only, so a renamed status is no reason for a 412. It may list several tags; a weak tag
 (`W/"v7.3"`) never matches, and `*` always does. `If-None-Match` on GET and HEAD looks at both numbers, and ignores
 `W/`: while nothing has changed, the response is a 304 without a body. A header that is not such a list is a 400.
+On PUT and PATCH, `If-None-Match: *` means: only create the lead; if it is there, the response is a 412.
 Endpoints that do not declare these headers ignore them: other records have no `ETag`. After a 503, your change may have
 been made; if you repeat it and get a 412, get the lead and compare.
+
+**External ids.** `lead_external_id` is what another system calls a lead. No two leads have the same one, compared to
+the letter in the normal form C of Unicode; a 422 for one that is taken has the `lead_id` of the other lead. PUT and
+PATCH at `/api/leads/by-external-id/{external_id}` create the lead if there is none. Percent-encode it once; the path is
+split before it is decoded, so `a%2F` is `a/`.
 
 **Headers.** Every response has an `X-Request-ID`: the one that you send, or a new one. If you send a `traceparent` (W3C
 Trace Context), the logs of the service name its trace. If the service has a rate limit, responses have

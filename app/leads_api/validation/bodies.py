@@ -17,6 +17,8 @@ from leads_api.validation.values import NOT_ALLOWED, SHOWN_NAME, add_fault
 MAX_FIELDS = 1000
 """Limit of fields in a body or parameters in a query; a lead with every custom field has fewer."""
 
+TOO_MANY_FIELDS = f"The request body must not have more than {MAX_FIELDS} fields."
+
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 
@@ -34,12 +36,24 @@ def _number(digits: str) -> Decimal:
 _decode = msgspec.json.Decoder(float_hook=_number).decode
 
 
+class JsonOnly(UnsupportedMediaType):
+    """The body has parts that a form cannot express."""
+
+    message = "The request body must be sent as application/json."
+
+
 def read_body(
-    raw: bytes, content_type: str, content_encoding: str, rules: Mapping[str, Rule], faults: Faults
+    raw: bytes,
+    content_type: str,
+    content_encoding: str,
+    rules: Mapping[str, Rule],
+    faults: Faults,
+    *,
+    forms: bool = True,
 ) -> dict[str, Any]:
     """Return the fields of a body. Raises BadRequest or UnsupportedMediaType; adds the faults of a form's arrays.
 
-    The rules are needed because a form does not show which fields are arrays.
+    The rules are needed because a form does not show which fields are arrays. Without `forms`, only JSON is read.
     """
     if not raw:
         return {}
@@ -48,8 +62,8 @@ def read_body(
             f"The request body must not be encoded: Content-Encoding {encoding[:SHOWN_NAME]} is not supported."
         )
     media_type = content_type.partition(";")[0].strip().lower()
-    if media_type not in {JSON, FORM}:
-        raise UnsupportedMediaType
+    if media_type != JSON and not (forms and media_type == FORM):
+        raise UnsupportedMediaType if forms else JsonOnly
     raw = raw.removeprefix(BOM_UTF8)
     if not raw:
         return {}
@@ -66,7 +80,7 @@ def _read_json(raw: bytes) -> dict[str, Any]:
     if type(members) is not dict:
         raise BadRequest("The request body must be a JSON object.")
     if len(members) > MAX_FIELDS:
-        raise BadRequest(f"The request body must not have more than {MAX_FIELDS} fields.")
+        raise BadRequest(TOO_MANY_FIELDS)
     return members
 
 
@@ -76,7 +90,7 @@ def _read_form(raw: bytes, rules: Mapping[str, Rule], faults: Faults) -> dict[st
     except UnicodeDecodeError:
         raise BadRequest("The request body is not a form in UTF-8.") from None
     except ValueError:
-        raise BadRequest(f"The request body must not have more than {MAX_FIELDS} fields.") from None
+        raise BadRequest(TOO_MANY_FIELDS) from None
     arrays: dict[str, _Array] = {}
     for key, value in pairs:
         if (match := _ITEM.fullmatch(key)) is None:

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from leads_api.errors import Faults, Invalid
 from leads_api.folding import composed
-from leads_api.validation.bodies import read_body, read_query
+from leads_api.validation.bodies import MAX_FIELDS, TOO_MANY_FIELDS, read_body, read_query
 from leads_api.validation.rules import Rule, rules_of
 from leads_api.validation.values import NOT_RECOGNISED, add_fault
 
@@ -52,6 +52,31 @@ class Changes(Generic[T]):
         return values
 
 
+class Item(Changes[T]):
+    """One of several bodies in a request. Its faults do not make the request fail."""
+
+    __slots__ = ("faults",)
+
+    def __init__(self, given: dict[str, Any], complete: Callable[[Faults], dict[str, Any]], faults: Faults) -> None:
+        """`faults` are those of what was sent."""
+        super().__init__(given, complete)
+        self.faults = faults
+
+    def changes(self) -> dict[str, Any]:
+        """Return the fields that were sent. Raises Invalid."""
+        if self.faults:
+            raise Invalid(self.faults)
+        return self.given
+
+    def whole(self) -> dict[str, Any]:
+        """Return all fields of T. Raises Invalid, also if a required one is absent."""
+        faults = dict(self.faults)
+        values = self._complete(faults)
+        if faults:
+            raise Invalid(faults)
+        return values
+
+
 class Consistent(Struct, frozen=True):
     """Base of structs with fields that depend on each other."""
 
@@ -72,6 +97,9 @@ class Shape:
         self.dynamic = next((rule for rule in rules.values() if rule.dynamic), None)
         self.rules = {name: rule for name, rule in rules.items() if not rule.dynamic}
         self.references = [rule for rule in self.rules.values() if rule.reference]
+        self.items = {
+            name: Shape(rule.items, defaults, partial=True) for name, rule in self.rules.items() if rule.items
+        }
 
     def check(self, members: dict[str, Any], dynamic: Mapping[str, Rule], faults: Faults) -> dict[str, Any]:
         """Return the converted values of the fields; add their faults."""
@@ -101,6 +129,10 @@ class Shape:
         named = self._named(values)
         return Changes(named, partial(self._completed, values, dynamic)) if self.partial else self.struct(**named)
 
+    def item(self, values: dict[str, Any], dynamic: Mapping[str, Rule], faults: Faults) -> Item[Any]:
+        """Return a body that is one of several."""
+        return Item(self._named(values), partial(self._completed, values, dynamic), faults)
+
     def _completed(self, values: dict[str, Any], dynamic: Mapping[str, Rule], faults: Faults) -> dict[str, Any]:
         whole = {name: values[name] if name in values else rule.absent(faults) for name, rule in self.rules.items()}
         if self.dynamic is not None:
@@ -112,6 +144,13 @@ class Shape:
 
     def _named(self, values: dict[str, Any]) -> dict[str, Any]:
         return {self.fields[name]: value for name, value in values.items()}
+
+
+def _unreadable(body: object) -> str | None:
+    """Return why something cannot be read as one of several bodies; None if it can."""
+    if type(body) is not dict:
+        return "The body field must be an object."
+    return TOO_MANY_FIELDS if len(body) > MAX_FIELDS else None
 
 
 def _listed(rule: Rule, value: Any) -> list[Any]:
@@ -174,6 +213,17 @@ class Inputs:
                         add_fault(faults, f"{rule.name}.{position}" if rule.many else rule.name, rule.refusal)
         return values, rules
 
+    async def items(self, shape: Shape, bodies: Sequence[Any]) -> list[Item[Any]]:
+        """Return bodies of one kind, each with its faults."""
+        refused = [Faults(body=[text]) if (text := _unreadable(body)) else None for body in bodies]
+        read = [(body, Faults()) for body, fault in zip(bodies, refused, strict=True) if fault is None]
+        checked, rules = await self.check(shape, read)
+        for members, faults in read:
+            if not members:  # for a new record, this is told by its required fields
+                del faults["body"]
+        items = iter([shape.item(values, rules, faults) for values, (_, faults) in zip(checked, read, strict=True)])
+        return [next(items) if faults is None else Item({}, lambda _: {}, faults) for faults in refused]
+
     async def _check_fields(
         self, shape: Shape, bodies: Sequence[tuple[dict[str, Any], Faults]]
     ) -> tuple[list[dict[str, Any]], Mapping[str, Rule]]:
@@ -225,7 +275,8 @@ class Input:
         faults = {} if faults is None else faults
         members: dict[str, Any] = {}
         if self._body is not None:
-            members = read_body(raw, content_type, content_encoding, self._body.rules, faults)
+            forms = not self._body.items
+            members = read_body(raw, content_type, content_encoding, self._body.rules, faults, forms=forms)
         query = self._empty_query
         if query_string or query is None:
             parameters = self._query.check(read_query(query_string, faults), {}, faults)
@@ -240,6 +291,8 @@ class Input:
     async def _read_fields(self, body: Shape, members: dict[str, Any], path: Mapping[str, Any], faults: Faults) -> Any:
         found = Faults()
         (values,), rules = await self._inputs.check(body, [(members, found)])
+        for name, shape in body.items.items():
+            values[name] = values[name] and await self._inputs.items(shape, values[name])
         for rule in self._same:
             _check_same(rule, values, path[str(rule.same_as)], found, clears=body.partial)
         for rule in self._other:

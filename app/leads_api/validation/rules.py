@@ -44,6 +44,8 @@ class Rule(Struct, frozen=True, kw_only=True):
     max_items: int = 100
     reference: str | None = None
     """The kind of the lookup that must return the value, or each item."""
+    items: type[Struct] | None = None
+    """The struct of the bodies that the field is an array of. Each is checked on its own (`Item`)."""
     same_as: str | None = None
     """The parameter in the path that says the same, if the path has it."""
     refusal: str = NOT_SELECTABLE
@@ -114,7 +116,8 @@ def _rule(field: msgspec.structs.FieldInfo, default: Any) -> Rule:
     if not required:
         common |= {"default": default, "blank": None if nullable else default}
     extra = {key: value for part in meta for key, value in (part.extra or {}).items()}
-    common |= {key: extra[key] for key in ("reference", "refusal", "missing", "same_as", "other_than") if key in extra}
+    passed = ("reference", "refusal", "missing", "items", "same_as", "other_than")
+    common |= {key: extra[key] for key in passed if key in extra}
     if "dynamic" in extra:
         return Rule(**common, dynamic=extra["dynamic"], convert=_never)
     if get_origin(annotation) is list and "convert" not in extra:

@@ -213,6 +213,21 @@ def shown_cents(amount: int) -> str:
     return f"{sign}{abs(amount) // 100}.{abs(amount) % 100:02}"
 
 
+def array(maximum: int) -> Callable[[object], list[Any]]:
+    """An array with at least one item, of which nothing is looked at."""
+
+    def convert(value: object) -> list[Any]:
+        if type(value) is not list:
+            raise Wrong("The {} field must be an array.")
+        if not value:
+            raise Wrong(REQUIRED)
+        if len(value) > maximum:
+            raise Wrong(f"The {{}} field must not have more than {maximum} items.")
+        return value
+
+    return convert
+
+
 def calendar_date(value: object) -> str:
     """A date in the form `YYYY-MM-DD`."""
     if type(value) is str and _DATE.fullmatch(value):

@@ -173,8 +173,7 @@ async def test_every_post_and_nothing_else_takes_an_idempotency_key(document: Js
         keyed = name.startswith("POST ")
         assert ("Idempotency-Key" in headers_of(operation)) == keyed, name
         replays = [status for status, answer in operation.spec["responses"].items() if REPLAYED in answer["headers"]]
-        success = min(operation.spec["responses"])
-        assert replays == [success] * keyed, name
+        assert replays == [next(iter(operation.spec["responses"]))] * keyed, name
         if keyed:
             answer = operation.spec["responses"]["409"]
             assert "Retry-After" in answer["headers"]

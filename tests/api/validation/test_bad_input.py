@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.api.endpoints import ENDPOINTS, FORM, WITH_BODY, Endpoint
+from tests.api.endpoints import ENDPOINTS, FORM, WITH_FORM, Endpoint
 from tests.api.envelope import assert_enveloped
 from tests.api.raw import send_raw
 from tests.client import Api, Json, errors
@@ -34,7 +34,7 @@ fuzz = settings(
 
 
 async def test_an_operator_where_a_value_is_due_is_a_fault_on_every_endpoint(api: Api, ids: dict[str, int]) -> None:
-    for endpoint in WITH_BODY:
+    for endpoint in WITH_FORM:
         body = endpoint.sent(ids) or {}
         for name in body:
             for operator in OPERATORS[:3]:
@@ -61,7 +61,7 @@ async def test_an_operator_in_text_is_text(api: Api) -> None:
 
 
 async def test_nul_is_refused_in_every_text_of_every_endpoint(api: Api, ids: dict[str, int]) -> None:
-    for endpoint in WITH_BODY:
+    for endpoint in WITH_FORM:
         body = endpoint.sent(ids) or {}
         for name, value in body.items():
             if isinstance(value, str):
@@ -106,7 +106,7 @@ values = st.recursive(
 @st.composite
 def requests(draw: st.DrawFn) -> tuple[Endpoint, dict[str, Any]]:
     """Draw an endpoint and a body whose names are mostly those that it knows, with values of any kind."""
-    endpoint = draw(st.sampled_from(WITH_BODY))
+    endpoint = draw(st.sampled_from(WITH_FORM))
     known = st.dictionaries(st.sampled_from(names_of(endpoint)), values, max_size=6)
     return endpoint, {**(endpoint.body or {}), **draw(known)} if draw(st.booleans()) else draw(known)
 
@@ -135,7 +135,7 @@ async def test_no_json_object_makes_a_fault_of_the_service(
 
 @fuzz
 @given(
-    endpoint=st.sampled_from(WITH_BODY),
+    endpoint=st.sampled_from(WITH_FORM),
     body=st.binary(max_size=60) | values.map(msgspec.json.encode),
     content_type=st.sampled_from(["application/json", FORM, "text/plain"]),
 )

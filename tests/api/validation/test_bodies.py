@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from tests.api.endpoints import ENDPOINTS, FORM, WITH_BODY, as_form
+from tests.api.endpoints import ENDPOINTS, FORM, WITH_FORM, as_form
 from tests.api.envelope import assert_enveloped, assert_fails
 from tests.client import Api, errors
 from tests.conftest import Serve
@@ -31,12 +31,12 @@ async def sent(
 
 async def test_every_endpoint_with_a_body_takes_a_form_as_well(api: Api, ids: dict[str, int]) -> None:
     got: dict[str, int] = {}
-    for endpoint in WITH_BODY:
+    for endpoint in WITH_FORM:
         form = as_form(endpoint.sent(ids) or {})
         got[endpoint.name] = (await sent(api, form, FORM, endpoint.at(ids), endpoint.method)).status_code
 
-    assert got == {endpoint.name: endpoint.status for endpoint in WITH_BODY}
-    assert {endpoint.method for endpoint in WITH_BODY} == {"POST", "PUT", "PATCH"}
+    assert got == {endpoint.name: endpoint.status for endpoint in WITH_FORM}
+    assert {endpoint.method for endpoint in WITH_FORM} == {"POST", "PUT", "PATCH"}
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ async def test_every_endpoint_with_a_body_takes_a_form_as_well(api: Api, ids: di
 async def test_a_body_of_another_or_no_type_is_refused_on_every_endpoint_with_a_body(
     shared: Api, content_type: str | None
 ) -> None:
-    for endpoint in WITH_BODY:
+    for endpoint in WITH_FORM:
         path = endpoint.at(ONES)
         assert_fails(await sent(shared, b"{}", content_type, path, endpoint.method), 415, UNSUPPORTED)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.endpoints import WITH_BODY
+from tests.api.endpoints import WITH_FORM
 from tests.client import Api, Json, errors
 
 REQUIRED: Json = {"lead_title": "Acme", "lead_status": 1, "lead_categoryid": 3}
@@ -190,7 +190,7 @@ async def test_a_taken_e_mail_or_name_is_told(api: Api) -> None:
 
 
 async def test_an_unknown_field_is_named_on_every_endpoint_with_a_body(api: Api, ids: dict[str, int]) -> None:
-    for endpoint in WITH_BODY:
+    for endpoint in WITH_FORM:
         body = (endpoint.sent(ids) or {}) | {"colour_of_it": None, "__proto__": {}, "$set": 1, "a.b": 1}
         answer = await api.call(endpoint.method, endpoint.at(ids), body)
         assert errors(answer) == {
@@ -219,7 +219,7 @@ async def test_faults_of_query_and_body_are_told_together(shared: Api) -> None:
 
 
 async def test_a_patch_without_any_field_names_the_body(api: Api, ids: dict[str, int]) -> None:
-    for endpoint in WITH_BODY:
+    for endpoint in WITH_FORM:
         if endpoint.method == "PATCH":
             assert errors(await api.patch(endpoint.at(ids), {})).keys() == {"body"}
 
