@@ -34,12 +34,12 @@ async def test_key_trace_and_path_reach_the_service_unchanged(open_gateway: Open
         with open_gateway(upstream) as port:
             async with calling(port) as http:
                 await http.get(
-                    "/api/leads/%31/?search=a%2Fb",
+                    "/api/leads/by-external-id/a%2Fb%31/?search=a%2Fb",
                     headers={"Authorization": f"Bearer {KEY}", "traceparent": trace, "X-Forwarded-For": "203.0.113.9"},
                 )
 
     (head,) = stand_in.heads
-    assert head.startswith(b"GET /api/leads/%31/?search=a%2Fb HTTP/1.1\r\n")
+    assert head.startswith(b"GET /api/leads/by-external-id/a%2Fb%31/?search=a%2Fb HTTP/1.1\r\n")
     assert fields(head, "authorization") == [f"Bearer {KEY}"]
     assert fields(head, "traceparent") == [trace]
     assert fields(head, "x-forwarded-for") == ["127.0.0.1"]

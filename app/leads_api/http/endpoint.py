@@ -43,7 +43,8 @@ API = "/api/"
 PARAMETER = re.compile(r"\{([^}]*)\}")
 _REMEMBERED = 256
 """Handlers whose signatures are remembered: more than the service has."""
-_OF_EXISTENCE = IF_MATCH.lower().encode(), IF_NONE_MATCH.lower().encode()
+_IF_MATCH, _IF_NONE_MATCH = IF_MATCH.lower().encode(), IF_NONE_MATCH.lower().encode()
+_OF_EXISTENCE = {_IF_MATCH, _IF_NONE_MATCH}
 _JSON_HEADERS = {"Content-Type": JSON}
 
 
@@ -177,7 +178,7 @@ class Endpoint:
             raise ReadOnly
         raw = await exchange.body(self._max_body_bytes) if self._writes else b""
         known = self._read_precondition(exchange, given) if self._precondition in exchange.headers else ()
-        if self._if_there_name is not None:
+        if self._if_there_name is not None and not _OF_EXISTENCE.isdisjoint(exchange.headers):
             self._read_existence(self._if_there_name, exchange, given)
         if self._idempotency is not None and HEADER in exchange.headers:
             await self._answer_once(self._idempotency, exchange, raw, given)
@@ -233,9 +234,10 @@ class Endpoint:
 
     def _read_existence(self, name: str, exchange: Exchange, given: dict[str, Any]) -> None:
         """Add what the headers say about the existence of the record to the arguments."""
-        sent = [exchange.list_header(each) if each in exchange.headers else None for each in _OF_EXISTENCE]
-        if any(each is not None for each in sent):
-            given[name] = existence(*sent)
+        if_match, if_none_match = (
+            exchange.list_header(each) if each in exchange.headers else None for each in (_IF_MATCH, _IF_NONE_MATCH)
+        )
+        given[name] = existence(if_match, if_none_match)
 
     def _reply(self, exchange: Exchange, answer: Any) -> None:
         if isinstance(answer, Tagged):

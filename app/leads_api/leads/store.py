@@ -120,11 +120,12 @@ class LeadStore:
 
     async def get(self, lead_id: int) -> ShownLead:
         """Return a lead. Raises LeadNotFound."""
-        return await self.shown(await self.read(lead_id), written=False)
+        document = await self.read(lead_id)
+        return await self._catalog.show(lambda settings: shown_lead(document, settings))
 
     async def read(self, lead_id: int) -> Document:
         """Return a lead's document without its comments, in a batch with other reads. Raises LeadNotFound."""
-        if (document := await self.read_if_there(lead_id)) is None:
+        if (document := await self._reads(lead_id)) is None:
             raise LeadNotFound
         return document
 

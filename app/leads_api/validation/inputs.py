@@ -153,11 +153,13 @@ def _unreadable(body: object) -> str | None:
     return TOO_MANY_FIELDS if len(body) > MAX_FIELDS else None
 
 
-def _listed(rule: Rule, value: Any) -> list[Any]:
-    """Return the references in a field's value."""
+def _tell_missing(rule: Rule, value: Any, missing: set[Any], faults: Faults) -> None:
+    """Add a fault for each reference in a field's value that is among the missing ones."""
     if value is None:
-        return []
-    return value if rule.many else [value]
+        return
+    for position, item in enumerate(value if rule.many else [value]):
+        if item in missing:
+            add_fault(faults, f"{rule.name}.{position}" if rule.many else rule.name, rule.refusal)
 
 
 class Nothing(Struct, frozen=True):
@@ -204,13 +206,14 @@ class Inputs:
         """Return the converted values of bodies of one kind, and the rules of its dynamic fields; add their faults."""
         values, rules = await self._check_fields(shape, bodies)
         for rule in shape.references:
-            given = [_listed(rule, each.get(rule.name)) for each in values]
-            wanted = {item for items in given for item in items if item is not None}
-            missing = wanted - set(await self.lookups[str(rule.reference)](wanted)) if wanted else set()
-            for items, (_, faults) in zip(given, bodies, strict=True) if missing else ():
-                for position, item in enumerate(items):
-                    if item in missing:
-                        add_fault(faults, f"{rule.name}.{position}" if rule.many else rule.name, rule.refusal)
+            wanted: set[Any] = set()
+            for each in values:
+                if (value := each.get(rule.name)) is not None:
+                    wanted.update(value if rule.many else (value,))
+            wanted.discard(None)
+            if wanted and (missing := wanted - set(await self.lookups[str(rule.reference)](wanted))):
+                for each, (_, faults) in zip(values, bodies, strict=True):
+                    _tell_missing(rule, each.get(rule.name), missing, faults)
         return values, rules
 
     async def items(self, shape: Shape, bodies: Sequence[Any]) -> list[Item[Any]]:
@@ -231,15 +234,16 @@ class Inputs:
             return [shape.check(members, {}, faults) for members, faults in bodies], {}
         dynamic = self.dynamic[str(shape.dynamic.dynamic)]
         rules, found = await dynamic(), [Faults() for _ in bodies]
-        values = [shape.check(members, rules, faults) for (members, _), faults in zip(bodies, found, strict=True)]
-        # Another process may just have made the field, enabled it or given it another option.
-        doubtful = any(name not in shape.rules for faults in found for name in faults)
-        if doubtful and (newer := await dynamic(anew=True)) is not rules:
-            rules, found = newer, [Faults() for _ in bodies]
-            values = [shape.check(members, rules, faults) for (members, _), faults in zip(bodies, found, strict=True)]
-        for (_, faults), more in zip(bodies, found, strict=True):
-            for name, texts in more.items():
-                faults.setdefault(name, []).extend(texts)
+        values = [shape.check(body[0], rules, faults) for body, faults in zip(bodies, found, strict=True)]
+        if any(found):
+            # Another process may just have made the field, enabled it or given it another option.
+            doubtful = any(name not in shape.rules for faults in found for name in faults)
+            if doubtful and (newer := await dynamic(anew=True)) is not rules:
+                rules, found = newer, [Faults() for _ in bodies]
+                values = [shape.check(body[0], rules, faults) for body, faults in zip(bodies, found, strict=True)]
+            for (_, faults), more in zip(bodies, found, strict=True):
+                for name, texts in more.items():
+                    faults.setdefault(name, []).extend(texts)
         return values, rules
 
 
