@@ -316,8 +316,8 @@ def _check_same(rule: Rule, values: dict[str, Any], said: str, faults: Faults, *
 
 
 def _check_other(rule: Rule, values: dict[str, Any], said: int, faults: Faults) -> None:
-    """Add a fault for each reference to the record of the path, unless it has one because there is no such record."""
-    for position, item in enumerate(_listed(rule, values.get(rule.name))):
-        key = f"{rule.name}.{position}" if rule.many else rule.name
+    """Add a fault for each item that is the record of the path, unless it has one because there is no such record."""
+    for position, item in enumerate(values.get(rule.name) or ()):
+        key = f"{rule.name}.{position}"
         if item == said and key not in faults:
             add_fault(faults, key, rule.refusal)

@@ -51,7 +51,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     refusal: str = NOT_SELECTABLE
     """The text of the fault if the lookup does not return the value."""
     other_than: str | None = None
-    """The parameter of the path whose id the value, or an item, must not be."""
+    """The parameter of the path whose id no item must be."""
     dynamic: str | None = None
     """The name of a provider of rules; the field stands for all fields of that provider."""
 
