@@ -31,6 +31,7 @@ from leads_api.mongo.transaction import Transact
 from leads_api.mongo.transaction_runs import TryAgain
 from leads_api.users.store import COLLECTION as USERS
 from leads_api.users.store import full_name
+from leads_api.webhooks.deliveries import COLLECTION as DELIVERIES
 
 ERASED = "Erased"
 """Stands where a text must be."""
@@ -115,8 +116,19 @@ class Persons:
             erased = await self._database[_EVENTS].update_many(
                 {"lead_id": lead["_id"], "lead": {"$ne": None}}, {"$set": {"lead": None}}
             )
+            await self._erase_deliveries(lead["_id"])
             done["events"] += erased.modified_count
         return {kind: done[kind] for kind in ("leads", "clients", "users", "mails", "events", _OTHER_COMMENTS)}
+
+    async def _erase_deliveries(self, lead_id: int) -> None:
+        """Erase the lead in the copies of its events that webhooks get."""
+        for delivery in await self._all(DELIVERIES, {"lead": lead_id}, {"body": 1}):
+            event = msgspec.json.decode(delivery["body"])
+            event["data"]["lead"] = None
+            body = msgspec.json.encode(event).decode()
+            await self._database[DELIVERIES].update_one(
+                {"_id": delivery["_id"]}, {"$set": {"body": body, "response_body": None}}
+            )
 
     def _lead_erased(self, lead_id: int, by: int) -> Callable[[Session], Awaitable[None]]:
         async def work(session: Session) -> None:

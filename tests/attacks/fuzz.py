@@ -127,6 +127,8 @@ def explanation(finding: Finding) -> str | None:
         message = finding.answer["message"]
         if re.match(r"The If-(None-)?Match header must be ", message):
             return "lists of entity tags (RFC 9110, 5.6.1) are described in words"
+    if finding.check == POSITIVE and finding.status == HTTPStatus.PRECONDITION_FAILED:
+        return "whether a lead is there, and its version, depend on what is stored"
     # Null and blank texts count as absent (contract, section 1). The document says what to send, not that.
     is_accepted = finding.check == NEGATIVE and finding.status in {HTTPStatus.OK, HTTPStatus.CREATED}
     if is_accepted and isinstance(finding.sent, dict) and any(map(_is_blank, finding.sent.values())):

@@ -87,11 +87,23 @@ async def test_no_path_takes_an_operator(api: Api) -> None:
 
     for part in ('{"$gt":0}', "$where", "%24ne", "1;", "1%00", "1'--", "[1]", "1,2", "__proto__", "+1"):
         for endpoint in ENDPOINTS:
-            if "{" in endpoint.path:
+            if "{" in endpoint.path and "{external_id}" not in endpoint.path:
                 path = endpoint.path[: endpoint.path.index("{")] + part + endpoint.path[endpoint.path.index("}") + 1 :]
                 path = endpoint._replace(path=path).at(ids) if "{" in path.replace(part, "") else path
                 answer = await api.call(endpoint.method, path, endpoint.sent(ids))
                 assert answer.status_code == 404, path
+
+
+async def test_an_operator_in_the_place_of_an_external_id_is_a_text(api: Api) -> None:
+    other = await api.lead(lead_external_id="other")
+
+    for text in ('{"$gt":0}', '{"$ne":null}', "$where", "[1]", "__proto__", ".*", "^o", "lead_id", "a.b"):
+        path = f"/api/leads/by-external-id/{quote(text, safe='')}"
+        assert (await api.get(path)).status_code == 404
+        assert (await api.get("/api/leads", external_id=text)).json()["data"] == []
+        made = await api.put(path, {"lead_title": "Acme", "lead_status": 1, "lead_categoryid": 3})
+        assert (made.status_code, made.json()["data"]["external_id"]) == (201, text)
+    assert await api.shown(other["id"]) == other
 
 
 async def test_no_name_of_a_field_is_a_path_an_operator_or_a_prototype(api: Api) -> None:

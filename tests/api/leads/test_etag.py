@@ -13,6 +13,7 @@ from tests.client import KEY, Api, Json, errors
 from tests.conftest import Serve
 
 WITH_TAG = {
+    *(f"{method} /api/leads/by-external-id/{{external_id}}" for method in ("GET", "PUT", "PATCH")),
     "POST /api/leads", "GET /api/leads/{lead}", "PUT /api/leads/{lead}", "PATCH /api/leads/{lead}",
     "PUT /api/leads/{lead}/status", "PUT /api/leads/{lead}/assigned", "PUT /api/leads/{lead}/tags",
     "PUT /api/leads/{lead}/archive", "PUT /api/leads/{lead}/activate", "POST /api/leads/{lead}/clone",
