@@ -58,6 +58,7 @@ from leads_api.webhooks.fan_out import FanOut
 from leads_api.webhooks.management import Webhooks
 from leads_api.webhooks.sender import WebhookSender
 from leads_api.webhooks.store import WebhookStore
+from leads_api.webhooks.watch import WebhookWatch
 
 _DATABASE_SHARE = 0.9
 _SELECTION_SECONDS = 0.6
@@ -178,6 +179,7 @@ class Services:
             None if is_mongomock(client) else WebhookSender(webhooks, deliveries, self.addresses, fan_out)
         )
         wake = self.webhook_sender.wake if self.webhook_sender else lambda: None
+        self.webhook_watch = WebhookWatch(webhooks, deliveries)
         self.webhooks = Webhooks(webhooks, deliveries, last_event=self.events.last_id, queued=wake)
         recorder = Recorder(database, self.events, self.leads, catalog)
         self.relay = Relay(database, self.events, recorder, recorded=wake)

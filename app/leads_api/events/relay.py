@@ -21,6 +21,7 @@ from leads_api.mongo.client import Database, deadline, is_mongomock
 from leads_api.mongo.faults import DatabaseError, described
 from leads_api.mongo.positions import LostLease, Positions
 from leads_api.tasks import end
+from leads_api.telemetry.metrics import Counter, Gauge
 
 T = TypeVar("T")
 
@@ -37,6 +38,11 @@ NO_STREAM_SECONDS = 15.0
 _CALL_SECONDS = 5.0
 _LAST_SECONDS = 3.0
 """How long a write in progress may take at shutdown."""
+
+_SILENCE = Gauge(
+    "leads_events_relay_silence_seconds", "Since when the relay of this process has read no changes.", merge=max
+)
+_GAPS = Counter("leads_events_gaps_total", "Places in the feed where changes are missing.")
 
 _log = logging.getLogger("leads.events")
 
@@ -55,12 +61,14 @@ class Relay:
         self._recorded = recorded
         self._renewed = 0.0
         self._said: str | None = None
+        self._read: float | None = None
 
     async def run(self) -> None:
         """Relay until cancelled. After a failure, go on from the position that is stored."""
         if is_mongomock(self._database.client):
             self._say("mongomock has no change streams: there are no events")
             return
+        _SILENCE.follow(lambda: self._read and monotonic() - self._read)
         while True:
             pause = LOOK_SECONDS
             try:
@@ -85,6 +93,7 @@ class Relay:
                 self._said = None
                 _log.info("this process relays the events from now on")
                 while True:
+                    self._read = monotonic()
                     last, position = position.last, await _to_its_end(self._step(changes, position))
                     if position.last > last:
                         self._recorded()
@@ -92,6 +101,7 @@ class Relay:
         except HistoryLost as lost:
             await self._tell_gap(lost)
         finally:
+            self._read = None
             await self._positions.release()
 
     async def _acquire(self) -> Position | None:
@@ -117,6 +127,7 @@ class Relay:
 
     async def _tell_gap(self, lost: HistoryLost) -> None:
         _log.error("changes of leads are missing among the events: %s", lost)
+        _GAPS.add()
         if (position := await self._acquire()) is not None:
             await self._recorder.record_gap(position, lost.token)
             self._recorded()

@@ -42,7 +42,7 @@ class ExternalIds:
         """`leads` is the name of the collection of leads."""
         self._claims = database[COLLECTION]
         self._leads = database[leads]
-        self._reads = Batcher(self._find_all, gathers=True)
+        self._reads = Batcher(self._find_all, gathers=True, queue="external_ids")
 
     async def find(self, key: str) -> int | None:
         """Return the id of the lead that has claimed a key, in a batch with other look-ups.

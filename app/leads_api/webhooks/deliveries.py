@@ -97,6 +97,10 @@ class DeliveryStore:
         )
         return [delivery_of(document) for document in found], total
 
+    async def count(self, status: str) -> int:
+        """Return how many deliveries have a status."""
+        return await self._deliveries.count_documents({"status": status})
+
     async def insert_test(self, webhook_id: int, type_: str, body: str, then: Callable[[], None]) -> Delivery:
         """Queue the event that tests a webhook. It waits for no other event, and none waits for it."""
         trace = traces.current.get()

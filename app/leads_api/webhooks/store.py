@@ -76,6 +76,10 @@ class WebhookStore:
         self._ids = ids
         self._transact = transact
 
+    async def count_disabled(self) -> int:
+        """Return how many webhooks are disabled."""
+        return await self._webhooks.count_documents({"status": "disabled"})
+
     async def page(self, paging: Paging) -> tuple[list[Webhook], int]:
         """Return a page in the order of creation, and the total."""
         found, total = await page_of(self._webhooks, {}, [("_id", 1)], skip=paging.skip, limit=paging.limit)

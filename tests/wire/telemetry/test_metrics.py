@@ -113,6 +113,30 @@ async def test_mails_that_wait_grow_older_and_dead_ones_are_counted(
     assert 0 < ages[0] < ages[1]
 
 
+async def test_the_relay_deliveries_and_disabled_webhooks_show(
+    tmp_path: Path, given: dict[str, str], wire_client: Client
+) -> None:
+    database = wire_client[given["LEADS_MONGODB_DATABASE"]]
+    deliveries = [{"_id": n, "webhook": 9, "status": "failed"} for n in (1, 2)]
+    await database["webhook_deliveries"].insert_many([*deliveries, {"_id": 3, "webhook": 9, "status": "delivered"}])
+    await database["webhooks"].insert_one({"_id": 9, "status": "disabled"})
+
+    async with running(tmp_path, given=given) as service:
+
+        async def known() -> bool:
+            metrics = await scraped(service.http)
+            return (
+                metrics.value("leads_webhooks_disabled") > 0 and metrics.value("leads_events_relay_silence_seconds") > 0
+            )
+
+        await until(known, "the relay, and a webhook that is disabled")
+        metrics = await scraped(service.http)
+
+    assert metrics.value("leads_webhook_deliveries", status="failed") == 2
+    assert metrics.value("leads_webhooks_disabled") == 1
+    assert metrics.value("leads_events_gaps_total") == 0
+
+
 async def asked(service: Service, path: str) -> httpx.Response:
     """Send a request over a connection of its own, which any worker may get."""
     async with httpx.AsyncClient(base_url=service.url, timeout=20) as http:
