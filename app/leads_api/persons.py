@@ -78,7 +78,7 @@ class Persons:
             ],
             "events": [
                 _plain(event, "type", "lead_id", "at", "lead")
-                for event in await self._all(_EVENTS, {"lead_id": {"$in": lead_ids}})
+                for event in await self._all(_EVENTS, _events_about(email, lead_ids))
             ],
             _OTHER_COMMENTS: [
                 {"lead_id": lead["_id"]} | _comment(comment)
@@ -107,28 +107,31 @@ class Persons:
             )
             done["users"] += 1
         done["mails"] = (await self._database[MAILS].delete_many({"recipient": _mention(email)})).deleted_count
+        lead_ids = [lead["_id"] for lead in leads]
+        done["events"] = await self._erase_events(email, lead_ids)
         # Last, because by them the person is found again if this is interrupted.
         for lead in leads:
             await self._transact(
                 self._lead_erased(lead["_id"], by), records=records_of(lead["_id"], external_key(lead))
             )
             done["leads"] += 1
-            erased = await self._database[_EVENTS].update_many(
-                {"lead_id": lead["_id"], "lead": {"$ne": None}}, {"$set": {"lead": None}}
-            )
-            await self._erase_deliveries(lead["_id"])
-            done["events"] += erased.modified_count
+        # Once more: meanwhile, events of the time before may have been written down, and queued for webhooks.
+        done["events"] += await self._erase_events(email, lead_ids)
         return {kind: done[kind] for kind in ("leads", "clients", "users", "mails", "events", _OTHER_COMMENTS)}
 
-    async def _erase_deliveries(self, lead_id: int) -> None:
-        """Erase the lead in the copies of its events that webhooks get."""
-        for delivery in await self._all(DELIVERIES, {"lead": lead_id}, {"body": 1}):
+    async def _erase_events(self, email: str, lead_ids: list[int]) -> int:
+        """Erase the leads in events, and in the copies that webhooks get; return how many events were changed."""
+        about = {"$and": [_events_about(email, lead_ids), {"lead": {"$ne": None}}]}
+        erased = await self._database[_EVENTS].update_many(about, {"$set": {"lead": None}})
+        copies = {"$or": [{"lead": {"$in": lead_ids}}, {"body": _mention(email)}]}
+        for delivery in await self._all(DELIVERIES, copies, {"body": 1}):
             event = msgspec.json.decode(delivery["body"])
             event["data"]["lead"] = None
             body = msgspec.json.encode(event).decode()
             await self._database[DELIVERIES].update_one(
                 {"_id": delivery["_id"]}, {"$set": {"body": body, "response_body": None}}
             )
+        return erased.modified_count
 
     def _lead_erased(self, lead_id: int, by: int) -> Callable[[Session], Awaitable[None]]:
         async def work(session: Session) -> None:
@@ -223,6 +226,11 @@ class Persons:
 
     async def _all(self, collection: str, wanted: Document, fields: Document | None = None) -> list[Document]:
         return [document async for document in self._database[collection].find(wanted, fields)]
+
+
+def _events_about(email: str, lead_ids: list[int]) -> Document:
+    """Return the filter of events of these leads, and of others that had the e-mail, or are gone."""
+    return {"$or": [{"lead_id": {"$in": lead_ids}}, {"lead": _mention(email)}]}
 
 
 def _mention(email: str) -> re.Pattern[str]:

@@ -135,6 +135,26 @@ async def test_of_an_erased_person_no_word_is_left_and_numbers_and_references_st
     assert stored["comments_bytes"] == sum(len(comment["text"]) for comment in stored["comments"])
 
 
+async def test_what_events_show_of_a_lead_that_is_gone_is_erased_as_well(
+    given: dict[str, str], service: Service, database: Database
+) -> None:
+    lead = await service.api.lead(lead_title="Jane Doe - shop", lead_email=EMAIL)
+    await service.api.delete(f"/api/leads/{lead['id']}")
+
+    async def told() -> bool:
+        return (await database["events"].count_documents({"lead_id": lead["id"]})) == 2
+
+    await until(told, "the feed tells of the deletion")
+    await database["events"].update_one({"type": "lead.created"}, {"$set": {"lead": json.dumps(lead)}})
+
+    done = await leads("person", EMAIL, "erase", "--yes", "--json", **given)
+
+    assert json.loads(done.stdout)["events"] == 1
+    text = await all_text(database)
+    assert "Jane Doe" not in text
+    assert EMAIL not in text
+
+
 async def test_nothing_is_erased_without_being_sure(given: dict[str, str], lead: Json, database: Database) -> None:
     done = await leads("person", EMAIL, "erase", **given)
 

@@ -9,6 +9,7 @@ from time import monotonic
 from msgspec import Struct
 
 from leads_api.clock import now
+from leads_api.events.store import indexes as indexes_of_events
 from leads_api.mail.store import MailQueue
 from leads_api.mongo import indexes, sharding
 from leads_api.mongo.client import Client, deadline
@@ -110,12 +111,13 @@ class Checks:
         return Health.GOOD, f"MongoDB {version}", None
 
     async def _indexes(self) -> Found:
-        missing = await indexes.missing(self._database, INDEXES)
+        wanted = {**INDEXES, **indexes_of_events(self._settings.event_days)}
+        missing = await indexes.missing(self._database, wanted)
         if missing:
             more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
             text = f"missing: {', '.join(missing[:_NAMED])}{more}"
             return Health.FAILED, text, "Start the service once, or run `leads indexes`."
-        return Health.GOOD, f"all {sum(map(len, INDEXES.values()))} are there", None
+        return Health.GOOD, f"all {sum(map(len, wanted.values()))} are there", None
 
     async def _documents(self) -> Found:
         if unfinished := await MigrationRuns(self._database, STEPS).unfinished():

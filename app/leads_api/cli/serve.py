@@ -40,7 +40,7 @@ def environment() -> str:
     for variable, default, description in described():
         lines.append(f"  {variable}" + (f" (default: {default})" if default else ""))
         lines.append(f"      {description}")
-    lines.append("  Beside each of them, NAME_FILE names a file that has the value, for example LEADS_APIKEY_FILE.")
+    lines.append("  Beside each of them, NAME_FILE names a file that has the value, for example LEADS_API_KEY_FILE.")
     return "\n".join(lines)
 
 
@@ -106,7 +106,7 @@ async def _kept_key(uri: str, settings: Settings) -> str:
     file = settings.data_dir / KEY_FILE
 
     async def work(database: Database) -> str:
-        await set_up(database)
+        await set_up(database, event_days=settings.event_days)
         keys = KeyStore(database, Ids(database))
         text = file.read_text().strip() if file.exists() else ""
         known = await keys.of_text(text)

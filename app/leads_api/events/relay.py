@@ -102,7 +102,7 @@ class Relay:
             await self._tell_gap(lost)
         finally:
             self._read = None
-            await self._positions.release()
+            await self._positions.release(position)
 
     async def _acquire(self) -> Position | None:
         """Take the lease and return the position; None if another process holds the lease."""

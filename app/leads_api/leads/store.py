@@ -179,12 +179,10 @@ class LeadStore:
         self, documents: Iterable[Document], updates: Sequence[tuple[Document, Document]], session: Session
     ) -> bool:
         """Return whether these new leads and changes have been committed, which are so together or not at all."""
-        for document in documents:
-            return await self.find_if_there(document["_id"], session) is not None
-        for wanted, update in updates[-1:]:
-            ours = {"version": (wanted["version"] or 1) + 1, "change": update["$set"]["change"]}
-            return await self._leads.find_one({"_id": wanted["_id"], **ours}, {"_id": 1}, session=session) is not None
-        return False
+        # Any of them shows it: others may have changed or deleted some since.
+        marks: list[Document] = [{"_id": {"$in": [document["_id"] for document in documents]}}]
+        marks += [{"_id": wanted["_id"], "change": update["$set"]["change"]} for wanted, update in updates]
+        return await self._leads.find_one({"$or": marks}, {"_id": 1}, session=session) is not None
 
     async def write_all(
         self, documents: Sequence[Document], updates: Sequence[tuple[Document, Document]], session: Session

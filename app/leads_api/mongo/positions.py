@@ -70,9 +70,9 @@ class Positions:
         if result.matched_count == 0:
             raise LostLease
 
-    async def release(self) -> None:
-        """Give up the lease, if this process holds it."""
+    async def release(self, position: Position) -> None:
+        """Give up the lease, if this process holds it, and record where the reader is."""
         with suppress(PyMongoError), deadline(CLOSE_SECONDS):
             await self._positions.update_one(
-                {"_id": self._reader, "lease.owner": self._owner}, {"$set": {"lease": None}}
+                {"_id": self._reader, "lease.owner": self._owner}, {"$set": position.stored() | {"lease": None}}
             )

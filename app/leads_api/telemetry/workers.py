@@ -59,7 +59,7 @@ class Together:
 def _lives(process: int) -> bool:
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):  # of another user: its id has been given out again
         return False
     return True
 

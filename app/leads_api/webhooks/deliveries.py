@@ -33,7 +33,7 @@ INDEXES = {
         Index("due", (("status", 1), ("webhook", 1), ("due", 1), ("_id", 1))),
         Index("order", (("webhook", 1), ("lead", 1), ("status", 1), ("event", 1))),
         Index("newest", (("webhook", 1), ("_id", 1))),
-        Index("expires", (("expires", 1),), expire_seconds=0),
+        Index("expires", (("expires", 1),), expire_seconds=1),
     ]
 }
 STEPS = {COLLECTION: [Step(2)]}
@@ -93,7 +93,12 @@ class DeliveryStore:
     async def page(self, webhook_id: int, paging: Paging) -> tuple[list[Delivery], int]:
         """Return a page of a webhook's deliveries, newest first, and the total."""
         found, total = await page_of(
-            self._deliveries, {"webhook": webhook_id}, [("_id", -1)], skip=paging.skip, limit=paging.limit
+            self._deliveries,
+            {"webhook": webhook_id},
+            [("_id", -1)],
+            skip=paging.skip,
+            limit=paging.limit,
+            fields=_NO_BODY,
         )
         return [delivery_of(document) for document in found], total
 

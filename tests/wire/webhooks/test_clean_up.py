@@ -67,4 +67,4 @@ async def test_what_has_ended_expires_with_the_events(serve: Serve, receiver: Re
         indexes = await queue.deliveries.index_information()
 
     assert timedelta(days=2.9) < delivery["expires"] - datetime.now(UTC) < timedelta(days=3.1)
-    assert any(index["key"] == [("expires", 1)] and index.get("expireAfterSeconds") == 0 for index in indexes.values())
+    assert any(index["key"] == [("expires", 1)] and index.get("expireAfterSeconds") == 1 for index in indexes.values())

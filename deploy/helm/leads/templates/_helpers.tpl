@@ -44,7 +44,8 @@ imagePullPolicy: {{ .Values.image.pullPolicy }}
 env:
   {{- range $variable, $value := .Values.settings }}
   - name: {{ $variable }}
-    value: {{ $value | quote }}
+    {{- /* A large number would be written as 2.097152e+06. */}}
+    value: {{ if and (kindIs "float64" $value) (eq $value (floor $value)) }}{{ int64 $value | quote }}{{ else }}{{ $value | quote }}{{ end }}
   {{- end }}
   {{- range $variable, $key := .Values.secret.settings }}
   - name: {{ $variable }}_FILE
