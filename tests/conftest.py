@@ -4,7 +4,6 @@ import asyncio
 import gc
 import os
 import signal
-from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -130,39 +129,45 @@ async def database(store_client: Client) -> AsyncIterator[Database]:
                 await database[collection].delete_many({})
 
 
+def settings(database: Database, **changes: Any) -> Settings:
+    """Return the settings of a service on a test's database."""
+    fields: dict[str, Any] = {"api_key": KEY, "mongodb_database": database.name, "request_timeout": PATIENCE}
+    return Settings(**fields | changes)
+
+
 @pytest.fixture
 def serve(database: Database) -> Serve:
     """Serve the API on the test's database, in process."""
+    return lambda **changes: serving(settings(database, **changes), database.client)
 
-    @asynccontextmanager
-    async def served(**changes: Any) -> AsyncIterator[Api]:
-        fields: dict[str, Any] = {"api_key": KEY, "mongodb_database": database.name, "request_timeout": PATIENCE}
-        settings = Settings(**fields | changes)
-        async with serving(settings, database.client) as api:
-            yield api
 
-    return served
+_applications: dict[int, Litestar] = {}
+"""Applications by the identity of their client, for tests that change no setting: making one takes longer than most.
+
+All parts of one are made again when its lifespan begins.
+"""
 
 
 @pytest.fixture
-async def api(serve: Serve) -> AsyncIterator[Api]:
+async def api(database: Database) -> AsyncIterator[Api]:
     """The API on the test's database, in process."""
-    async with serve() as api:
+    client = database.client
+    app = _applications.pop(id(client), None) or create_app(settings(database), mongo=client)
+    async with calling(app) as api:
         yield api
-
-
-_idle: defaultdict[tuple[Settings, int], list[Litestar]] = defaultdict(list)
-"""Applications that no test uses, by settings and client: making one takes longer than most tests.
-
-Nothing stays in one, because all its parts are made again when its lifespan begins.
-"""
+    _applications[id(client)] = app
 
 
 @asynccontextmanager
 async def serving(settings: Settings, client: Client) -> AsyncIterator[Api]:
-    """Run the service in process, and call it without a network."""
-    idle = _idle[settings, id(client)]  # clients of different servers can be equal
-    app = idle.pop() if idle else create_app(settings, mongo=client)
+    """Run a service in process, and call it without a network."""
+    async with calling(create_app(settings, mongo=client)) as api:
+        yield api
+
+
+@asynccontextmanager
+async def calling(app: Litestar) -> AsyncIterator[Api]:
+    """Run an application, and call it without a network."""
     async with running(app):
         transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]  # Litestar's ASGI types are narrower
         async with httpx.AsyncClient(transport=transport, base_url="http://leads.test") as http:
@@ -170,7 +175,6 @@ async def serving(settings: Settings, client: Client) -> AsyncIterator[Api]:
                 while (await http.get("/health/ready")).status_code != 200:  # noqa: ASYNC110 - HTTP knows no event
                     await asyncio.sleep(0.02)
             yield Api(http)
-    idle.append(app)
 
 
 @asynccontextmanager
