@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 _MEMORY = Path("/dev/shm")
 _ROOM = 2 << 30
-"""Bytes that must be free in memory; the servers of all processes together use a quarter of it."""
+"""Bytes that must be free in memory: several times what the servers of all processes need together."""
 
 
 @contextmanager

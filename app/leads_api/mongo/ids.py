@@ -21,7 +21,7 @@ AHEAD_SECONDS = 1.0
 
 
 class _Reserve:
-    """The ids from `first` to `last` that were taken ahead, until a moment."""
+    """The ids from `next` to `last` that were taken ahead, until a moment."""
 
     __slots__ = ("last", "next", "until")
 

@@ -63,7 +63,7 @@ async def test_creates_at_the_same_moment_all_get_places_of_their_own(api: Api, 
 
     assert {answer.status_code for answer in answers} == {201}
     made = [answer.json()["data"] for answer in answers]
-    assert sorted(status["id"] for status in made) == list(range(8, 8 + CALLERS))
+    assert len({status["id"] for status in made}) == CALLERS
     assert sorted(status["position"] for status in made) == list(range(7, 7 + CALLERS))
 
 
