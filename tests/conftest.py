@@ -141,21 +141,22 @@ def serve(database: Database) -> Serve:
     return lambda **changes: serving(settings(database, **changes), database.client)
 
 
-_applications: dict[int, Litestar] = {}
-"""Applications by the identity of their client, for tests that change no setting: making one takes longer than most.
+_applications: dict[tuple[int, str], Litestar] = {}
+"""Applications by client and database, for tests that change no setting: making one takes longer than most of them.
 
-All parts of one are made again when its lifespan begins.
+All parts of one are made again when its lifespan begins. Databases of a test's own have none here.
 """
 
 
 @pytest.fixture
 async def api(database: Database) -> AsyncIterator[Api]:
     """The API on the test's database, in process."""
-    client = database.client
-    app = _applications.pop(id(client), None) or create_app(settings(database), mongo=client)
+    client, place = database.client, (id(database.client), database.name)
+    app = _applications.pop(place, None) or create_app(settings(database), mongo=client)
     async with calling(app) as api:
         yield api
-    _applications[id(client)] = app
+    if database.name == _NAME:
+        _applications[place] = app
 
 
 @asynccontextmanager
