@@ -15,7 +15,7 @@ from leads_api.http.health import Readiness
 from leads_api.leads import external_ids
 from leads_api.leads import store as leads
 from leads_api.mail import store as mails
-from leads_api.mongo import idempotency, ids
+from leads_api.mongo import idempotency, ids, positions
 from leads_api.mongo.client import REACH_SECONDS, Database, Standalone, deadline, is_mongomock, refuse_standalone
 from leads_api.mongo.faults import DatabaseError, described
 from leads_api.mongo.ids import Ids
@@ -64,6 +64,7 @@ STEPS: Steps = {
     **webhooks.STEPS,
     **deliveries.STEPS,
     **ids.STEPS,
+    **positions.STEPS,
 }
 
 _SEED_SECONDS = 60.0

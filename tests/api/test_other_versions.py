@@ -331,14 +331,14 @@ async def forget_settings(database: Database) -> None:
 async def test_what_a_later_version_has_added_is_left_out_and_stays(serve: Serve, database: Database) -> None:
     async with serve() as api:
         ids = await records(api)
-        before = await read_all(api, ids)
+        before = at_rest(await read_all(api, ids))
     for name in await database.list_collection_names():
         if not name.startswith(("system.", "blobs")):
             async for document in database[name].find():
                 await database[name].replace_one({"_id": document["_id"]}, later(document) | {"schema_version": 1000})
 
     async with serve() as api:
-        assert await read_all(api, ids) == before
+        assert at_rest(await read_all(api, ids)) == before
         await api.patch(f"/api/leads/{ids['lead']}", {"lead_phone": "1", "lead_email": "new@acme.example"})
         await api.patch(f"/api/team/{ids['member']}", {"last_name": "Leigh"})
         lead = await database["leads"].find_one({"_id": ids["lead"]})
@@ -348,6 +348,11 @@ async def test_what_a_later_version_has_added_is_left_out_and_stays(serve: Serve
         assert member
         assert (member["later"], member["schema_version"]) == (True, 1000)
         await change_all(api, ids)
+
+
+def at_rest(answers: dict[str, Json]) -> dict[str, Json]:
+    """Return the answers without those about what background tasks write."""
+    return {path: answer for path, answer in answers.items() if not path.endswith(("/events", "/deliveries"))}
 
 
 def later(value: Any) -> Any:

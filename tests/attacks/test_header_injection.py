@@ -99,8 +99,9 @@ async def test_no_path_adds_a_line_to_allow_location_or_link(serve: Serve) -> No
                 path = endpoint.at(ids) + sign.decode("utf-8", "surrogateescape") + "Evil: 1"
                 for method in ("GET", "OPTIONS", "PURGE"):
                     answer = await send_raw(api, method, path)
-                    assert answer.status_code == 404
                     assert_whole(answer)
+                    if not endpoint.path.endswith("{external_id}"):  # any text is an external id
+                        assert answer.status_code == 404
 
 
 async def test_no_stored_text_is_in_a_header(serve: Serve) -> None:

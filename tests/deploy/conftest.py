@@ -14,6 +14,7 @@ import pytest
 
 from leads_api.mongo.client import Client
 from tests.client import KEY, Api
+from tests.conftest import PATIENCE
 from tests.deploy.gateways import HAProxy, Nginx, OpenGateway
 from tests.deploy.processes import DEADLINE, free_port, running
 from tests.wire.process import until
@@ -45,6 +46,7 @@ async def service(server_uri: str, wire_client: Client, tmp_path_factory: pytest
         "LEADS_MONGODB_DATABASE": database,
         "LEADS_API_KEY": KEY,
         "LEADS_DRAIN_SECONDS": "0",
+        "LEADS_REQUEST_TIMEOUT": str(PATIENCE),
     }
     others = {name: value for name, value in os.environ.items() if not name.startswith("LEADS_")}
     command = [str(Path(sys.executable).with_name("leads")), "serve", "--host", "127.0.0.1", "--port", str(port)]

@@ -5,7 +5,6 @@ import asyncio
 from leads_api.settings import Settings
 from tests.client import Api
 from tests.deploy.conftest import assert_envelope
-from tests.deploy.gateways import gateway_variables
 
 
 async def test_what_is_written_through_the_gateway_is_read_through_it(api: Api) -> None:
@@ -53,14 +52,6 @@ async def test_a_body_of_the_largest_size_reaches_the_service(api: Api) -> None:
     answer = await api.call("POST", "/api/leads", content=body, headers={"Content-Type": "application/json"})
 
     assert answer.status_code == 422
-
-
-async def test_a_body_far_over_the_limit_is_refused_by_the_gateway(api: Api) -> None:
-    limit = int(gateway_variables()["GATEWAY_MAX_BODY_BYTES"])
-
-    answer = await api.call("POST", "/api/leads", content=b"a" * (limit + 1))
-
-    assert_envelope(answer, 413, "The request body is too large.")
 
 
 async def test_no_call_of_many_is_lost_between_gateway_and_service(api: Api) -> None:

@@ -67,7 +67,8 @@ async def took(service: Service, identities: Iterable[str]) -> list[float]:
     measured: dict[str, float] = {}
 
     async def logged() -> bool:
-        measured.update({line["request_id"]: line["ms"] for line in service.lines if line["message"] == "request"})
+        lines = (line for line in service.lines if line["message"] == "request")
+        measured.update({line["request_id"]: line["duration_ms"] for line in lines})
         return set(identities) <= set(measured)
 
     await until(logged, "the requests are in the access log")

@@ -17,10 +17,8 @@ SECONDS = 60.0
 
 _HEAD = struct.Struct("<4i")
 _OF_THE_DRIVER = {"hello", "ismaster", "isMaster", "ping", "endSessions"}
-_BESIDE_REQUESTS = {
-    ("find", "counters"), ("find", "migrations"), ("update", "migrations"), ("findAndModify", "positions"),
-}  # fmt: skip
-"""Looks at the database, the progress of migrations, and at whether another process relays the events."""
+_OF_BACKGROUND_TASKS = {"migrations", "positions", "events", "webhooks", "webhook_deliveries"}
+"""Collections that no request of these tests writes or reads."""
 _MESSAGE = 2013
 """The opcode OP_MSG of the wire protocol: all but a connection's first words."""
 
@@ -88,7 +86,9 @@ class Steps(Seen):
 
     def is_of(self, command: Command) -> bool:
         name = next(iter(command))
-        return name not in _OF_THE_DRIVER and (name, command[name]) not in _BESIDE_REQUESTS
+        if name in _OF_THE_DRIVER or command[name] in _OF_BACKGROUND_TASKS:
+            return False
+        return (name, command[name]) != ("find", "counters")  # a look at whether the database is there
 
     async def asked(self, command: Command) -> None:
         await super().asked(command)

@@ -17,6 +17,7 @@ import httpx
 
 import leads_api
 from tests.client import KEY, Api
+from tests.conftest import PATIENCE
 from tests.programs import program
 
 SECONDS = 240.0
@@ -147,10 +148,11 @@ class Service:
         self.url = f"http://127.0.0.1:{self.port}"
         folder.mkdir(parents=True, exist_ok=True)
         self._out, self._log = folder / f"{self.port}.out", folder / f"{self.port}.log"
+        usual = {"LEADS_API_KEY": KEY, "LEADS_REQUEST_TIMEOUT": str(PATIENCE)}
         with self._out.open("ab") as out, self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 [_LEADS, "serve", "--port", str(self.port), *arguments],
-                env=environment({"LEADS_API_KEY": KEY} | dict(given or {}) | settings),
+                env=environment(usual | dict(given or {}) | settings),
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=out,

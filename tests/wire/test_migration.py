@@ -30,6 +30,9 @@ from tests.simulators.relay import Relay
 from tests.wire.process import SECONDS, Service, begun, leads, running, started, until
 
 ANSWERS = answers()
+for path, answer in ANSWERS["records"].items():
+    if re.fullmatch(r"/api/leads/\d+", path) and answer["status"] == 200:
+        answer["body"]["data"]["external_id"] = None  # the only field of leads since then
 
 
 @pytest.fixture

@@ -23,8 +23,8 @@ class EventQuery(Struct, frozen=True, kw_only=True):
     after: Annotated[
         EventId, Meta(description="Return the events behind this id. 0, the default, starts with the oldest.")
     ] = 0
-    type: Annotated[EventType | None, Meta(description="Only events of this type.")] = None
-    lead_id: Annotated[Id | None, Meta(description="Only events of this lead.")] = None
+    type: Annotated[EventType | None, Meta(description="Only events of this type, and each `feed.gap`.")] = None
+    lead_id: Annotated[Id | None, Meta(description="Only events of this lead, and each `feed.gap`.")] = None
     limit: Limit = 25  # LEADS_DEFAULT_LIMIT replaces this default
 
 

@@ -6,7 +6,7 @@ from pymongo.errors import BulkWriteError
 from pymongo.read_concern import ReadConcern
 
 from leads_api.catalog.cache import Catalog
-from leads_api.events.model import Event, event_of
+from leads_api.events.model import GAP, Event, event_of
 from leads_api.memory import Memory
 from leads_api.mongo.batching import DUPLICATE_KEY
 from leads_api.mongo.change_streams import Position
@@ -88,9 +88,9 @@ class EventStore:
     ) -> tuple[list[Document], int]:
         wanted: Document = {"_id": {"$gt": event_id}}
         if kind is not None:
-            wanted["type"] = kind
+            wanted["type"] = {"$in": [kind, GAP]}
         if lead_id is not None:
-            wanted["lead_id"] = lead_id
+            wanted["lead_id"] = {"$in": [lead_id, None]}  # a gap has no lead
         found: list[Document] = []
         size = 0
         async for document in self._committed.find(wanted, _SHOWN).sort("_id", 1).limit(limit):

@@ -107,7 +107,8 @@ class WriteLeads:
             there, left = await self.leads.find_by_keys(keys, session)
             numbers.update(await self._numbers(items, there, numbers))
             plan = _plan(items, on_existing, there, refused, document_of=document_of, values_of=values_of, by=by)
-            records.extend((COLLECTION, document["_id"]) for document in plan.created.values())
+            written = [*plan.created.values(), *there.values()]
+            records[len(keys) :] = {(COLLECTION, document["_id"]) for document in written}
             await self.leads.external_ids.claim_all(plan.claims, left, session)
             try:
                 await self.leads.write_all(list(plan.created.values()), plan.changes, session)

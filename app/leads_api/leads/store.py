@@ -244,6 +244,7 @@ class LeadStore:
         async def work(session: Session) -> Document:
             before = await self.find(lead_id, session)
             require(before, versions)
+            records[:] = records_of(lead_id, key, external_key(before))
             if key is not None:
                 await self.external_ids.claim(key, lead_id, session)
             texts = {path: values.get(path, text) for path, text in searched(before).items()}

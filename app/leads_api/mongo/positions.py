@@ -15,9 +15,13 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from leads_api.mongo.change_streams import Position, operation_time
 from leads_api.mongo.client import CLOSE_SECONDS, Database, Document, deadline
+from leads_api.mongo.migrations import Step
 from leads_api.mongo.server_time import server_time
 
 COLLECTION = "positions"
+SCHEMA_VERSION = 2
+"""The schema version of new documents."""
+STEPS = {COLLECTION: [Step(2)]}
 LEASE = timedelta(seconds=10)
 
 
@@ -41,7 +45,9 @@ class Positions:
         here = Position(None, await operation_time(self._database), 0)
         with suppress(DuplicateKeyError):  # another process was faster
             await self._positions.update_one(
-                {"_id": self._reader}, {"$setOnInsert": here.stored() | {"lease": None}}, upsert=True
+                {"_id": self._reader},
+                {"$setOnInsert": here.stored() | {"lease": None, "schema_version": SCHEMA_VERSION}},
+                upsert=True,
             )
 
     async def acquire(self) -> Position | None:

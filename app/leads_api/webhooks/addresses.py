@@ -7,6 +7,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
+from contextvars import Context
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from threading import Thread
 from time import monotonic
@@ -65,14 +66,27 @@ def is_public(address: str) -> bool:
 class SystemResolver:
     """Resolves names as the operating system does, with threads of its own.
 
-    The threads are daemons, because a look-up cannot be cancelled and must not delay the end of the process.
+    The threads are daemons, because a look-up cannot be cancelled and must not delay the end of the process. Those who
+    ask for the same host at the same time share a look-up: a host whose name servers hang takes one thread, not all.
     """
 
     def __init__(self) -> None:
         self._free = asyncio.Semaphore(LOOK_UPS_AT_ONCE)
+        self._running: dict[str, asyncio.Task[list[str]]] = {}
 
     async def __call__(self, host: str) -> list[str]:
         """Return the addresses of a host. Raises OSError or UnicodeError."""
+        if (task := self._running.get(host)) is None:
+            task = self._running[host] = asyncio.create_task(self._look_up(host), context=Context())
+            task.add_done_callback(lambda task: self._forget(host, task))
+        return await asyncio.shield(task)
+
+    def _forget(self, host: str, task: asyncio.Task[list[str]]) -> None:
+        del self._running[host]
+        if not task.cancelled():
+            task.exception()  # marks it as retrieved: nobody may wait any more
+
+    async def _look_up(self, host: str) -> list[str]:
         await self._free.acquire()
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[list[str]] = loop.create_future()
@@ -88,7 +102,7 @@ class SystemResolver:
 
         def answer(found: list[str] | Exception) -> None:
             self._free.release()
-            if answered.done():  # nobody waits any more
+            if answered.done():  # the task was cancelled, because the loop ends
                 return
             if isinstance(found, Exception):
                 answered.set_exception(found)

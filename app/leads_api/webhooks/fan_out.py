@@ -2,10 +2,12 @@
 
 from collections import defaultdict
 
-from leads_api.events.model import Event
+from leads_api.errors import Failure
+from leads_api.events.model import GAP, Event
 from leads_api.events.store import EventStore
 from leads_api.http.envelope import encode
-from leads_api.mongo.client import Document, Session
+from leads_api.mongo.client import Document, Session, deadline
+from leads_api.mongo.faults import DatabaseError
 from leads_api.mongo.transaction import Transact
 from leads_api.webhooks.deliveries import DeliveryStore, NewDelivery
 from leads_api.webhooks.model import ALL
@@ -13,6 +15,7 @@ from leads_api.webhooks.store import COLLECTION, WebhookStore
 
 AT_ONCE = 100
 """Events in one transaction."""
+_SECONDS = 5.0
 
 
 class FanOut:
@@ -31,22 +34,39 @@ class FanOut:
         self._transact = transact
 
     async def __call__(self) -> bool:
-        """Queue up to AT_ONCE events for each webhook; return whether there may be more."""
-        behind: dict[int | None, list[Document]] = defaultdict(list)
-        for webhook in await self._webhooks.active():
-            behind[webhook.get("position")].append(webhook)
-        more = False
-        for position, webhooks in behind.items():
-            if events := await self._events.after(position or 0, AT_ONCE):
-                new = [_new(event) for event in events]
-                for webhook in webhooks:
-                    await self._queue(webhook, position, new)
-                more = more or events[-1].id < await self._events.last_id()
+        """Queue up to AT_ONCE events for each webhook; return whether there may be more.
+
+        Those furthest behind come first. Each has a time limit of its own, and what fails for one is tried for the
+        others as well; then the first failure is raised.
+        """
+        with deadline(_SECONDS):
+            active = await self._webhooks.active()
+        behind: dict[int, list[Document]] = defaultdict(list)
+        for webhook in active:
+            behind[webhook.get("position") or 0].append(webhook)
+        more, failed = False, None
+        for position in sorted(behind):
+            try:
+                with deadline(_SECONDS):
+                    events = await self._events.after(position, AT_ONCE)
+                    more = more or (bool(events) and events[-1].id < await self._events.last_id())
+            except (DatabaseError, Failure) as error:
+                failed = failed or error
+                continue
+            new = [_new(event) for event in events]
+            for webhook in behind[position] if new else ():
+                try:
+                    with deadline(_SECONDS):
+                        await self._queue(webhook, new)
+                except (DatabaseError, Failure) as error:
+                    failed = failed or error
+        if failed is not None:
+            raise failed
         return more
 
-    async def _queue(self, webhook: Document, position: int | None, events: list[NewDelivery]) -> None:
-        types = set(webhook.get("events") or ())
-        wanted = [event for event in events if ALL in types or event.type in types]
+    async def _queue(self, webhook: Document, events: list[NewDelivery]) -> None:
+        position, types = webhook.get("position"), set(webhook.get("events") or ())
+        wanted = [event for event in events if ALL in types or event.type in types or event.type == GAP]
         webhook_id, last = webhook["_id"], events[-1].event_id
         if not wanted:
             await self._webhooks.advance(webhook_id, position, last, None)

@@ -79,15 +79,13 @@ class WebhookSender:
         try:
             while True:
                 self._woken.clear()
-                try:
-                    with deadline(_DATABASE_SECONDS):
-                        if await self._queue_events():
-                            self.wake()
-                        await self._begin_workers()
-                except (DatabaseError, Failure) as error:
-                    _log.warning("the deliveries of webhooks cannot be read: %s", described(error))
-                except Exception:  # noqa: BLE001 - it is logged with its traceback, and the task must not end
-                    _log.exception("sending webhooks failed")
+                for step in (self._queue_new_events, self._begin_workers):
+                    try:
+                        await step()
+                    except (DatabaseError, Failure) as error:
+                        _log.warning("the deliveries of webhooks cannot be read: %s", described(error))
+                    except Exception:  # noqa: BLE001 - it is logged with its traceback, and the task must not end
+                        _log.exception("sending webhooks failed")
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._poll_seconds):
                         await self._woken.wait()
@@ -97,13 +95,18 @@ class WebhookSender:
                 await asyncio.wait(self._tasks, timeout=_LAST_SECONDS)
                 await end(*self._tasks)
 
+    async def _queue_new_events(self) -> None:
+        if await self._queue_events():
+            self.wake()
+
     async def _begin_workers(self) -> None:
         """Begin a worker for each webhook that has due deliveries; it begins more of them as needed."""
-        active = [webhook["_id"] for webhook in await self._webhooks.active()]
-        free = [webhook_id for webhook_id in active if self._workers[webhook_id] < AT_ONCE]
-        while free and (webhook_id := await self._deliveries.due_webhook(free)) is not None:
-            self._begin_worker(webhook_id)
-            free.remove(webhook_id)
+        with deadline(_DATABASE_SECONDS):
+            active = [webhook["_id"] for webhook in await self._webhooks.active()]
+            free = [webhook_id for webhook_id in active if self._workers[webhook_id] < AT_ONCE]
+            while free and (webhook_id := await self._deliveries.due_webhook(free)) is not None:
+                self._begin_worker(webhook_id)
+                free.remove(webhook_id)
 
     def _begin_worker(self, webhook_id: int) -> None:
         if self._workers[webhook_id] < AT_ONCE and not self._ending:

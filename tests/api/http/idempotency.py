@@ -31,10 +31,21 @@ def recorded(answer: httpx.Response) -> tuple[int, dict[str, str], bytes]:
     return answer.status_code, headers, answer.content
 
 
+_NO_RECORDS = {"counters", "idempotency_keys", "events", "positions"}
+_BY_REQUESTS: dict[str, tuple[Json, Json]] = {
+    "webhooks": ({}, {"position": 0, "failing_since": 0}),
+    "webhook_deliveries": ({"event": None}, {"webhook": 1, "type": 1}),
+}
+"""Which documents requests write, and which fields of them, where background tasks write others."""
+
+
 async def records(database: Database) -> dict[str, list[Json]]:
-    """Return all documents except counters and idempotency keys, which are no records of callers."""
-    names = set(await database.list_collection_names()) - {"counters", "idempotency_keys"}
-    return {name: await database[name].find().sort("_id", 1).to_list(None) for name in sorted(names)}
+    """Return what requests have written, except counters and idempotency keys, which are no records of callers."""
+    names = set(await database.list_collection_names()) - _NO_RECORDS
+    return {
+        name: await database[name].find(*_BY_REQUESTS.get(name, ())).sort("_id", 1).to_list(None)
+        for name in sorted(names)
+    }
 
 
 async def number_of_leads(api: Api) -> int:

@@ -287,7 +287,11 @@ async def test_a_dropped_collection_is_a_gap_behind_what_was_told_before(
     (_, second, gap) = await followed(api, 3)
     lead = await api.lead()
     (event,) = await followed(api, 1, after=gap["id"])
+    of_a_type = await followed(api, 1, type="lead.archived")
+    of_a_lead = await followed(api, 2, lead_id=second["data"]["lead_id"])
 
+    assert of_a_type == [gap]
+    assert of_a_lead == [second, gap]
     assert second["data"]["lead_id"] == 2
     assert gap["type"] == "feed.gap"
     assert event["data"]["lead_id"] == lead["id"]

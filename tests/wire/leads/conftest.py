@@ -13,10 +13,9 @@ from leads_api.clock import now
 from leads_api.leads.model import new_document
 from leads_api.leads.store import COLLECTION
 from leads_api.mongo.client import Client, Database, close, connect
-from leads_api.settings import Settings
 from leads_api.setup import set_up
-from tests.client import KEY, Api
-from tests.conftest import PATIENCE, serving
+from tests.client import Api
+from tests.conftest import PATIENCE, serving, settings
 from tests.simulators.relay import Relay
 from tests.wire.leads.fail_points import FailPoint, Struck, faulty_server
 
@@ -42,8 +41,7 @@ def no_events(monkeypatch: pytest.MonkeyPatch) -> None:
 async def second(database: Database, server_uri: str, request: pytest.FixtureRequest) -> AsyncIterator[Api]:
     """Another service on the same database, with connections of its own."""
     client = connect(server_uri, driver=request.config.getoption("--driver"), request_timeout=PATIENCE)
-    settings = Settings(api_key=KEY, mongodb_database=database.name, request_timeout=PATIENCE)
-    async with serving(settings, client) as api:
+    async with serving(settings(database), client) as api:
         yield api
     await close(client)
 
@@ -68,8 +66,7 @@ async def relayed_client(relay: Relay, request: pytest.FixtureRequest) -> AsyncI
 @pytest.fixture
 async def relayed_api(relayed_client: Client, database: Database) -> AsyncIterator[Api]:
     """The API behind the relay. It neither gives up nor looks its settings up again while answers are kept back."""
-    settings = Settings(api_key=KEY, mongodb_database=database.name, request_timeout=30.0, cache_seconds=60.0)
-    async with serving(settings, relayed_client) as api:
+    async with serving(settings(database, request_timeout=30.0, cache_seconds=60.0), relayed_client) as api:
         await api.lead()
         yield api
 

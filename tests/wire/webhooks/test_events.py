@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import defaultdict
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.client import Api, Json
@@ -40,6 +41,20 @@ async def test_each_event_is_sent_as_it_is_in_the_feed(api: Api, receiver: Recei
         (event["id"], event["type"]) for event in events[::-1]
     ]
     assert len({request.headers["webhook-id"] for request in receiver.requests}) == 3
+
+
+async def test_a_webhook_is_told_of_a_gap_whatever_it_wants(api: Api, receiver: Receiver, queue: Queue) -> None:
+    made = await api.webhook(receiver.url(), events=["lead.archived"])
+    await api.lead()
+    (created,) = await feed(api, 1)
+    moment = datetime.now(UTC)
+    await queue.database["events"].insert_one(
+        {"_id": created["id"] + 1, "type": "feed.gap", "at": moment, "written": moment, "schema_version": 2}
+    )
+
+    await queue.until("delivered")
+
+    assert receiver.requests[0].verified(made["secret"])["type"] == "feed.gap"
 
 
 async def test_a_webhook_is_sent_the_types_that_it_wants_and_nothing_older(

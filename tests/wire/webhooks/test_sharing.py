@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from leads_api.mongo.client import start_session
 from tests.client import Api
 from tests.conftest import Serve
 from tests.simulators.receiver import Receiver, answer, raw, silence
@@ -34,6 +35,24 @@ async def test_a_slow_receiver_holds_up_no_other(api: Api, queue: Queue, monkeyp
 
         assert {delivery["status"] for delivery in await shown(api, hanging)} == {"pending"}
         assert len(slow.requests) == 4
+
+
+async def test_a_webhook_whose_turn_fails_holds_up_no_other(
+    api: Api, receiver: Receiver, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("leads_api.webhooks.fan_out._SECONDS", 0.5)
+    locked = await api.webhook(receiver.url("/locked"))
+    await api.webhook(receiver.url("/other"))
+
+    async with await start_session(queue.database.client) as session:
+        session.start_transaction()
+        await queue.webhooks.update_one({"_id": locked["id"]}, {"$set": {"description": "mine"}}, session=session)
+        await api.lead()
+        await receiver.received(1)
+        await session.abort_transaction()
+    await receiver.received(2)
+
+    assert [request.line.split()[1] for request in receiver.requests] == ["/other", "/locked"]
 
 
 async def test_a_receiver_may_take_longer_than_the_database(
