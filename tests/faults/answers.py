@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from tests.client import KEY, Json
+from tests.client import KEY, RECEIVER, Json
 from tests.wire.process import SECONDS, Service, until
 
 STALLED = "stalled"
@@ -39,7 +39,7 @@ def _example(operation: Any) -> Json | None:
     if "requestBody" not in operation:
         return None
     example: Json = operation["requestBody"]["content"]["application/json"]["example"]
-    return example
+    return example | {"url": RECEIVER} if "url" in example else example  # a host that can be looked up
 
 
 async def stalled(service: Service, mark: str = STALLED) -> None:

@@ -148,7 +148,9 @@ class Service:
         self.url = f"http://127.0.0.1:{self.port}"
         folder.mkdir(parents=True, exist_ok=True)
         self._out, self._log = folder / f"{self.port}.out", folder / f"{self.port}.log"
-        usual = {"LEADS_API_KEY": KEY, "LEADS_REQUEST_TIMEOUT": str(PATIENCE)}
+        usual = {
+            "LEADS_API_KEY": KEY, "LEADS_REQUEST_TIMEOUT": str(PATIENCE), "LEADS_WEBHOOK_ALLOW_PRIVATE": "yes",
+        }  # fmt: skip
         with self._out.open("ab") as out, self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 [_LEADS, "serve", "--port", str(self.port), *arguments],

@@ -106,7 +106,8 @@ def bodies(count: int) -> Iterator[Json]:
 async def with_colours(*databases: dict[str, str], folder: Path) -> None:
     for settings in databases:
         async with running(folder / settings["LEADS_MONGODB_DATABASE"], given=settings) as service:
-            await service.api.post("/api/custom-fields", {"name": "colour", "title": "Colour", "datatype": "text"})
+            field = {"name": "colour", "title": "Colour", "datatype": "text"}
+            assert (await service.api.post("/api/custom-fields", field)).status_code == 201
 
 
 def as_body(lead: Json) -> Json:

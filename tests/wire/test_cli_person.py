@@ -46,7 +46,7 @@ async def given(server_uri: str, database: Database) -> dict[str, str]:
 
 @pytest.fixture
 async def service(tmp_path: Path, given: dict[str, str]) -> AsyncIterator[Service]:
-    async with running(tmp_path, given=given | {"LEADS_WEBHOOK_ALLOW_PRIVATE": "yes"}) as service:
+    async with running(tmp_path, given=given) as service:
         yield service
 
 

@@ -1,8 +1,6 @@
 """The parts of mailing: a simulated SMTP server, the queue in a real database, and senders with short pauses."""
 
 import asyncio
-import itertools
-import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -14,18 +12,14 @@ from leads_api.mongo.client import Client, Database
 from tests.simulators.smtp import SmtpServer
 from tests.wire.mail.outbox import MAIL_FROM, PORTAL, Outbox
 
-_names = (f"mail_{os.getpid()}_{number}" for number in itertools.count(1))
-
 Sending = Callable[..., AbstractAsyncContextManager[MailSender]]
 """Runs a sender to a URL for the length of a block; keyword arguments are those of the queue and the sender."""
 
 
 @pytest.fixture
-async def database(wire_client: Client) -> AsyncIterator[Database]:
-    """An empty database of the real server."""
-    name = next(_names)
-    yield wire_client[name]
-    await wire_client.drop_database(name)
+def store_client(wire_client: Client) -> Client:
+    """The databases of these tests are on the real server."""
+    return wire_client
 
 
 @pytest.fixture

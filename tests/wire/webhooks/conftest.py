@@ -1,7 +1,5 @@
 """The parts of webhooks: a simulated receiver, the queue in a real database, and senders that poll all the time."""
 
-import itertools
-import os
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,8 +8,6 @@ from leads_api.mongo.client import Client, Database
 from leads_api.webhooks.sender import WebhookSender
 from tests.simulators.receiver import Receiver
 from tests.wire.webhooks.queue import Queue
-
-_names = (f"webhooks_{os.getpid()}_{number}" for number in itertools.count(1))
 
 
 @pytest.fixture(autouse=True)
@@ -23,11 +19,9 @@ def poll(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def database(wire_client: Client) -> AsyncIterator[Database]:
-    """An empty database of the real server."""
-    name = next(_names)
-    yield wire_client[name]
-    await wire_client.drop_database(name)
+def store_client(wire_client: Client) -> Client:
+    """The databases of these tests are on the real server."""
+    return wire_client
 
 
 @pytest.fixture

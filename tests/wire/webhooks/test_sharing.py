@@ -125,7 +125,6 @@ async def test_what_a_killed_process_was_sending_is_sent_again_by_another(
     settings: dict[str, Any] = {
         "LEADS_MONGODB_URI": server_uri,
         "LEADS_MONGODB_DATABASE": queue.database.name,
-        "LEADS_WEBHOOK_ALLOW_PRIVATE": "yes",
     }
     async with running(tmp_path, **settings) as service:
         made = await service.api.webhook(receiver.url())
