@@ -93,7 +93,8 @@ def server_uri() -> Iterator[str]:
     if given := os.environ.get(GIVEN_SERVER):
         yield given
         return
-    with folder_for_store() as folder, Embedded(folder) as server:
+    # A short history: to open a change stream, as each service does, this server reads all of it.
+    with folder_for_store() as folder, Embedded(folder, history_entries=2000) as server:
         yield server.uri
 
 

@@ -26,6 +26,8 @@ START_SECONDS = 30.0
 STOP_SECONDS = 30.0
 HISTORY_SECONDS = 7 * 24 * 3600
 """How long change streams reach back. By default it is an hour, and a service may be stopped for longer."""
+HISTORY_ENTRIES = 100_000
+"""How many writes change streams reach back. The server reads all of them when a stream is opened."""
 _RECORD = "embedded.json"
 _STORE = "store"
 
@@ -83,7 +85,7 @@ def _alive(process_id: int) -> bool:
 class Embedded:
     """A running server. It ends with `stop`, or when the process that started it ends, even if that is killed."""
 
-    def __init__(self, folder: Path, *, port: int | None = None) -> None:
+    def __init__(self, folder: Path, *, port: int | None = None, history_entries: int = HISTORY_ENTRIES) -> None:
         """Start the server and wait until it accepts connections. Raises CannotStart."""
         self._command = _command()
         try:
@@ -94,6 +96,7 @@ class Embedded:
                 f"Cannot use the data folder {folder} ({error.strerror}): set LEADS_DATA_DIR or LEADS_MONGODB_URI."
             ) from None
         self._folder = folder
+        self._history_entries = history_entries
         self._record = folder / _RECORD
         self._log = folder / "embedded.log"
         self.port = port or _free_port()
@@ -152,7 +155,7 @@ class Embedded:
         arguments = [
             self._command, "--host", "127.0.0.1", "--port", str(self.port), "--storage-path",
             str(self._folder / _STORE), "--sync-on-commit", "--log-level", "WARNING",
-            "--oplog-retention-seconds", str(HISTORY_SECONDS),
+            "--oplog-retention-seconds", str(HISTORY_SECONDS), "--oplog-max-entries", str(self._history_entries),
         ]  # fmt: skip
         # It ends with this process, so no orphan holds the files. Ctrl-C reaches the service only, which then stops it.
         with self._log.open("ab") as output:
