@@ -1,7 +1,7 @@
 """Runs Schemathesis against a service, and explains what it reports.
 
-`python -m tests.attacks.fuzz SECONDS` runs it for a time, with all phases, on the embedded database, and prints what is
-not explained.
+`python -m tests.attacks.fuzz SECONDS [SEED]` runs it for a time, with all phases, on the embedded database, and prints
+what is not explained.
 """
 
 import base64
@@ -69,14 +69,14 @@ class Finding(NamedTuple):
     answer: Any
 
 
-def run(folder: Path, *options: str, store: Literal["mongomock", "embedded"] = "mongomock") -> Path:
+def run(folder: Path, *options: str, store: Literal["mongomock", "embedded"] = "mongomock", seed: str = SEED) -> Path:
     """Run Schemathesis against a new service; return the folder of its report."""
     program = Path(sys.executable).with_name("schemathesis")
     with running_service(store) as service:
         subprocess.run(
             [
                 program, "run", DOCUMENT, "--url", service.url, "--header", f"Authorization: Bearer {service.key}",
-                "--checks", "all", "--seed", SEED, "--continue-on-failure", "--no-shrink", "--no-color",
+                "--checks", "all", "--seed", seed, "--continue-on-failure", "--no-shrink", "--no-color",
                 "--generation-database", "none", "--report", "ndjson", "--report-dir", folder, *options,
             ],
             cwd=folder,
@@ -150,7 +150,8 @@ def _is_blank(value: Any) -> bool:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as name:
-        found = list(findings(run(Path(name), "--max-time", sys.argv[1], store="embedded")))
+        seconds, seed = [*sys.argv[1:], SEED][:2]
+        found = list(findings(run(Path(name), "--max-time", seconds, store="embedded", seed=seed)))
         counts = Counter(
             (finding.check, explanation(finding) or "NOT EXPLAINED") for finding in found if finding.check is not None
         )
