@@ -15,10 +15,16 @@ import pytest
 
 from leads_api.mongo.client import Client, Database
 from tests.client import KEY, Json
+from tests.faults.extent import extent
 from tests.wire.process import SECONDS, Service, begun, leads, running, until
 
 MANY = 1600
 """More than an import or an export has done before a test kills it."""
+ALL = extent(bounded=MANY, full=100_000)
+STEP = extent(bounded=0, full=30_000)
+"""How many leads are done between kills, at least."""
+SLOW = extent(bounded=240, full=3600)
+"""Seconds, more than one import or export of all takes."""
 
 
 SAMPLES = Path(__file__).parents[2] / "docs" / "samples"
@@ -129,7 +135,7 @@ async def killed(command: list[str], when: Callable[[], bool], **given: str) -> 
             assert process.poll() is None, "it has ended before it could be killed"
             return when()
 
-        await until(reached, "it goes on")
+        await until(reached, "it goes on", SLOW)
         process.send_signal(signal.SIGKILL)
         await asyncio.to_thread(process.communicate, timeout=SECONDS)
     assert process.returncode == -signal.SIGKILL
@@ -150,16 +156,17 @@ def leads_done(state: Path) -> int:
 async def killed_twice(command: list[str], progress: Callable[[], int], **given: str) -> None:
     for _ in range(2):
         before = progress()
-        await killed(command, lambda before=before: progress() > before, **given)  # type: ignore[misc]
+        await killed(command, lambda before=before: progress() > before + STEP, **given)  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("form", ["ndjson", "csv"])
 async def test_leads_are_equal_field_by_field_though_import_and_export_are_killed_twice(
-    databases: list[dict[str, str]], tmp_path: Path, form: str
+    databases: list[dict[str, str]], tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("tests.wire.process.SECONDS", SLOW)
     first, second, _ = databases
     await with_colours(first, second, folder=tmp_path)
-    sent = list(bodies(MANY))
+    sent = list(bodies(ALL))
     file = tmp_path / "sent.ndjson"
     written(file, *(json.dumps(body) for body in sent))
     state = tmp_path / "sent.ndjson.import-state"
@@ -167,8 +174,8 @@ async def test_leads_are_equal_field_by_field_though_import_and_export_are_kille
     await killed_twice(["import", str(file)], lambda: records_done(state), **first)
     told = await imported(first, str(file))
 
-    assert told["read"] == MANY
-    assert told["created"] + told["present"] == MANY
+    assert told["read"] == ALL
+    assert told["created"] + told["present"] == ALL
     assert not state.exists()
 
     out = tmp_path / f"all.{form}"
@@ -180,12 +187,12 @@ async def test_leads_are_equal_field_by_field_though_import_and_export_are_kille
         assert [lead["id"] for lead in shown] == sorted(lead["id"] for lead in shown)
         by_id = {lead["external_id"]: as_body(lead) for lead in shown}
         assert by_id == {body["lead_external_id"]: body for body in sent}
-        assert len(shown) == MANY
+        assert len(shown) == ALL
 
     told = await imported(second, str(out))
     again = await exported(tmp_path / "again.ndjson", **second)
 
-    assert told["created"] == MANY
+    assert told["created"] == ALL
     assert {lead["external_id"]: as_body(lead) for lead in again} == {body["lead_external_id"]: body for body in sent}
     assert files_in(tmp_path) == sorted(["sent.ndjson", out.name, "again.ndjson"])
 
