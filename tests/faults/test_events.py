@@ -7,8 +7,8 @@ feed is compared with the history of requests, and with the versions of the lead
 import random
 import sys
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,13 +32,13 @@ from tests.faults.history import (
     Request,
 )
 from tests.faults.load import Load
+from tests.faults.replicas import Replicas
 from tests.wire.events.feed import followed
-from tests.wire.process import SECONDS, Service, until
+from tests.wire.process import SECONDS, until
 
 SERVICES = 4
 CHANGES = extent(bounded=300, full=10_000)
 KILLS = extent(bounded=2, full=20)
-RELAYS = "this process relays the events from now on"
 
 KINDS = {
     CREATE: {"lead.created"},
@@ -51,55 +51,6 @@ KINDS = {
     DELETE: {"lead.deleted"},
 }
 """The types of the events of each kind of request."""
-
-
-class Replicas:
-    """Services on one database. Each keeps its port when it is killed and started again."""
-
-    def __init__(self, folder: Path, uri: str) -> None:
-        self._folder = folder
-        self._given = {"LEADS_MONGODB_URI": uri, "LEADS_REQUEST_TIMEOUT": "10", "LEADS_LOG_LEVEL": "info"}
-        self.services: list[Service] = []
-        self.relays_killed = 0
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        self.services = [self._start(number) for number in range(SERVICES)]
-        try:
-            for service in self.services:
-                await service.until(200)
-            yield
-        finally:
-            for service in self.services:
-                await service.close()
-
-    def _start(self, number: int, port: int | None = None) -> Service:
-        return Service(self._folder / str(number), port=port, given=self._given)
-
-    async def kill(self, number: int) -> None:
-        """Kill a service, and start it again."""
-        killed = self.services[number]
-        killed.process.kill()
-        await killed.ended()
-        await killed.http.aclose()
-        self.services[number] = self._start(number, killed.port)
-        await self.services[number].until(200)
-
-    async def relaying(self) -> int:
-        """Return which service relays: the one that has said so last."""
-        found: list[tuple[str, int]] = []
-
-        async def known() -> bool:
-            found[:] = [
-                (line["time"], number)
-                for number, service in enumerate(self.services)
-                for line in service.lines
-                if line["message"] == RELAYS
-            ]
-            return bool(found)
-
-        await until(known, "a service relays")
-        return max(found)[1]
 
 
 @dataclass
@@ -198,7 +149,7 @@ async def test_each_committed_change_is_told_once_whatever_is_killed(tmp_path: P
     history = History()
     chance = random.Random(5)
     with Embedded(tmp_path / "store") as server:
-        replicas = Replicas(tmp_path, server.uri)
+        replicas = Replicas(tmp_path, server.uri, SERVICES)
         async with replicas.running():
             async with AsyncExitStack() as callers:
                 loads = [Load(history, service.url) for service in replicas.services]

@@ -1,7 +1,10 @@
 """`leads bench`: a quick look at a running service."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -9,7 +12,7 @@ import pytest
 
 from leads_api.mongo.client import Client, Database
 from tests.client import KEY
-from tests.wire.process import Service, free_port, leads, running
+from tests.wire.process import SECONDS, Service, begun, free_port, hanging, leads, running, until
 
 
 @pytest.fixture
@@ -55,6 +58,66 @@ async def test_leads_that_are_created_are_deleted_again(service: Service, databa
     assert await database["leads"].count_documents({}) == 0
     counter = await database["counters"].find_one({"_id": "leads"})
     assert counter is not None  # ids were taken, so leads were created
+
+
+@pytest.fixture
+def creating(service: Service) -> Iterator[subprocess.Popen[str]]:
+    """A bench that goes on, until a test ends it."""
+    options = ["--seconds", "3", "--connections", "2", "--writes"]
+    with begun("bench", "--url", service.url, *options, LEADS_API_KEY=KEY) as process:
+        yield process
+        process.kill()
+
+
+async def created(database: Database) -> None:
+    """Wait until there is a lead."""
+
+    async def some() -> bool:
+        return await database["leads"].count_documents({}) > 0
+
+    await until(some, "leads are created")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_leads_that_are_created_are_deleted_though_it_is_interrupted(
+    creating: subprocess.Popen[str], database: Database, number: signal.Signals
+) -> None:
+    await created(database)
+    creating.send_signal(number)
+    out, told = await asyncio.to_thread(creating.communicate, timeout=SECONDS)
+
+    assert (creating.returncode, out) == (128 + number, "")
+    assert told == "The leads that were created are being deleted. Interrupt again to leave them.\n"
+    assert await database["leads"].count_documents({}) == 0
+
+
+async def test_leads_that_cannot_be_deleted_are_told(
+    creating: subprocess.Popen[str], service: Service, database: Database
+) -> None:
+    await created(database)
+    service.process.kill()
+    creating.send_signal(signal.SIGINT)
+    _, told = await asyncio.to_thread(creating.communicate, timeout=SECONDS)
+
+    assert creating.returncode == 130
+    source = (await database["leads"].find_one({}))["source"]  # type: ignore[index]
+    assert source.startswith("leads bench ")
+    assert f"leads are left. Find them by GET /api/leads?source={source.replace(' ', '%20')}" in told
+
+
+async def test_a_second_interruption_ends_it_at_once(
+    creating: subprocess.Popen[str], service: Service, database: Database
+) -> None:
+    await created(database)
+    with hanging(service.process.pid):
+        creating.send_signal(signal.SIGINT)
+        assert creating.stderr is not None
+        assert "Interrupt again" in await asyncio.to_thread(creating.stderr.readline)
+        creating.send_signal(signal.SIGINT)
+        _, told = await asyncio.to_thread(creating.communicate, timeout=SECONDS)
+
+    assert creating.returncode == 130
+    assert "leads are left" in told
 
 
 async def test_a_service_that_is_not_there_or_refuses_the_key_is_told_in_one_line(service: Service) -> None:

@@ -15,10 +15,16 @@ import pytest
 
 from leads_api.mongo.client import Client, Database
 from tests.client import KEY, Json
+from tests.faults.extent import extent
 from tests.wire.process import SECONDS, Service, begun, leads, running, until
 
 MANY = 1600
 """More than an import or an export has done before a test kills it."""
+ALL = extent(bounded=MANY, full=100_000)
+STEP = extent(bounded=0, full=30_000)
+"""How many leads are done between kills, at least."""
+SLOW = extent(bounded=240, full=3600)
+"""Seconds, more than one import or export of all takes."""
 
 
 SAMPLES = Path(__file__).parents[2] / "docs" / "samples"
@@ -130,7 +136,7 @@ async def killed(command: list[str], when: Callable[[], bool], **given: str) -> 
             assert process.poll() is None, "it has ended before it could be killed"
             return when()
 
-        await until(reached, "it goes on")
+        await until(reached, "it goes on", SLOW)
         process.send_signal(signal.SIGKILL)
         await asyncio.to_thread(process.communicate, timeout=SECONDS)
     assert process.returncode == -signal.SIGKILL
@@ -151,16 +157,17 @@ def leads_done(state: Path) -> int:
 async def killed_twice(command: list[str], progress: Callable[[], int], **given: str) -> None:
     for _ in range(2):
         before = progress()
-        await killed(command, lambda before=before: progress() > before, **given)  # type: ignore[misc]
+        await killed(command, lambda before=before: progress() > before + STEP, **given)  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("form", ["ndjson", "csv"])
 async def test_leads_are_equal_field_by_field_though_import_and_export_are_killed_twice(
-    databases: list[dict[str, str]], tmp_path: Path, form: str
+    databases: list[dict[str, str]], tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("tests.wire.process.SECONDS", SLOW)
     first, second, _ = databases
     await with_colours(first, second, folder=tmp_path)
-    sent = list(bodies(MANY))
+    sent = list(bodies(ALL))
     file = tmp_path / "sent.ndjson"
     written(file, *(json.dumps(body) for body in sent))
     state = tmp_path / "sent.ndjson.import-state"
@@ -168,8 +175,8 @@ async def test_leads_are_equal_field_by_field_though_import_and_export_are_kille
     await killed_twice(["import", str(file)], lambda: records_done(state), **first)
     told = await imported(first, str(file))
 
-    assert told["read"] == MANY
-    assert told["created"] + told["present"] == MANY
+    assert told["read"] == ALL
+    assert told["created"] + told["present"] == ALL
     assert not state.exists()
 
     out = tmp_path / f"all.{form}"
@@ -181,12 +188,12 @@ async def test_leads_are_equal_field_by_field_though_import_and_export_are_kille
         assert [lead["id"] for lead in shown] == sorted(lead["id"] for lead in shown)
         by_id = {lead["external_id"]: as_body(lead) for lead in shown}
         assert by_id == {body["lead_external_id"]: body for body in sent}
-        assert len(shown) == MANY
+        assert len(shown) == ALL
 
     told = await imported(second, str(out))
     again = await exported(tmp_path / "again.ndjson", **second)
 
-    assert told["created"] == MANY
+    assert told["created"] == ALL
     assert {lead["external_id"]: as_body(lead) for lead in again} == {body["lead_external_id"]: body for body in sent}
     assert files_in(tmp_path) == sorted(["sent.ndjson", out.name, "again.ndjson"])
 
@@ -232,6 +239,36 @@ async def test_refused_records_are_reported_with_all_reasons_and_can_be_correcte
     assert (await imported(given, str(report)))["created"] == 2
 
 
+@pytest.mark.parametrize("moved", [True, False])
+async def test_an_import_goes_on_though_its_report_was_moved_or_cut(
+    given: dict[str, str], tmp_path: Path, moved: bool
+) -> None:
+    file = tmp_path / "leads.ndjson"
+    written(file, *(json.dumps({"lead_title": "" if n % 200 == 7 else f"{n}"}) for n in range(MANY)))
+    report, state = tmp_path / "leads.ndjson.refused.csv", tmp_path / "leads.ndjson.import-state"
+
+    await killed(["import", str(file)], lambda: records_done(state) > 0, **given)
+    if moved:
+        report.rename(tmp_path / "mine.csv")
+    else:
+        report.write_text("mine\n")  # shorter than what it had
+    done = await leads("import", str(file), **given)
+
+    begun_again, rows = tmp_path / ("mine.csv" if moved else "none"), list(csv.reader(report.read_text().splitlines()))
+    lines = {row[0] for row in rows if len(row) > 1}
+    if moved:
+        assert rows[0] == ["refused_line", "refused_reason", "record"]
+        lines |= {row[0] for row in csv.reader(begun_again.read_text().splitlines())}
+        assert lines == {"refused_line"} | {str(n + 1) for n in range(MANY) if n % 200 == 7}
+    else:
+        assert rows[0] == ["mine"]
+        assert len(rows) > 1
+    assert f"{report} was moved or changed" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == f"{MANY} records: {MANY - 8} created, 0 changed, 0 already there, 8 refused.\n"
+    assert not state.exists()
+
+
 async def test_a_dry_run_tells_the_same_and_writes_nothing(
     given: dict[str, str], tmp_path: Path, database: Database
 ) -> None:
@@ -266,6 +303,71 @@ async def test_an_update_changes_what_the_record_has_and_keeps_the_rest(
     assert (told["updated"], told["refused"]) == (1, 1)
     assert (after["title"], after["status"]["id"], after["source"]) == ("Acme", 3, "Fair")
     assert (after["contact"]["phone"], after["tags"]) == (None, ["priority"])
+
+
+async def test_of_two_records_with_one_new_external_id_the_second_changes_the_lead_of_the_first(
+    given: dict[str, str], tmp_path: Path
+) -> None:
+    file = written(
+        tmp_path / "leads.csv",
+        "lead_external_id,lead_title,lead_status,lead_phone",
+        "crm-1,Acme,3,123",
+        "crm-1,,,456",
+        "crm-2,Globex,99,",  # it is refused, so the next one makes the lead
+        "crm-2,Globex,,",
+    )
+
+    told = await imported(given, file, "--on-existing", "update", status=1)
+    acme, globex = await exported(tmp_path / "all.ndjson", **given)
+
+    assert (told["created"], told["updated"], told["refused"]) == (2, 1, 1)
+    assert (acme["title"], acme["status"]["id"], acme["contact"]["phone"], acme["version"]) == ("Acme", 3, "456", 2)
+    assert (globex["external_id"], globex["status"]["id"], globex["version"]) == ("crm-2", 1, 1)
+
+
+@pytest.mark.parametrize(("on_existing", "winner"), [("skip", "first"), ("update", "last")])
+async def test_records_with_one_external_id_count_in_their_order_also_in_other_batches(
+    given: dict[str, str], tmp_path: Path, on_existing: str, winner: str
+) -> None:
+    # A batch of large leads beside one of a single lead, which would be written before it.
+    large = [{"lead_title": "first", "lead_external_id": "crm-1", "lead_description": "x" * 5000}] + [
+        {"lead_title": f"{n}", "lead_description": "x" * 5000} for n in range(99)
+    ]
+    last = {"lead_title": "last", "lead_external_id": "crm-1"}
+    file = written(tmp_path / "leads.ndjson", *(json.dumps(body) for body in [*large, last]))
+
+    told = await imported(given, file, "--on-existing", on_existing)
+    leads_ = {lead["external_id"]: lead["title"] for lead in await exported(tmp_path / "all.ndjson", **given)}
+
+    assert (told["created"], told["updated"] + told["present"]) == (100, 1)
+    assert leads_["crm-1"] == winner
+
+
+async def test_an_update_that_is_killed_twice_ends_with_the_last_record_of_each_external_id(
+    databases: list[dict[str, str]], tmp_path: Path
+) -> None:
+    given, *_ = databases
+    await with_colours(given, folder=tmp_path)
+    sent = [body | {"lead_external_id": f"crm-{n % 70}"} for n, body in enumerate(bodies(MANY))]
+    file = written(tmp_path / "sent.ndjson", *(json.dumps(body) for body in sent))
+    state = tmp_path / "sent.ndjson.import-state"
+    command = ["import", file, "--on-existing", "update"]
+
+    await killed_twice(command, lambda: records_done(state), **given)
+    told = await imported(given, *command[1:])
+    shown = await exported(tmp_path / "all.ndjson", **given)
+
+    assert (told["read"], told["created"] + told["updated"], told["refused"]) == (MANY, MANY, 0)
+    assert len(shown) == 70
+    assert {lead["external_id"]: as_body(lead) for lead in shown} == {body["lead_external_id"]: body for body in sent}
+
+
+async def test_a_record_with_a_blank_external_id_makes_one_lead_too(given: dict[str, str], tmp_path: Path) -> None:
+    file = written(tmp_path / "leads.csv", "lead_external_id,lead_title,lead_status", "  ,Acme, ")
+
+    first, second = await imported(given, file), await imported(given, file)
+
+    assert (first["created"], second["created"], second["present"]) == (1, 0, 1)
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,14 @@
 """The command `leads bench`: a quick look at how fast an installation answers."""
 
 import asyncio
+import os
+import secrets
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Annotated
+from urllib.parse import quote
 
 import msgspec
 
@@ -13,7 +17,7 @@ from leads_api.cli import arguments
 from leads_api.cli.arguments import Given, Json, said
 from leads_api.cli.connection import Refused
 from leads_api.cli.load import Load, Measured, Operation
-from leads_api.cli.output import show_json, show_table
+from leads_api.cli.output import show_json, show_table, tell
 from leads_api.cli.serve import KEY_FILE
 from leads_api.settings import Settings
 
@@ -36,7 +40,8 @@ def bench(
 ) -> None:
     """Measure an installation."""
     load = Load(url, _key(settings), connections=at_once, seconds=duration)
-    measured = asyncio.run(_all(load, duration, writes=writes))
+    source = f"leads bench {secrets.token_hex(4)}" if writes else None
+    measured = asyncio.run(_all(load, duration, source))
     if json:
         show_json([msgspec.structs.asdict(each) for each in measured])
     elif sys.stdout is not None and sys.stdout.isatty():
@@ -47,21 +52,61 @@ def bench(
         raise Refused(f"{failed} requests failed: the figures say little. See the log of the service.")
 
 
-async def _all(load: Load, duration: int, *, writes: bool) -> list[Measured]:
+async def _all(load: Load, duration: int, source: str | None) -> list[Measured]:
+    """Measure all operations. With a source, leads that have it are created, and deleted in any case."""
     lead_id = await load.first_lead()
     operations = [Operation("answer at all", "GET", "/health/live")]
     if lead_id is not None:
         operations.append(Operation("get a lead", "GET", f"/api/leads/{lead_id}"))
     operations.append(Operation("list leads", "GET", "/api/leads"))
     operations.append(Operation("search leads", "GET", "/api/leads?search=acme"))
-    if writes:
-        operations.append(Operation("create a lead", "POST", "/api/leads", msgspec.json.encode(_BODY)))
+    if source is None:
+        return await _measured(load, operations, duration)
+    body = msgspec.json.encode(_BODY | {"lead_source": source})
+    operations.append(Operation("create a lead", "POST", "/api/leads", body))
+    interrupted = _interruptions(load, source)
     try:
-        with _shown([operation.name for operation in operations], duration) as begin:
-            return [await load.measure(operation, begin(operation.name)) for operation in operations]
+        measured = await _measured(load, operations, duration)
     finally:
-        with suppress(OSError):
-            await load.clean_up()
+        await _clean_up(load, source)
+    if interrupted:
+        raise SystemExit(128 + interrupted[0])
+    return measured
+
+
+async def _measured(load: Load, operations: Sequence[Operation], duration: int) -> list[Measured]:
+    with _shown([operation.name for operation in operations], duration) as begin:
+        return [await load.measure(each, begin(each.name)) for each in operations if not load.ending]
+
+
+def _interruptions(load: Load, source: str) -> list[int]:
+    """From now on, end the load at the first signal, and this process at the second. Return the signals that come."""
+    numbers: list[int] = []
+
+    def interrupt(number: int) -> None:
+        numbers.append(number)
+        if len(numbers) > 1:
+            tell(_left(len(load.created), source))
+            os._exit(128 + number)
+        tell("The leads that were created are being deleted. Interrupt again to leave them.")
+        load.ending = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, interrupt, number)
+    return numbers
+
+
+async def _clean_up(load: Load, source: str) -> None:
+    try:
+        left = await load.clean_up(source)
+    except OSError:
+        left = len(load.created)
+    if left:
+        tell(_left(left, source))
+
+
+def _left(count: int, source: str) -> str:
+    return f"Up to {count} leads are left. Find them by GET /api/leads?source={quote(source)}, and delete them."
 
 
 def _key(settings: Settings) -> str:

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from time import monotonic
 from types import TracebackType
 from typing import NamedTuple, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -98,6 +98,8 @@ class Load:
         self._key = key
         self._connections = connections
         self._seconds = seconds
+        self.ending = False
+        """Whether no further request is to be sent. Those that were sent are still waited for."""
         self.created: list[int] = []
         """The ids of the leads that were created."""
 
@@ -126,7 +128,7 @@ class Load:
         async def ask_on() -> None:
             nonlocal errors
             with Connection(self._url, self._key) as connection:
-                while (began := monotonic()) < end:
+                while (began := monotonic()) < end and not self.ending:
                     try:
                         answer = await connection.ask(operation.method, operation.path, operation.body)
                     except OSError:
@@ -143,15 +145,36 @@ class Load:
         await asyncio.gather(*(ask_on() for _ in range(self._connections)))
         return _measured(operation.name, sorted(times), errors, monotonic() - begin)
 
-    async def clean_up(self) -> None:
-        """Delete the leads that were created."""
+    async def clean_up(self, source: str) -> int:
+        """Delete the leads that were created, and all others with this source. Return how many are left.
 
+        Others are those whose response was lost. Raises OSError if the service does not answer.
+        """
+        await self._delete(self.created)
+        ids, left = await self._with_source(source)
+        before = left + 1
+        while 0 < left < before:
+            await self._delete(ids)
+            before = left
+            ids, left = await self._with_source(source)
+        return left
+
+    async def _delete(self, lead_ids: Sequence[int]) -> None:
         async def delete(ids: Sequence[int]) -> None:
             with Connection(self._url, self._key) as connection:
                 for lead_id in ids:
                     await connection.ask("DELETE", f"/api/leads/{lead_id}")
 
-        await asyncio.gather(*(delete(self.created[n :: self._connections]) for n in range(self._connections)))
+        await asyncio.gather(*(delete(lead_ids[number :: self._connections]) for number in range(self._connections)))
+
+    async def _with_source(self, source: str) -> tuple[list[int], int]:
+        """Return the ids of some leads, and how many there are."""
+        with Connection(self._url, self._key) as connection:
+            answer = await connection.ask("GET", f"/api/leads?limit=100&source={quote(source)}")
+        if answer.status != HTTPStatus.OK:
+            raise OSError(f"the list of leads is answered with {answer.status}")
+        found = msgspec.json.decode(answer.body)
+        return [lead["id"] for lead in found["data"]], found["meta"]["total"]
 
 
 def _measured(name: str, times: Sequence[float], errors: int, seconds: float) -> Measured:

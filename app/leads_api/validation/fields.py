@@ -20,6 +20,7 @@ from leads_api.validation.values import (
     segment,
 )
 
+_CONTROLS = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f"
 _MOMENT_SCHEMA = {"anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}]}
 
 
@@ -33,7 +34,7 @@ Phone = Annotated[
     str,
     _kind(
         phone(150),
-        {"type": "string", "maxLength": 150, "pattern": "([0-9][^0-9]*){7}"},
+        {"type": "string", "maxLength": 150, "pattern": f"^([^0-9{_CONTROLS}]*[0-9]){{7}}[^{_CONTROLS}]*$"},
         "Only the digits are compared, at least seven, without a leading `+` or `00`.",
     ),
 ]
@@ -41,11 +42,7 @@ Segment = Annotated[
     str,
     _kind(
         segment(150),
-        {
-            "type": "string",
-            "maxLength": 150,
-            "pattern": r"^(?!\s*\.{1,2}\s*$)[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]*$",
-        },
+        {"type": "string", "maxLength": 150, "pattern": rf"^(?!\s*\.{{1,2}}\s*$)[^{_CONTROLS}]*$"},
     ),
 ]
 Money = Annotated[

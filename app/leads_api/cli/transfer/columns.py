@@ -130,14 +130,14 @@ class Columns:
                 target: as_written(values[column]) for column, target in self.targets.items() if target != _LEFT_OUT
             }
         _name(given)
-        for name in [name for name in (*self._defaults, "lead_title") if given.get(name) in (None, "")]:
+        for name in [name for name in (*self._defaults, "lead_title") if _is_blank(given.get(name))]:
             given.pop(name, None)
         filled = {name: value for name, value in self._defaults.items() if name not in given}
         if "lead_title" not in given and (title := _title(given)):
             filled["lead_title"] = title
         self._translate(given)
         self._translate(filled)
-        if given.get(EXTERNAL_ID) in (None, ""):
+        if _is_blank(given.get(EXTERNAL_ID)):
             # So that an import that is repeated makes no second lead.
             given[EXTERNAL_ID] = f"import-{hashlib.sha256(identity_of(values).encode()).hexdigest()[:32]}"
         return Body(given, filled)
@@ -170,6 +170,10 @@ def _ids(records: Mapping[int, Mapping[str, Any]], title: str, **wanted: str) ->
 def _near(name: str, names: Collection[str]) -> str:
     close = get_close_matches(name, list(names), n=1)
     return f" Did you mean {close[0]}?" if close else ""
+
+
+def _is_blank(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
 
 
 def _name(body: dict[str, Any]) -> None:

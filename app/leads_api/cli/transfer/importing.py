@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -19,7 +19,7 @@ from leads_api.cli.transfer.progress import Advance, shown_progress
 from leads_api.cli.transfer.records import STANDARD, Record, Source, opened
 from leads_api.cli.transfer.report import Report
 from leads_api.cli.transfer.state import State, identity
-from leads_api.cli.transfer.writing import SIZE, OnExisting, Outcome, Writer
+from leads_api.cli.transfer.writing import SIZE, OnExisting, Outcome, Writer, key_of
 from leads_api.mongo.client import Database
 from leads_api.settings import Settings
 
@@ -101,9 +101,8 @@ def import_leads(
     else:
         show(_summary(counts, dry_run=dry_run))
     if counts.refused:
-        raise Refused(
-            f"{counts.refused} of {counts.read} records were refused: {report.path} has them with the reasons."
-        )
+        has = "has those that were refused since it went on" if report.is_partial else "has them"
+        raise Refused(f"{counts.refused} of {counts.read} records were refused: {report.path} {has} with the reasons.")
 
 
 def _summary(counts: Counts, *, dry_run: bool) -> str:
@@ -113,6 +112,16 @@ def _summary(counts: Counts, *, dry_run: bool) -> str:
         f"{counts.read} records: {counts.created} created, {counts.updated} changed, {counts.present} already there,"
         f" {counts.refused} refused.\n"
     )
+
+
+class _Batch(NamedTuple):
+    """A batch that is being written."""
+
+    task: asyncio.Task[list[Outcome]]
+    records: list[Record]
+    keys: set[str]
+    """The external ids of its records."""
+    position: int
 
 
 class _Import:
@@ -156,19 +165,21 @@ class _Import:
 
     async def _all(self, source: Source, columns: Columns, reached: Reached, advance: Advance) -> None:
         records = islice(source, reached.counts.read, None)
-        running: deque[tuple[asyncio.Task[list[Outcome]], list[Record], int]] = deque()
+        running: deque[_Batch] = deque()
         try:
             while batch := list(islice(records, SIZE)):
                 bodies = [record.fault or columns.body(record) for record in batch]
+                keys = {key for body in bodies if isinstance(body, Body) and (key := key_of(body)) is not None}
+                # Records with the same external id are written in their order.
+                while len(running) == _AT_ONCE or not all(keys.isdisjoint(other.keys) for other in running):
+                    await self._finish(running.popleft(), reached, advance)
                 task = asyncio.create_task(self._write(bodies))
-                running.append((task, batch, source.position))
-                if len(running) == _AT_ONCE:
-                    await self._finish(*running.popleft(), reached, advance)
+                running.append(_Batch(task, batch, keys, source.position))
             while running:
-                await self._finish(*running.popleft(), reached, advance)
+                await self._finish(running.popleft(), reached, advance)
         finally:
-            for task, _, _ in running:
-                task.cancel()
+            for each in running:
+                each.task.cancel()
 
     async def _write(self, bodies: list[str | Body]) -> list[Outcome]:
         whole = [body for body in bodies if not isinstance(body, str)]
@@ -178,22 +189,15 @@ class _Import:
             done = iter(await self._writer.write(whole, self._plan.on_existing))
         return [Outcome("refused", body) if isinstance(body, str) else next(done) for body in bodies]
 
-    async def _finish(
-        self,
-        task: asyncio.Task[list[Outcome]],
-        batch: list[Record],
-        position: int,
-        reached: Reached,
-        advance: Advance,
-    ) -> None:
+    async def _finish(self, batch: _Batch, reached: Reached, advance: Advance) -> None:
         """Wait for the oldest batch, and note what became of its records."""
-        for record, outcome in zip(batch, await task, strict=True):
+        for record, outcome in zip(batch.records, await batch.task, strict=True):
             setattr(self._counts, outcome.kind, getattr(self._counts, outcome.kind) + 1)
             if outcome.kind == "refused":
                 self._report.add(record, outcome.reason)
         if reached.file:
             self._state.write(msgspec.structs.replace(reached, counts=self._counts, report_size=self._report.size))
-        advance(position, self._counts.read)
+        advance(batch.position, self._counts.read)
 
 
 def _tell(columns: Columns) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from leads_api.cli.output import tell
 from leads_api.cli.transfer.records import Record
 
 REASON_COLUMNS = ("refused_line", "refused_reason")
@@ -18,12 +19,17 @@ class Report:
         """Continue a report of `size` bytes; what is behind them is of an import that was killed."""
         self.path = path
         self._columns = [*REASON_COLUMNS, *(columns or ["record"])]
-        if size:
+        there = path.stat().st_size if size and path.exists() else 0
+        self.is_partial = there < size
+        """Whether the records that were refused before are missing."""
+        if self.is_partial:
+            tell(f"{path} was moved or changed: from here on, refused records are added to what is there now.")
+        elif size:
             with path.open("r+b") as file:
                 file.truncate(size)
         else:
             path.unlink(missing_ok=True)
-        self._file = path.open("a", encoding="utf-8", newline="", errors="surrogateescape") if size else None
+        self._file = path.open("a", encoding="utf-8", newline="", errors="surrogateescape") if there else None
 
     @property
     def size(self) -> int:

@@ -1,6 +1,7 @@
 """Writes the leads of an import in batches, and checks them like any request."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -80,7 +81,7 @@ class Writer:
 
     async def _write(self, bodies: Sequence[Body], on_existing: OnExisting) -> list[Outcome]:
         with deadline(_BATCH_SECONDS):
-            keys = [_key(body) for body in bodies]
+            keys = [key_of(body) for body in bodies]
             there = await self._there([key for key in keys if key is not None])
             outcomes: list[Outcome | None] = [
                 Outcome("present") if on_existing == "skip" and key in there else None for key in keys
@@ -106,7 +107,14 @@ class Writer:
         return await self._services.write_leads(batch.leads, batch.on_existing, self._user)
 
     async def write(self, bodies: Sequence[Body], on_existing: OnExisting) -> list[Outcome]:
-        """Write a batch."""
+        """Write a batch as if one record after the other: one finds what an earlier one with its external id made."""
+        outcomes: dict[int, Outcome] = {}
+        for places in _rounds(bodies):
+            written = await self._persistently([bodies[place] for place in places], on_existing)
+            outcomes.update(zip(places, written, strict=True))
+        return [outcomes[place] for place in range(len(bodies))]
+
+    async def _persistently(self, bodies: Sequence[Body], on_existing: OnExisting) -> list[Outcome]:
         for pause in _PAUSES:
             try:
                 return await self._write(bodies, on_existing)
@@ -115,13 +123,27 @@ class Writer:
         return await self._write(bodies, on_existing)
 
 
+def _rounds(bodies: Sequence[Body]) -> list[list[int]]:
+    """Return the places of the bodies, in groups: no group has an external id twice."""
+    groups: list[list[int]] = []
+    seen: Counter[str] = Counter()
+    for place, key in enumerate(map(key_of, bodies)):
+        group = 0 if key is None else seen[key]
+        if key is not None:
+            seen[key] += 1
+        if group == len(groups):
+            groups.append([])
+        groups[group].append(place)
+    return groups
+
+
 async def _read(wanted: Input, body: Mapping[str, Any]) -> Any:
     """Return a body as a request with it is read. Raises Invalid or BadRequest."""
     _, payload = await wanted.read(b"", msgspec.json.encode(body), content_type=JSON, path={})
     return payload
 
 
-def _key(body: Body) -> str | None:
+def key_of(body: Body) -> str | None:
     """Return the external id of a record, in the form in which it is unique."""
     external_id = body.given.get(EXTERNAL_ID)
     return composed(external_id.strip()) if isinstance(external_id, str) else None
