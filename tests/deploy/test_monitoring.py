@@ -14,6 +14,7 @@ import httpx
 import pytest
 import yaml
 
+from bench.dashboard.picture import Line, draw, shown
 from leads_api.mongo.client import Client
 from tests.client import Api
 from tests.deploy.processes import DEPLOY, free_port, running
@@ -143,6 +144,30 @@ async def test_every_query_of_the_dashboard_and_of_the_alerts_is_answered_from_t
     known = {name for kind in ("counter", "gauge", "histogram") for name in names(metrics, kind)}
     for query in (*QUERIES.values(), *ALERTS.values()):
         assert set(re.findall(r"\bleads_\w+", query)) <= known
+
+
+def test_the_picture_of_the_dashboard_has_every_panel_and_knows_its_unit(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def ask(query: str) -> list[Line]:
+        asked.append(query)
+        return [({"instance": "a"}, [(0.0, 1.0), (0.5, float("nan")), (1.0, 1500.0)])]
+
+    draw(PANELS, ask, tmp_path / "dashboard.png")
+
+    assert asked == list(QUERIES.values())
+    assert (tmp_path / "dashboard.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (0, "s", "0"), (0.00025, "s", "250 µs"), (0.25, "s", "250 ms"), (90, "s", "90 s"), (600, "s", "10 min"),
+        (0.125, "percentunit", "12.5 %"), (4000, "short", "4,000"), (2.5, "reqps", "2.5 req/s"), (1, "ops", "1 ops/s"),
+    ],
+)  # fmt: skip
+def test_the_picture_shows_values_in_their_unit(value: float, unit: str, text: str) -> None:
+    assert shown(value, unit) == text
 
 
 def names(metrics: str, kind: str) -> set[str]:

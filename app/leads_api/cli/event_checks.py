@@ -49,8 +49,8 @@ class EventChecks:
             return Health.DOUBTFUL, "it has not begun", "Start the service once, or run `leads seed`."
         if age > _BEHIND:
             advice = (
-                "If a process relays, the database or its processor is too slow. Until it has caught up, the oplog must"
-                " reach back so far."
+                "If a process relays, see its log: it is interrupted again and again, or it or the database is too"
+                " slow. The oplog must reach back further than that."
             )
             return Health.DOUBTFUL, f"{lasting(age)} behind the changes of leads", advice
         return Health.GOOD, f"has all changes until {lasting(age)} ago", None
