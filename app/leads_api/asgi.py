@@ -115,7 +115,7 @@ def create_app(settings: Settings, mongo: Client | None = None) -> Litestar:
             event_days=settings.event_days,
             webhooks=services.webhook_sender,
             sweeps=(services.deletion.sweep, services.files.sweep, services.webhooks.sweep),
-            watches=(services.mail_watch.run, services.webhook_watch.run),
+            watches=(services.mail_watch.run, services.feed_watch.run, services.webhook_watch.run),
         )
 
     build = (version("leads-api"), platform.python_version(), settings.mongodb_driver)

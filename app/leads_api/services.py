@@ -27,6 +27,7 @@ from leads_api.comments.store import CommentLimits, CommentStore
 from leads_api.events.recorder import Recorder
 from leads_api.events.relay import Relay
 from leads_api.events.store import EventStore
+from leads_api.events.watch import FeedWatch
 from leads_api.files.store import FileStore
 from leads_api.http.idempotency import Idempotency
 from leads_api.leads import store as leads_store
@@ -173,7 +174,7 @@ class Services:
         self.events = EventStore(database, catalog, concurrency, memory, max_page_bytes=settings.max_page_bytes)
         self.addresses = Addresses(allow_private=settings.webhook_allow_private)
         webhooks = WebhookStore(database, ids, transact)
-        deliveries = DeliveryStore(database, ids, transact, kept_days=settings.event_days)
+        deliveries = self.webhook_deliveries = DeliveryStore(database, ids, transact, kept_days=settings.event_days)
         fan_out = FanOut(self.events, webhooks, deliveries, transact)
         self.webhook_sender = (
             None if is_mongomock(client) else WebhookSender(webhooks, deliveries, self.addresses, fan_out)
@@ -181,8 +182,8 @@ class Services:
         wake = self.webhook_sender.wake if self.webhook_sender else lambda: None
         self.webhook_watch = WebhookWatch(webhooks, deliveries)
         self.webhooks = Webhooks(webhooks, deliveries, last_event=self.events.last_id, queued=wake)
-        recorder = Recorder(database, self.events, self.leads, catalog)
-        self.relay = Relay(database, self.events, recorder, recorded=wake)
+        self.relay = Relay(database, self.events, Recorder(database, self.events, self.leads, catalog), recorded=wake)
+        self.feed_watch = FeedWatch(database)
         self.idempotency = Idempotency(self.idempotency_keys, memory)
         self.keys = KeyStore(database, ids)
         self.authenticator = Authenticator(

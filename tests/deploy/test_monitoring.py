@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,6 +14,7 @@ import httpx
 import pytest
 import yaml
 
+from bench.dashboard.picture import Line, draw, shown
 from leads_api.mongo.client import Client
 from tests.client import Api
 from tests.deploy.processes import DEPLOY, free_port, running
@@ -30,6 +31,8 @@ PANELS = json.loads((MONITORING / "dashboard.json").read_text())["panels"]
 QUERIES = {
     f"{panel['title']}, {target['refId']}": target["expr"] for panel in PANELS for target in panel.get("targets", [])
 }
+PATIENCE = 60.0
+"""Some gauges are read from the database, which is looked at every ten seconds."""
 RUNBOOK = DEPLOY.parent / "docs" / "runbook.md"
 
 
@@ -100,6 +103,9 @@ class Prometheus:
         found: list[object] = answer.json()["data"]["result"]
         return found
 
+    async def answers(self, *queries: str) -> bool:
+        return all(await asyncio.gather(*(self.ask(filled_in(query)) for query in queries)))
+
     async def has_scraped(self, times: int) -> bool:
         return bool(await self.ask(f'count_over_time(up{{job="leads"}}[1h]) >= {times} and up{{job="leads"}} == 1'))
 
@@ -127,6 +133,8 @@ async def test_every_query_of_the_dashboard_and_of_the_alerts_is_answered_from_t
                     await use(service.api)
                     await until(lambda: asked.has_scraped(4), "more scrapes")
                     metrics = (await service.http.get("/metrics")).text
+                    with suppress(AssertionError):  # it is told below what is missing
+                        await until(lambda: asked.answers(*QUERIES.values()), "all answers", PATIENCE)
                     shown = await asyncio.gather(*(asked.ask(filled_in(query)) for query in QUERIES.values()))
                     await asyncio.gather(*(asked.ask(query) for query in ALERTS.values()))
     finally:
@@ -136,6 +144,30 @@ async def test_every_query_of_the_dashboard_and_of_the_alerts_is_answered_from_t
     known = {name for kind in ("counter", "gauge", "histogram") for name in names(metrics, kind)}
     for query in (*QUERIES.values(), *ALERTS.values()):
         assert set(re.findall(r"\bleads_\w+", query)) <= known
+
+
+def test_the_picture_of_the_dashboard_has_every_panel_and_knows_its_unit(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def ask(query: str) -> list[Line]:
+        asked.append(query)
+        return [({"instance": "a"}, [(0.0, 1.0), (0.5, float("nan")), (1.0, 1500.0)])]
+
+    draw(PANELS, ask, tmp_path / "dashboard.png")
+
+    assert asked == list(QUERIES.values())
+    assert (tmp_path / "dashboard.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (0, "s", "0"), (0.00025, "s", "250 µs"), (0.25, "s", "250 ms"), (90, "s", "90 s"), (600, "s", "10 min"),
+        (0.125, "percentunit", "12.5 %"), (4000, "short", "4,000"), (2.5, "reqps", "2.5 req/s"), (1, "ops", "1 ops/s"),
+    ],
+)  # fmt: skip
+def test_the_picture_shows_values_in_their_unit(value: float, unit: str, text: str) -> None:
+    assert shown(value, unit) == text
 
 
 def names(metrics: str, kind: str) -> set[str]:

@@ -27,6 +27,7 @@ from tests.faults.history import (
     CONVERT,
     CREATE,
     DELETE,
+    MERGE,
     UNCOMMENT,
     History,
     Request,
@@ -49,6 +50,7 @@ KINDS = {
     CONVERT: {"lead.converted", "lead.deleted"},
     CLONE: {"lead.cloned"},
     DELETE: {"lead.deleted"},
+    MERGE: {"lead.merged", "lead.deleted"},
 }
 """The types of the events of each kind of request."""
 
@@ -104,7 +106,7 @@ def compared(events: list[Json], history: History, versions: dict[int, int]) -> 
 
 
 def _of_request(request: Request, history: History, its: list[Json]) -> Iterator[str]:
-    expected = 2 if request.kind == CONVERT and request.deletes else 1
+    expected = 2 if request.kind == MERGE or (request.kind == CONVERT and request.deletes) else 1
     types = Counter(event["type"] for event in its)
     if any(count > 1 for count in types.values()) or not types.keys() <= KINDS[request.kind]:
         yield f"{request.mark}: told as {dict(types)}"
@@ -114,7 +116,8 @@ def _of_request(request: Request, history: History, its: list[Json]) -> Iterator
         yield f"{request.mark} was refused with {request.status}, and has {len(its)} events"
     if its and len(its) != expected:
         yield f"{request.mark} has {len(its)} events instead of {expected}"
-    if request.lead is not None and request.kind != CLONE and {e["data"]["lead_id"] for e in its} - {request.lead}:
+    others = {event["data"]["lead_id"] for event in its} - {request.lead}
+    if request.lead is not None and request.kind not in {CLONE, MERGE} and others:
         yield f"{request.mark} is told of another lead"
 
 

@@ -1,23 +1,21 @@
 """The checks of `leads doctor`. Nothing is written."""
 
 import re
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from enum import Enum
 from time import monotonic
 
-from msgspec import Struct
-
+from leads_api.cli.event_checks import EventChecks
+from leads_api.cli.findings import LATE, Check, Finding, Found, Health, lasting
 from leads_api.clock import now
 from leads_api.events.store import indexes as indexes_of_events
-from leads_api.mail.store import MailQueue
+from leads_api.memory import Memory
 from leads_api.mongo import indexes, sharding
 from leads_api.mongo.client import Client, deadline
 from leads_api.mongo.diagnosis import server_of, try_to_watch, try_to_write
 from leads_api.mongo.faults import DatabaseError, described
 from leads_api.mongo.migration_runs import MigrationRuns
 from leads_api.mongo.server_time import server_time
-from leads_api.services import sender_of
+from leads_api.services import Services
 from leads_api.settings import Settings
 from leads_api.setup import INDEXES, SHARD_KEYS, STEPS
 
@@ -26,28 +24,6 @@ _OLDEST_SERVER = 7
 _MOST_SKEW = timedelta(seconds=2)
 _SLOW_SECONDS = 0.1
 _NAMED = 5
-_LATE = timedelta(minutes=15)
-
-
-class Health(Enum):
-    """How a check ended."""
-
-    GOOD = "ok"
-    DOUBTFUL = "warning"
-    FAILED = "failed"
-
-
-class Finding(Struct, frozen=True):
-    """What a check has found, and what to do about it."""
-
-    check: str
-    health: Health
-    text: str
-    advice: str | None = None
-
-
-Found = tuple[Health, str, str | None]
-Check = Callable[[], Awaitable[Found]]
 
 
 class Checks:
@@ -57,6 +33,7 @@ class Checks:
         self._client = client
         self._database = client[settings.mongodb_database]
         self._settings = settings
+        self._services = Services(settings, client, Memory())
 
     async def run(self) -> list[Finding]:
         """Run all checks; without a connection, only the first one."""
@@ -72,6 +49,7 @@ class Checks:
             "clock": self._clock,
             "mail server": self._mail_server,
             "mail queue": self._mail_queue,
+            **EventChecks(self._services).all(),
         }
         if first.health is Health.FAILED:
             return [first]
@@ -152,25 +130,23 @@ class Checks:
         return Health.GOOD, "as the database server's", None
 
     async def _mail_server(self) -> Found:
-        sender = sender_of(self._settings, MailQueue(self._database))
-        if sender is None:
+        if (sender := self._services.sender) is None:
             return Health.DOUBTFUL, "LEADS_SMTP_URL is not set: mails stay queued", "Set it, if you send welcome mails."
         if (reason := await sender.why_unreachable()) is not None:
             return Health.FAILED, reason, "Check LEADS_SMTP_URL, and that the mail server is running."
         return Health.GOOD, "accepts the connection and the login", None
 
     async def _mail_queue(self) -> Found:
-        mails = MailQueue(self._database)
+        mails = self._services.mails
         since, failed = await mails.oldest(), await mails.dead()
         if failed:
             advice = "See `leads mails list --status failed`; then run `leads mails requeue --all`."
             return Health.DOUBTFUL, f"{failed} failed", advice
-        if since is not None and now() - since > _LATE:
-            minutes = (now() - since).total_seconds() // 60
+        if since is not None and now() - since > LATE:
             advice = (
                 "See `leads mails list`: the mail server refuses them, or no service with LEADS_SMTP_URL is running."
             )
-            return Health.DOUBTFUL, f"the oldest mail has been waiting for {minutes:.0f} minutes", advice
+            return Health.DOUBTFUL, f"the oldest mail has been waiting for {lasting(now() - since)}", advice
         return Health.GOOD, "nothing is late", None
 
 

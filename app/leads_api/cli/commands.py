@@ -117,8 +117,8 @@ LEADS = Group(
             "check what the service stands on, and say what to do",
             ("leads doctor", "leads doctor --json"),
             "It checks the connection, the kind and version of the database, indexes, documents, shard keys,"
-            " permissions, the clock, the mail server and the mail queue. It writes nothing. The exit status is 1 if a"
-            " check failed.",
+            " permissions, the clock, the mail server and the mail queue, the relay of events, the feed, deliveries and"
+            " webhooks. It writes nothing. The exit status is 1 if a check failed.",
         ),
         "bench": Command(
             "bench:bench",

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 import msgspec
 
 from leads_api.cli.arguments import Given, Json
-from leads_api.cli.checks import Checks, Finding, Health
+from leads_api.cli.checks import Checks
 from leads_api.cli.connection import Refused, located
+from leads_api.cli.findings import Finding, Health
 from leads_api.cli.output import printable, show, show_json
 from leads_api.mongo.client import close, connect
 from leads_api.settings import Settings

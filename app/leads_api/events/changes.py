@@ -93,7 +93,7 @@ def change_of(entry: Document) -> Change | None:
         f"lead.{kind}",
         lead_id,
         said.get("version") or 1,
-        _time(entry),
+        time_of(entry),
         entry["_id"],
         change.get("by"),
         change.get("request_id"),
@@ -107,10 +107,11 @@ def unannounced(entry: Document, last: int | None) -> Change:
     `last` is the last known version of the lead.
     """
     version = None if last is None else last + 1
-    return Change(DELETED, entry["documentKey"]["_id"], version, _time(entry), entry["_id"])
+    return Change(DELETED, entry["documentKey"]["_id"], version, time_of(entry), entry["_id"])
 
 
-def _time(entry: Document) -> datetime:
+def time_of(entry: Document) -> datetime:
+    """Return when the change of an entry was committed."""
     moment: datetime = entry.get("wallTime") or entry["clusterTime"].as_datetime()  # the first one is more exact
     return moment
 

@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from leads_api.errors import Failure
-from leads_api.events.changes import INVALIDATE, PIPELINE
+from leads_api.events.changes import INVALIDATE, PIPELINE, time_of
 from leads_api.events.recorder import Recorder
 from leads_api.events.store import EventStore
 from leads_api.leads.store import COLLECTION
@@ -122,7 +122,7 @@ class Relay:
         if monotonic() - self._renewed > RENEW_SECONDS:
             self._renewed = monotonic()
             with deadline(_CALL_SECONDS):
-                await self._positions.renew(position)
+                await self._positions.renew(position, time_of(entries[-1]) if entries else None)
         return position
 
     async def _tell_gap(self, lost: HistoryLost) -> None:

@@ -1,11 +1,13 @@
 """The store of events."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from pymongo.errors import BulkWriteError
 from pymongo.read_concern import ReadConcern
 
 from leads_api.catalog.cache import Catalog
+from leads_api.clock import UNKNOWN
 from leads_api.events.model import GAP, Event, event_of
 from leads_api.memory import Memory
 from leads_api.mongo.batching import DUPLICATE_KEY
@@ -125,6 +127,11 @@ class EventStore:
         """Return the type and version of a lead's last event; None and None without one."""
         found: Document | None = await self._events.find_one({"lead_id": lead_id}, sort=[("_id", -1)])
         return (None, None) if found is None else (found["type"], found.get("version"))
+
+    async def gaps(self) -> list[datetime]:
+        """Return when each gap was noticed of which the event is kept, in order."""
+        found = self._committed.find({"type": GAP}, {"at": 1}).sort("_id", 1)
+        return [document.get("at") or UNKNOWN async for document in found]
 
     async def last_id(self) -> int:
         """Return the id of the last event; 0 if there is none."""

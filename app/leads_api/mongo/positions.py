@@ -6,10 +6,11 @@ for a minute, and nobody could take over.
 """
 
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from bson import ObjectId
+from msgspec import Struct
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
@@ -29,6 +30,15 @@ class LostLease(Exception):  # noqa: N818 - named as the failures are
     """Another process has taken over."""
 
 
+class Progress(Struct, frozen=True):
+    """How a reader is doing."""
+
+    silence: timedelta | None
+    """How long ago the process that reads has renewed its lease; None if no process reads."""
+    age: timedelta | None
+    """How far the reader is behind the changes; None if that is not known."""
+
+
 class Positions:
     """The position of one reader, and this process's part in its lease."""
 
@@ -42,11 +52,12 @@ class Positions:
         """Record where to begin, unless it is known: at the present. So nothing is missed from the setup on."""
         if await self._positions.find_one({"_id": self._reader}, {"_id": 1}) is not None:
             return
+        moment = await server_time(self._database)
         here = Position(None, await operation_time(self._database), 0)
         with suppress(DuplicateKeyError):  # another process was faster
             await self._positions.update_one(
                 {"_id": self._reader},
-                {"$setOnInsert": here.stored() | {"lease": None, "schema_version": SCHEMA_VERSION}},
+                {"$setOnInsert": here.stored() | {"lease": None, "complete": moment, "schema_version": SCHEMA_VERSION}},
                 upsert=True,
             )
 
@@ -66,12 +77,15 @@ class Positions:
         )
         return None if found is None else Position(found.get("token"), found.get("start"), found.get("last") or 0)
 
-    async def renew(self, position: Position) -> None:
-        """Renew the lease, and record where the reader is. Raises LostLease."""
-        until = await server_time(self._database) + LEASE
+    async def renew(self, position: Position, changed: datetime | None) -> None:
+        """Renew the lease, and record where the reader is. Raises LostLease.
+
+        `changed` is the time of the last change that was read; None if there are no more changes.
+        """
+        moment = await server_time(self._database)
         result = await self._positions.update_one(
             {"_id": self._reader, "lease.owner": self._owner},
-            {"$set": position.stored() | {"lease.until": until}},
+            {"$set": position.stored() | {"lease.until": moment + LEASE, "complete": changed or moment}},
         )
         if result.matched_count == 0:
             raise LostLease
@@ -82,3 +96,13 @@ class Positions:
             await self._positions.update_one(
                 {"_id": self._reader, "lease.owner": self._owner}, {"$set": position.stored() | {"lease": None}}
             )
+
+    async def progress(self) -> Progress:
+        """Return how the reader is doing, whichever process it is."""
+        moment = await server_time(self._database)
+        found: Document = await self._positions.find_one({"_id": self._reader}) or {}
+        lease, complete = found.get("lease"), found.get("complete")
+        return Progress(
+            silence=None if lease is None else max(timedelta(), moment - (lease["until"] - LEASE)),
+            age=None if complete is None else max(timedelta(), moment - complete),
+        )

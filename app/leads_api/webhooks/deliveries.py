@@ -106,6 +106,18 @@ class DeliveryStore:
         """Return how many deliveries have a status."""
         return await self._deliveries.count_documents({"status": status})
 
+    async def due_since(self, webhook_ids: Sequence[int]) -> datetime | None:
+        """Return the earliest due time of the pending deliveries of some webhooks; None without one."""
+        wanted = {"status": "pending", "webhook": {"$in": list(webhook_ids)}}
+        found: Document | None = await self._deliveries.find_one(wanted, {"due": 1}, sort=[("due", 1)])
+        return None if found is None else found.get("due")
+
+    async def oldest_pending(self, webhook_ids: Sequence[int]) -> datetime | None:
+        """Return when the oldest pending delivery of some webhooks was created; None without one. No index helps."""
+        wanted = {"status": "pending", "webhook": {"$in": list(webhook_ids)}}
+        found: Document | None = await self._deliveries.find_one(wanted, {"dates": 1}, sort=[("_id", 1)])
+        return None if found is None else (found.get("dates") or {}).get("created")
+
     async def insert_test(self, webhook_id: int, type_: str, body: str, then: Callable[[], None]) -> Delivery:
         """Queue the event that tests a webhook. It waits for no other event, and none waits for it."""
         trace = traces.current.get()

@@ -68,6 +68,14 @@ class Receiver(Struct, frozen=True):
     """The time of the first failed attempt after the last successful one."""
 
 
+class WebhookState(Struct, frozen=True):
+    """How a webhook is doing."""
+
+    id: int
+    status: WebhookStatus
+    failing_since: datetime | None
+
+
 class WebhookStore:
     """Reads and writes webhooks."""
 
@@ -75,10 +83,6 @@ class WebhookStore:
         self._webhooks = database[COLLECTION]
         self._ids = ids
         self._transact = transact
-
-    async def count_disabled(self) -> int:
-        """Return how many webhooks are disabled."""
-        return await self._webhooks.count_documents({"status": "disabled"})
 
     async def page(self, paging: Paging) -> tuple[list[Webhook], int]:
         """Return a page in the order of creation, and the total."""
@@ -189,6 +193,14 @@ class WebhookStore:
     async def disable(self, webhook_id: int) -> None:
         """Disable a webhook."""
         await self._webhooks.update_one({"_id": webhook_id}, {"$set": {"status": "disabled", "dates.updated": now()}})
+
+    async def states(self) -> list[WebhookState]:
+        """Return how each webhook is doing, in the order of creation."""
+        found = self._webhooks.find({}, {"status": 1, "failing_since": 1}).sort("_id", 1)
+        return [
+            WebhookState(document["_id"], document.get("status") or "active", document.get("failing_since"))
+            async for document in found
+        ]
 
     async def statuses(self) -> dict[int, WebhookStatus]:
         """Return the status of each webhook."""

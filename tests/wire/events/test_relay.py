@@ -124,7 +124,7 @@ async def test_a_relay_that_was_taken_over_can_write_no_event_twice(database: Da
             with pytest.raises(LostLease):
                 await zombie.relay._recorder.record(entries, position)
             with pytest.raises(LostLease):
-                await zombie.relay._positions.renew(position)
+                await zombie.relay._positions.renew(position, None)
 
     await let_go(database)
     async with serve() as api:

@@ -1,0 +1,1 @@
+"""How does the dashboard look after a real run?"""
