@@ -17,7 +17,17 @@ PAGES = [
     "README.md",
     *(
         f"docs/{name}.md"
-        for name in ("tutorial", "duplicates", "backfill", "backup", "custom-fields", "lead-forms", "rotate-keys")
+        for name in (
+            "tutorial",
+            "duplicates",
+            "ai-agents",
+            "backfill",
+            "backup",
+            "custom-fields",
+            "deploy",
+            "lead-forms",
+            "rotate-keys",
+        )
     ),
 ]
 TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text()
