@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 .PHONY: help run test test-unit test-mock test-wire test-mongodb test-browser test-faults faults attacks soak test-other-python lint types \
-	format bench openapi commands image lock check clean for-run for-dev
+	format bench openapi commands reference docs image lock check clean for-run for-dev
 
 # make run PYTHON=python3.13 takes that one; else a fitting one is found.
 PYTHON ?=
@@ -65,16 +65,16 @@ attacks: for-dev ## Run the tests that attack the service; those of gateways nee
 	$(BIN)/pytest $(TOGETHER) tests/attacks
 
 lint: for-dev ## Check style, import directions and configuration files
-	$(BIN)/ruff check app tests bench deploy examples
-	$(BIN)/ruff format --check app tests bench deploy examples
+	$(BIN)/ruff check app tests bench deploy examples website
+	$(BIN)/ruff format --check app tests bench deploy examples website
 	$(BIN)/lint-imports
 
 types: for-dev ## Check types
 	$(BIN)/mypy
 
 format: for-dev ## Format the code
-	$(BIN)/ruff check --fix app tests bench deploy examples
-	$(BIN)/ruff format app tests bench deploy examples
+	$(BIN)/ruff check --fix app tests bench deploy examples website
+	$(BIN)/ruff format app tests bench deploy examples website
 
 bench: for-dev ## Measure the service beside its peers; options in BENCH="--operations get ..."
 	$(BIN)/python -m bench.run $(BENCH)
@@ -87,6 +87,15 @@ openapi: for-run ## Write docs/openapi.json anew
 
 commands: for-run ## Write docs/commands.md anew
 	$(BIN)/python -m leads_api.cli.reference > docs/commands.md
+
+reference: openapi commands ## Write all pages that come from the code anew
+	$(BIN)/python -m website.settings
+	$(BIN)/python -m website.endpoints > docs/endpoints.md
+	$(BIN)/python -m website.plots
+
+# The warning is about the plans of MkDocs' maintainers; decision 31 knows of them.
+docs: for-dev ## Build the documentation site into build/site; open its index.html
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build && echo "Open file://$(CURDIR)/build/site/index.html"
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 

@@ -154,8 +154,8 @@ def test_every_instance_stays_in_use_whatever_happened_on_it() -> None:
     assert re.findall(r"^ +server \S+ (.*);$", template, re.MULTILINE) == ["max_fails=0", "max_fails=0"]
 
 
-def test_the_page_about_running_it_lists_every_setting_as_it_is() -> None:
-    page = (ROOT / "docs" / "operations.md").read_text()
+def test_the_page_about_settings_lists_every_one_as_it_is() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text()
     rows = re.findall(r"^\| `(LEADS_\w+)` \| (?:`([^`]*)`)? ?\| (.+) \|$", page, re.MULTILINE)
 
     assert rows == described()

@@ -1,4 +1,4 @@
-"""Installs the generators of clients, once, into a folder that git ignores.
+"""Installs the generators of clients and the bridge for agents, once, into a folder that git ignores.
 
 `make test` runs this as a program before the tests, because it may take longer than a test may.
 """
@@ -43,10 +43,10 @@ def python_with(version: str) -> Path:
     return python
 
 
-def node_packages(npm: str) -> Path:
-    """Return a folder with the packages of `typescript/package-lock.json`. Raises Failed."""
-    files = [HERE / "typescript" / name for name in ("package.json", "package-lock.json", ".npmrc")]
-    with _installing("typescript", *[file.read_bytes() for file in files]) as (folder, missing):
+def node_packages(npm: str, name: str = "typescript") -> Path:
+    """Return a folder with the packages of `NAME/package-lock.json`. Raises Failed."""
+    files = [HERE / name / file for file in ("package.json", "package-lock.json", ".npmrc")]
+    with _installing(name, *[file.read_bytes() for file in files]) as (folder, missing):
         if missing:
             for file in files:
                 shutil.copy(file, folder)
@@ -79,6 +79,7 @@ def main() -> None:
         python_with(version)
     if (npm := shutil.which("npm")) and shutil.which("node"):
         node_packages(npm)
+        node_packages(npm, "mcp")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""The examples of the README and of how-to pages answer as printed there, in their order, on a fresh database."""
+"""The examples of the README and of the site's pages answer as printed there, in their order, on a fresh database."""
 
 import asyncio
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,14 +13,47 @@ from tests.programs import program
 from tests.wire.process import running
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
-PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+PAGES = [
+    "README.md",
+    *(
+        f"docs/{name}.md"
+        for name in (
+            "tutorial",
+            "duplicates",
+            "ai-agents",
+            "backfill",
+            "backup",
+            "custom-fields",
+            "deploy",
+            "lead-forms",
+            "rotate-keys",
+        )
+    ),
+]
+TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text()
+IN_PROCESS = (ROOT / "docs" / "testing.md").read_text().partition("\n## In process\n")[2]
 BETWEEN = "-- next --"
 
 
 def examples(text: str) -> list[tuple[str, str]]:
     """Return the commands of a page, each with the answer that is printed below it."""
-    return re.findall(r"```sh\n(.*?)```(?:\n```json\n(.*?)```)?", text, re.DOTALL)
+    text = re.sub(r"(?m)^   ", "", text)  # those of a list
+    return re.findall(r"```sh\n(.*?)```(?:\n```(?:json|text)\n(.*?)```)?", text, re.DOTALL)
+
+
+def lay_out(text: str, folder: Path) -> None:
+    """Make the files of a page's examples: those that it shows, and the samples that it names."""
+    for name, content in re.findall(r'```\w+ title="([^"]+)"\n(.*?)```', text, re.DOTALL):
+        (folder / name).write_text(content)
+    shutil.copytree(ROOT / "docs" / "samples", folder / "docs" / "samples")
+
+
+def awaited(command: str, printed: str) -> str:
+    """Return a command, after which its events are in the feed if it reads them."""
+    if "/api/events" not in command:
+        return command
+    last = re.findall(r'"type":"[a-z._]+"', printed)[-1]
+    return f"until ({command}) | grep -q '{last}'; do sleep 0.2; done\n{command}"
 
 
 def matches(printed: str, answer: str) -> bool:
@@ -36,12 +70,15 @@ async def run(*command: str, cwd: Path) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/duplicates.md"])
+@pytest.mark.parametrize("page", PAGES)
 async def test_every_curl_line_answers_as_printed(tmp_path: Path, page: str) -> None:
     program("curl")
-    expected = examples((ROOT / page).read_text())
+    text = (ROOT / page).read_text()
+    expected = examples(text)
+    lay_out(text, tmp_path)
     async with running(tmp_path, LEADS_API_KEY="") as service:
-        script = f"\necho; echo '{BETWEEN}'\n".join(command for command, _ in expected)
+        path = f'PATH="{Path(sys.executable).parent}:$PATH"\n'  # with the command `leads`
+        script = path + f"\necho; echo '{BETWEEN}'\n".join(awaited(*example) for example in expected)
         output = await run("bash", "-ec", script.replace("http://127.0.0.1:8000", service.url), cwd=tmp_path)
 
     answers = output.split(BETWEEN)
@@ -50,11 +87,11 @@ async def test_every_curl_line_answers_as_printed(tmp_path: Path, page: str) -> 
         assert matches(printed, answer), f"{command}\nprinted:  {printed}\nanswered: {answer}"
 
 
-async def test_the_examples_meet_every_endpoint_of_leads() -> None:
+async def test_the_tutorial_meets_every_endpoint_of_a_lead() -> None:
     called = {
         (method, re.sub(r"\d+", "{}", path))
-        for command, _ in examples(README)
-        for method, path in re.findall(r"curl -s(?: -X (\w+))?.*?\$leads([\w/]*)", command)
+        for command, _ in examples(TUTORIAL)
+        for method, path in re.findall(r"curl -s(?: -X (\w+))?.*?\$leads([\w/-]*)", command)
     }
 
     assert called == {
@@ -63,10 +100,12 @@ async def test_the_examples_meet_every_endpoint_of_leads() -> None:
         *(("PUT", f"/{{}}/{part}") for part in ("status", "assigned", "tags", "archive", "activate")),
         *(("", f"/{{}}/{part}") for part in ("convert", "clone", "comments")),
         ("DELETE", "/{}/comments/{}"),
+        ("PUT", "/by-external-id/shop-{}"),
+        ("", "/batch"),
     }
 
 
-@pytest.mark.parametrize("example", [example for example in PYTHON if "def test_" not in example])
+@pytest.mark.parametrize("example", re.findall(r"```python\n(.*?)```", IN_PROCESS, re.DOTALL))
 async def test_the_examples_for_tests_of_other_programs_run(tmp_path: Path, example: str) -> None:
     others = "ignore:datetime.datetime.utcnow() is deprecated:DeprecationWarning:mongomock.helpers"  # as in pyproject
     await run(sys.executable, "-W", "error", "-W", others, "-c", example, cwd=tmp_path)

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -187,10 +186,10 @@ def run(command: list[str | Path], folder: Path | None = None) -> str:
     return done.stdout
 
 
-def examples(heading: str) -> Iterator[str]:
-    """Return the Python examples of a section of the README."""
-    section = (ROOT / "README.md").read_text().partition(f"## {heading}\n")[2].partition("\n## ")[0]
-    return (found[1] for found in re.finditer(r"```python\n(.*?)```", section, re.DOTALL))
+def examples(page: str, heading: str) -> list[str]:
+    """Return the Python examples of a section of a page."""
+    section = (ROOT / page).read_text().partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    return re.findall(r"```python\n(.*?)```", section, re.DOTALL)
 
 
 def test_the_wheel_works_beside_a_package_called_app(python: Path, program: Path) -> None:
@@ -200,9 +199,9 @@ def test_the_wheel_works_beside_a_package_called_app(python: Path, program: Path
     assert run([python.with_name("leads"), "openapi"], program).startswith("{")
 
 
-def test_the_examples_of_the_readme_run_in_another_program(python: Path, program: Path) -> None:
+def test_the_examples_of_the_pages_run_in_another_program(python: Path, program: Path) -> None:
     (program / "conftest.py").write_text('pytest_plugins = ["leads_api.testing"]\n')
-    scripts = list(examples("In your tests"))
+    scripts = examples("README.md", "In your tests") + examples("docs/testing.md", "In process")
     for number, script in enumerate(scripts):
         (program / f"test_example_{number}.py").write_text(f"import app\n\n{script}")
 
@@ -212,4 +211,4 @@ def test_the_examples_of_the_readme_run_in_another_program(python: Path, program
             assert re.search(r"[1-9]\d* passed", printed), printed
         else:
             run([python, f"test_example_{number}.py"], program)
-    assert len(scripts) >= 2
+    assert len(scripts) == 3
