@@ -110,5 +110,5 @@ lock: for-dev ## Write the hashes of the image's packages anew, after a change o
 check: test lint types test-other-python ## Run all that CI runs
 
 clean: ## Remove what can be made again; not the data
-	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache app/*.egg-info \
+	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache app/*.egg-info build \
 		tests/generated_clients/.installed

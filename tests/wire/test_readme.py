@@ -13,23 +13,12 @@ from tests.programs import program
 from tests.wire.process import running
 
 ROOT = Path(__file__).parents[2]
-PAGES = [
-    "README.md",
-    *(
-        f"docs/{name}.md"
-        for name in (
-            "tutorial",
-            "duplicates",
-            "ai-agents",
-            "backfill",
-            "backup",
-            "custom-fields",
-            "deploy",
-            "lead-forms",
-            "rotate-keys",
-        )
-    ),
-]
+NAMES = (
+    "ai-agents", "backfill", "backup", "custom-fields", "deploy", "duplicates", "external-ids", "lead-forms",
+    "rotate-keys", "tutorial", "upgrade", "webhooks",
+)  # fmt: skip
+PAGES = ["README.md", *(f"docs/{name}.md" for name in NAMES)]
+RECEIVER = "hooks.acme.example"
 TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text()
 IN_PROCESS = (ROOT / "docs" / "testing.md").read_text().partition("\n## In process\n")[2]
 BETWEEN = "-- next --"
@@ -76,10 +65,14 @@ async def test_every_curl_line_answers_as_printed(tmp_path: Path, page: str) -> 
     text = (ROOT / page).read_text()
     expected = examples(text)
     lay_out(text, tmp_path)
-    async with running(tmp_path, LEADS_API_KEY="") as service:
-        path = f'PATH="{Path(sys.executable).parent}:$PATH"\n'  # with the command `leads`
-        script = path + f"\necho; echo '{BETWEEN}'\n".join(awaited(*example) for example in expected)
-        output = await run("bash", "-ec", script.replace("http://127.0.0.1:8000", service.url), cwd=tmp_path)
+    async with running(tmp_path, LEADS_API_KEY="", LEADS_WEBHOOK_ALLOW_PRIVATE="yes") as service:
+        given = f'PATH="{Path(sys.executable).parent}:$PATH" KEY=$(cat data/api-key)\n'  # `leads`, and a key of yours
+        script = given + f"\necho; echo '{BETWEEN}'\n".join(awaited(*example) for example in expected)
+        for shown, real in {"http://127.0.0.1:8000": service.url, f"https://{RECEIVER}": service.url}.items():
+            script = script.replace(shown, real)
+        output = (await run("bash", "-ec", script, cwd=tmp_path)).replace(
+            f'"{service.url}/leads"', f'"https://{RECEIVER}/leads"'
+        )
 
     answers = output.split(BETWEEN)
     assert len(answers) == len(expected)
