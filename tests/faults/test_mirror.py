@@ -177,8 +177,9 @@ async def pending(queue: Queue) -> int:
 
 async def end_pauses(queue: Queue) -> None:
     """Let the pauses of failed attempts, and the leases of killed services, be over."""
-    past = datetime.now(UTC) - timedelta(seconds=1)
-    await queue.deliveries.update_many({"status": "pending"}, {"$set": {"due": past}})
+    moment = datetime.now(UTC)
+    late = {"status": "pending", "due": {"$gt": moment + timedelta(seconds=1)}}
+    await queue.deliveries.update_many(late, {"$set": {"due": moment}})
 
 
 async def redelivered(api: Api, webhook: Json) -> int:

@@ -5,8 +5,10 @@ all the rest.
 """
 
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from inspect import signature
 from threading import Lock
 from typing import Any
 
@@ -114,10 +116,11 @@ def monitored(uri: str, *, driver: Driver, request_timeout: float) -> Client:
 def _shorten(client: Client, commands: Commands | None, connections: Connections) -> None:
     """Let the driver call the listeners without an event for each command, which takes longer than all the rest.
 
-    These names are the driver's own. Should a later one publish in another way, it calls the listeners as usual.
+    These names are the driver's own. Should a later one publish in another way, it calls the listeners as usual
+    (docs/decisions/0026-metrics.md).
     """
 
-    def succeeded(duration: timedelta, _: object, command_name: str, *__: object, **___: object) -> None:
+    def succeeded(duration: timedelta, reply: object, command_name: str, *_: object, **__: object) -> None:
         if commands is not None:
             commands.note(command_name, "succeeded", duration.total_seconds())
 
@@ -131,6 +134,12 @@ def _shorten(client: Client, commands: Commands | None, connections: Connections
     publisher.publish_connection_check_out_started = nothing
     publisher.publish_connection_checked_out = connections.connection_checked_out
     publisher.publish_connection_checked_in = connections.connection_checked_in
-    if commands is not None:
+    published = getattr(publisher, "publish_command_success", nothing)
+    if commands is not None and _begins_with(published, "duration", "reply", "command_name"):
         publisher.publish_command_start = nothing
         publisher.publish_command_success = succeeded
+
+
+def _begins_with(function: Callable[..., object], *names: str) -> bool:
+    """Return whether the first parameters of a function have these names."""
+    return tuple(signature(function).parameters)[: len(names)] == names

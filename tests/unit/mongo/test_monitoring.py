@@ -38,3 +38,15 @@ async def test_events_are_made_for_spans(driver: Driver, monkeypatch: pytest.Mon
     with monkeypatch.context() as off:
         off.setattr(spans, "tracing", None)
         assert told(client, driver) == ["CommandStartedEvent"]
+
+
+@pytest.mark.parametrize("driver", ["motor", "pymongo"])
+async def test_a_driver_that_publishes_in_another_way_makes_events_as_usual(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def publish(self: object, command_name: str, duration: object, **_: object) -> None: ...
+
+    monkeypatch.setattr("pymongo.monitoring._EventListeners.publish_command_success", publish)
+    client = monitored("mongodb://127.0.0.1:9/?replicaSet=rs0", driver=driver, request_timeout=5)
+
+    assert told(client, driver) == ["CommandStartedEvent"]
