@@ -141,6 +141,12 @@ async def test_a_relay_that_is_silent_a_feed_that_is_behind_and_gaps_are_warning
     assert found["feed gaps"][:2] == ("warning", f"2 among the events that are kept, the last one at {last}")
     assert "read all leads again" in str(found["feed gaps"][2])
 
+    await database["positions"].update_one(
+        {"_id": "leads"}, {"$unset": {"complete": 1}}
+    )  # as an earlier version had it
+
+    assert (await examined(0, **given))["feed"][:2] == ("warning", "it is not known how far it is behind")
+
 
 async def test_deliveries_that_wait_or_have_failed_and_webhooks_that_fail_or_are_disabled_are_warnings(
     given: dict[str, str], database: Database

@@ -46,7 +46,8 @@ class EventChecks:
     async def _feed(self) -> Found:
         age = (await self._positions.progress()).age
         if age is None:
-            return Health.DOUBTFUL, "it has not begun", "Start the service once, or run `leads seed`."
+            advice = "Start the service: a process that relays tells it within seconds."
+            return Health.DOUBTFUL, "it is not known how far it is behind", advice
         if age > _BEHIND:
             advice = (
                 "If a process relays, see its log: it is interrupted again and again, or it or the database is too"
