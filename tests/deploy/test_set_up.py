@@ -91,7 +91,7 @@ def test_the_developers_tools_are_added_and_serve_for_running_as_well(project: P
     tools = project.set_up("dev"), project.calls.read_text()
     project.set_up("run")
 
-    assert ".[embedded,otel,testing,dev]" in tools[1]
+    assert ".[embedded,otel,testing,docs,dev]" in tools[1]
     assert "-m venv" not in tools[1]
     assert not project.installed
 
