@@ -107,7 +107,7 @@ lock: for-dev ## Write the hashes of the image's packages anew, after a change o
 	$(BIN)/pip install --quiet --constraint constraints.txt uv
 	scripts/lock $(BIN)/uv
 
-check: test lint types test-other-python ## Run all that CI runs
+check: test lint types docs test-other-python ## Run all that CI runs
 
 clean: ## Remove what can be made again; not the data
 	rm -rf .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache app/*.egg-info build \
