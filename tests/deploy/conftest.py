@@ -138,14 +138,20 @@ async def never(_number: int, _head: bytes) -> bytes | None:
 async def standing_in(answer: Answer) -> AsyncIterator[tuple[StandIn, int]]:
     """Serve on a free port for the length of a block."""
     stand_in = StandIn(answer)
-    connections: set[asyncio.Task[None]] = set()
-    server = await asyncio.start_server(
-        lambda reader, writer: connections.add(asyncio.create_task(stand_in.serve(reader, writer))), "127.0.0.1", 0
-    )
+    connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+
+    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections[asyncio.create_task(stand_in.serve(reader, writer))] = writer
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0)
     async with server:
         yield stand_in, server.sockets[0].getsockname()[1]
-        for connection in connections:
+        server.close()
+        for _ in range(3):  # what a health check of the gateway has just opened is known then
+            await asyncio.sleep(0)
+        for connection, writer in connections.items():
             connection.cancel()
+            writer.close()
         await asyncio.gather(*connections, return_exceptions=True)
 
 

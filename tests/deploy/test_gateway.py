@@ -1,6 +1,7 @@
 """The service behind the gateway: callers meet what the contract says (section 1, "Errors", and section 5)."""
 
 import asyncio
+from uuid import uuid4
 
 from leads_api.settings import Settings
 from tests.client import Api
@@ -8,14 +9,15 @@ from tests.deploy.conftest import assert_envelope
 
 
 async def test_what_is_written_through_the_gateway_is_read_through_it(api: Api) -> None:
-    lead = await api.lead(lead_title="Acme - nöw")
+    name = uuid4().hex  # the service has leads of other tests as well
+    lead = await api.lead(lead_title=f"Acme - nöw {name}")
     changed = await api.patch(f"/api/leads/{lead['id']}", {"lead_value": "12.50"})
 
     shown = await api.get(f"/api/leads/{lead['id']}")
-    found = await api.get("/api/leads", search="nöw", limit=1)
+    found = await api.get("/api/leads", search=f"nöw {name}", limit=1)
 
     assert changed.status_code == 200
-    assert shown.json()["data"]["title"] == "Acme - nöw"
+    assert shown.json()["data"]["title"] == f"Acme - nöw {name}"
     assert shown.json()["data"]["value"] == "12.50"
     assert found.json()["meta"]["total"] == 1
 

@@ -31,7 +31,7 @@ def recorded(answer: httpx.Response) -> tuple[int, dict[str, str], bytes]:
     return answer.status_code, headers, answer.content
 
 
-_NO_RECORDS = {"counters", "idempotency_keys", "events", "positions"}
+_NO_RECORDS = {"counters", "idempotency_keys", "events", "positions", "migrations"}
 _BY_REQUESTS: dict[str, tuple[Json, Json]] = {
     "webhooks": ({}, {"position": 0, "failing_since": 0}),
     "webhook_deliveries": ({"event": None}, {"webhook": 1, "type": 1}),

@@ -6,6 +6,7 @@ import pytest
 from leads_api.mongo.client import Database
 from tests.api.endpoints import ENDPOINTS, Endpoint
 from tests.api.envelope import assert_fails
+from tests.api.http.idempotency import records
 from tests.client import Api, Json, errors
 
 STALE = (
@@ -25,16 +26,6 @@ async def sent(api: Api, endpoint: Endpoint, ids: dict[str, int], if_match: str)
     return await api.call(endpoint.method, endpoint.at(ids), endpoint.sent(ids), headers={"If-Match": if_match})
 
 
-async def everything(database: Database) -> dict[str, list[Json]]:
-    """Return all documents, except counters and what goes on beside requests."""
-    names = await database.list_collection_names()
-    return {
-        name: [document async for document in database[name].find().sort([("_id", 1)])]
-        for name in names
-        if name not in {"counters", "migrations"} and not name.startswith("system.")
-    }
-
-
 async def test_the_endpoints_that_look_at_if_match_are_all_that_change_a_lead() -> None:
     assert [endpoint.name for endpoint in CONDITIONAL] == [
         "PUT /api/leads/{lead}", "PATCH /api/leads/{lead}", "PUT /api/leads/{lead}/status",
@@ -51,19 +42,19 @@ async def test_a_change_is_made_only_if_the_lead_has_the_version_that_the_caller
 ) -> None:
     path = f"/api/leads/{ids['lead']}"
     current = (await api.get(path)).headers["ETag"]
-    before = await everything(database)
+    before = await records(database)
 
     for stale in ('"v1.1"', f"W/{current}", f'W/{current}, "v1.1"', '"v99.1"', '"other"', f'"v{2**63}.1"'):
         assert_fails(await sent(api, endpoint, ids, stale), 412, STALE)
-        assert await everything(database) == before, stale
+        assert await records(database) == before, stale
     for malformed in ("", current.strip('"'), f"{current} {current}", f"*, {current}", ",".join([current] * 1000)):
         assert_fails(await sent(api, endpoint, ids, malformed), 400, MALFORMED)
-        assert await everything(database) == before, malformed
+        assert await records(database) == before, malformed
 
     answer = await sent(api, endpoint, ids, f'"v1.1", W/"x", {current}')
 
     assert answer.status_code == endpoint.status, answer.text
-    assert await everything(database) != before
+    assert await records(database) != before
 
 
 @conditional
