@@ -147,7 +147,7 @@ def test_only_what_steps_look_at_is_read() -> None:
 
 
 def test_every_collection_has_a_step_to_each_version_and_one_place_for_it() -> None:
-    assert STEPS.keys() | {"blobs.chunks"} == INDEXES.keys() | {"counters"}
+    assert STEPS.keys() | {"blobs.chunks"} == INDEXES.keys() | {"counters", "positions"}
     for collection, steps in STEPS.items():
         assert [step.version for step in steps] == list(range(2, len(steps) + 2)), collection
         assert len({step.path for step in steps}) == 1, collection
