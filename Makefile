@@ -31,9 +31,9 @@ test: for-dev ## Run every test, those of the real server on both drivers
 
 OTHER_PYTHON ?= 3.13
 
-test-other-python: ## Run the tests under Python 3.13 (or OTHER_PYTHON=), the API's on mongomock only
+test-other-python: ## Run under Python 3.13 (or OTHER_PYTHON=) the tests of the API, on mongomock only, and of processes
 	@python=$$(scripts/find-python $(OTHER_PYTHON)) || { echo "Python $(OTHER_PYTHON) was not found: install it." >&2; exit 1; }; \
-	$(MAKE) test PARTS="once kills" VENV=.venv-$(OTHER_PYTHON) PYTHON="$$python"
+	$(MAKE) test PARTS=once VENV=.venv-$(OTHER_PYTHON) PYTHON="$$python"
 
 test-unit: for-dev ## Run the tests that need no store
 	$(BIN)/pytest tests/unit
