@@ -31,7 +31,7 @@ test: for-dev ## Run every test, those of the real server on both drivers
 
 OTHER_PYTHON ?= 3.13
 
-test-other-python: ## Run under Python 3.13 (or OTHER_PYTHON=) the tests of the API, on mongomock only, and of processes
+test-other-python: ## Run the tests of the API, on mongomock, and of the processes under Python 3.13 (or OTHER_PYTHON=)
 	@python=$$(scripts/find-python $(OTHER_PYTHON)) || { echo "Python $(OTHER_PYTHON) was not found: install it." >&2; exit 1; }; \
 	$(MAKE) test PARTS=once VENV=.venv-$(OTHER_PYTHON) PYTHON="$$python"
 
