@@ -1,5 +1,6 @@
 """Makes deliveries of events: each active webhook follows the feed from its own position."""
 
+import logging
 from collections import defaultdict
 
 from leads_api.errors import Failure
@@ -7,7 +8,7 @@ from leads_api.events.model import GAP, Event
 from leads_api.events.store import EventStore
 from leads_api.http.envelope import encode
 from leads_api.mongo.client import Document, Session, deadline
-from leads_api.mongo.faults import DatabaseError
+from leads_api.mongo.faults import DatabaseError, described
 from leads_api.mongo.transaction import Transact
 from leads_api.webhooks.deliveries import DeliveryStore, NewDelivery
 from leads_api.webhooks.model import ALL
@@ -16,6 +17,8 @@ from leads_api.webhooks.store import COLLECTION, WebhookStore
 AT_ONCE = 100
 """Events in one transaction."""
 _SECONDS = 5.0
+
+_log = logging.getLogger("leads.webhooks")
 
 
 class FanOut:
@@ -34,34 +37,33 @@ class FanOut:
         self._transact = transact
 
     async def __call__(self) -> bool:
-        """Queue up to AT_ONCE events for each webhook; return whether there may be more.
+        """Queue up to AT_ONCE events for each webhook; return whether there may be more for one that got its events.
 
-        Those furthest behind come first. Each has a time limit of its own, and what fails for one is tried for the
-        others as well; then the first failure is raised.
+        Those furthest behind come first. Each has a time limit of its own; what fails for one is logged and tried again
+        in the next call, so it holds up no other. Raises DatabaseError if the webhooks cannot be read.
         """
         with deadline(_SECONDS):
             active = await self._webhooks.active()
         behind: dict[int, list[Document]] = defaultdict(list)
         for webhook in active:
             behind[webhook.get("position") or 0].append(webhook)
-        more, failed = False, None
+        more = False
         for position in sorted(behind):
             try:
                 with deadline(_SECONDS):
                     events = await self._events.after(position, AT_ONCE)
-                    more = more or (bool(events) and events[-1].id < await self._events.last_id())
+                    others = bool(events) and events[-1].id < await self._events.last_id()
             except (DatabaseError, Failure) as error:
-                failed = failed or error
+                _log.warning("the events behind %s cannot be read for webhooks: %s", position, described(error))
                 continue
             new = [_new(event) for event in events]
             for webhook in behind[position] if new else ():
                 try:
                     with deadline(_SECONDS):
                         await self._queue(webhook, new)
+                    more = more or others
                 except (DatabaseError, Failure) as error:
-                    failed = failed or error
-        if failed is not None:
-            raise failed
+                    _log.warning("events cannot be queued for webhook %s: %s", webhook["_id"], described(error))
         return more
 
     async def _queue(self, webhook: Document, events: list[NewDelivery]) -> None:
