@@ -11,7 +11,8 @@ from leads_api.access.keys import ApiKey, KeyStore, digest
 from leads_api.clock import now
 from leads_api.errors import Unauthorized
 
-_BEARER = re.compile(r"bearer +([!-~]+) *", re.ASCII | re.IGNORECASE)
+# Not by IGNORECASE, with which it takes twice as long.
+_BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([!-~]+) *")
 _REMEMBERED = 10_000
 
 
