@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,8 +69,9 @@ def tree(pid: int) -> list[int]:
     """Return a process and all below it."""
     found = [pid]
     for children in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in children.read_text().split():
-            found += tree(int(child))
+        with suppress(OSError):  # the thread has ended
+            for child in children.read_text().split():
+                found += tree(int(child))
     return found
 
 
