@@ -130,6 +130,7 @@ class Services:
             memory=memory,
             parent_not_found=LeadNotFound,
             touch=leads_store.touch,
+            update=self.leads.updates.update,
         )
         self.checklist_comments = CommentStore(
             self.checklists.collection,
@@ -141,6 +142,7 @@ class Services:
             memory=memory,
             parent_not_found=ChecklistNotFound,
             touch=checklists_store.touch,
+            update=self.checklists.update,
         )
         self.users = UserStore(database)
         self.mails = MailQueue(database)

@@ -130,6 +130,12 @@ class ChecklistStore:
             raise ChecklistNotFound
         return item_of(document)
 
+    async def update(self, item_id: int, where: Document, update: Document) -> bool:
+        """Update the document of an item; return whether there was one with this id that matches `where`."""
+        async with self._concurrency.change(COLLECTION, item_id):
+            result = await self._items.update_one({"_id": item_id, **where}, update)
+        return result.matched_count == 1
+
     async def delete(self, item_id: int) -> None:
         """Delete an item. Raises ChecklistNotFound."""
         async with self._concurrency.change(COLLECTION, item_id):

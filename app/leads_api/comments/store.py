@@ -1,6 +1,6 @@
 """The store of comments, which are embedded in the documents of another collection (contract, "Comments")."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import NoReturn
 
@@ -12,6 +12,7 @@ from leads_api.memory import Memory
 from leads_api.mongo.client import Collection, Document, Session, aggregate
 from leads_api.mongo.concurrency import ConcurrencyLimits
 from leads_api.mongo.ids import Ids
+from leads_api.mongo.recording import recording
 from leads_api.mongo.transaction import Transact
 from leads_api.mongo.versions import Versions, condition, require
 from leads_api.validation.paging import Paging
@@ -56,10 +57,12 @@ class CommentStore:
         memory: Memory,
         parent_not_found: type[NotFound],
         touch: Callable[[str, datetime, int], Document],
+        update: Callable[[int, Document, Document], Awaitable[bool]],
     ) -> None:
         """`touch` returns the part of the update that every write of the parent has, given event, time and user id.
 
-        `concurrency` limits changes and lists, `memory` what lists take.
+        `update` updates the parent with an id if it matches a filter, and returns whether it does. `concurrency` limits
+        lists, `memory` what they take.
         """
         self._parents = parents
         self._ids = ids
@@ -70,6 +73,7 @@ class CommentStore:
         self._memory = memory
         self._parent_not_found = parent_not_found
         self._touch = touch
+        self._update = update
 
     async def page(self, parent_id: int, paging: Paging | None) -> tuple[Sequence[Comment], int]:
         """Return all comments or a page, newest first, and the total. Raises the parent's NotFound."""
@@ -113,25 +117,25 @@ class CommentStore:
 
         `versions` are those of the parent.
         """
-        size, comment_id = len(text.encode()), await self._ids.take("comments")
+        size, comment_id, moment = len(text.encode()), await self._ids.take("comments"), now()
+        comment = {"id": comment_id, "text": text, "creator": by, "created": moment}
+        where = {
+            # Not `$lt`: a document of an earlier version may have no counts.
+            "comments_count": {"$not": {"$gte": self._limits.count}},
+            "comments_bytes": {"$not": {"$gte": self._limits.size - size + 1}},
+            **condition(versions),
+        }
+        update = self._change("comment_added", moment, by, {"$push": {"comments": comment}}, count=1, size=size)
 
-        async def write(session: Session) -> Document | None:
-            moment = now()
-            comment = {"id": comment_id, "text": text, "creator": by, "created": moment}
-            result = await self._parents.update_one(
-                {
-                    "_id": parent_id,
-                    # Not `$lt`: a document of an earlier version may have no counts.
-                    "comments_count": {"$not": {"$gte": self._limits.count}},
-                    "comments_bytes": {"$not": {"$gte": self._limits.size - size + 1}},
-                    **condition(versions),
-                },
-                self._update("comment_added", moment, by, {"$push": {"comments": comment}}, count=1, size=size),
-                session=session,
-            )
-            return comment if result.matched_count else None
+        async def write(session: Session) -> bool:
+            result = await self._parents.update_one({"_id": parent_id, **where}, update, session=session)
+            return result.matched_count == 1
 
-        if (comment := await self._transact.single(write, (self._parents.name, parent_id))) is None:
+        if recording.get() is None:
+            is_added = await self._update(parent_id, where, update)
+        else:
+            is_added = await self._transact(write, records=[(self._parents.name, parent_id)])
+        if not is_added:
             await self._refuse(parent_id, versions)
         return await self._catalog.show(lambda settings: comment_of(comment, settings), written=True)
 
@@ -142,14 +146,14 @@ class CommentStore:
         """
         comment = await self._find(parent_id, comment_id)
         size = len((comment.get("text") or "").encode())
-        async with self._concurrency.change(self._parents.name, parent_id):
-            result = await self._parents.update_one(
-                {"_id": parent_id, "comments.id": comment_id, **condition(versions)},
-                self._update(
-                    "comment_deleted", now(), by, {"$pull": {"comments": {"id": comment_id}}}, count=-1, size=-size
-                ),
-            )
-        if result.matched_count == 0:
+        is_deleted = await self._update(
+            parent_id,
+            {"comments.id": comment_id, **condition(versions)},
+            self._change(
+                "comment_deleted", now(), by, {"$pull": {"comments": {"id": comment_id}}}, count=-1, size=-size
+            ),
+        )
+        if not is_deleted:
             if versions is None:  # a concurrent call deleted it
                 raise CommentNotFound
             await self._find(parent_id, comment_id)
@@ -165,7 +169,7 @@ class CommentStore:
         comment: Document = parent["comments"][0]
         return comment
 
-    def _update(self, event: str, moment: datetime, by: int, what: Document, *, count: int, size: int) -> Document:
+    def _change(self, event: str, moment: datetime, by: int, what: Document, *, count: int, size: int) -> Document:
         touched = self._touch(event, moment, by)
         sums = {"comments_count": count, "comments_bytes": size}
         return what | touched | {"$inc": touched.get("$inc", {}) | sums}

@@ -36,6 +36,7 @@ from leads_api.mongo.migrations import Step
 from leads_api.mongo.substrings import pieces
 from leads_api.mongo.transaction import Transact
 from leads_api.mongo.transaction_runs import TryAgain
+from leads_api.mongo.updates import Updates
 from leads_api.mongo.versions import Versions, condition, require
 from leads_api.telemetry.logs import request_id
 
@@ -113,10 +114,10 @@ class LeadStore:
         self.external_ids = ExternalIds(database, COLLECTION)
         self._ids = ids
         self._catalog = catalog
-        self._concurrency = concurrency
         self._transact = transact
         self._reads = Batcher(self._find_all, gathers=True, queue="lead_reads")
         self._creates = Inserts(self._leads, keys, transact)
+        self.updates = Updates(self._leads, WHOLE, concurrency, transact)
 
     async def get(self, lead_id: int) -> ShownLead:
         """Return a lead. Raises LeadNotFound."""
@@ -137,6 +138,7 @@ class LeadStore:
         """Wait until no batch is in progress."""
         await self._reads.drain()
         await self._creates.drain()
+        await self.updates.drain()
         await self.external_ids.drain()
 
     async def create(self, given: dict[str, Any], by: int) -> ShownLead:
@@ -197,32 +199,32 @@ class LeadStore:
         """Set the given fields only. Raises LeadNotFound, PreconditionFailed or ExternalIdTaken."""
         settings = await self._catalog.snapshot()
         values = assignments(given, settings.custom_fields)
-        wanted = {"_id": lead_id, **condition(versions)}
+        where = condition(versions)
         if EXTERNAL_ID not in values:
-            after = await self._set(wanted, values, by)
+            after = await self._set(lead_id, where, values, by)
         else:
             # Usually the external id stays the same, or there is none. Then no claim is written.
-            after = await self._set(wanted | {EXTERNAL_KEY: external_key(values)}, values, by)
+            after = await self._set(lead_id, where | {EXTERNAL_KEY: external_key(values)}, values, by)
             if after is None:
                 after = await self._change_external_id(lead_id, values, by, versions)
         if after is None:
             raise await self._refusal(lead_id, versions)
         return await self.shown(after)
 
-    async def _set(self, wanted: Document, values: dict[str, Any], by: int) -> Document | None:
-        """Set some paths of a lead, and `search`. Return its document, or None if nothing matches `wanted`."""
+    async def _set(self, lead_id: int, where: Document, values: dict[str, Any], by: int) -> Document | None:
+        """Set some paths of a lead, and `search`. Return its document, or None if it does not match `where`."""
         touched = [path for path in SEARCHED if path in values]
         if not touched or len(touched) == len(SEARCHED):
             if touched:
                 values["search"] = pieces(*(values[path] for path in SEARCHED))
-            return await self._update(wanted, values, "updated", by)
-        while (before := await self._leads.find_one(wanted, WHOLE)) is not None:
+            return await self._update(lead_id, where, values, "updated", by)
+        while (before := await self._leads.find_one({"_id": lead_id, **where}, WHOLE)) is not None:
             # `search` is computed from three fields, and not all of them were sent. The filter ensures that the others
             # have not changed since they were read. Changes of the sent fields, or of any others, do not conflict.
             texts = searched(before)
             values["search"] = pieces(*(texts | {path: values[path] for path in touched}).values())
             unchanged = {path: text for path, text in texts.items() if path not in touched}
-            after = await self._update({**wanted, **unchanged}, values, "updated", by)
+            after = await self._update(lead_id, {**where, **unchanged}, values, "updated", by)
             if after is not None:
                 return after
         return None
@@ -278,7 +280,7 @@ class LeadStore:
 
     async def update(self, lead_id: int, values: dict[str, Any], event: str, by: int, versions: Versions) -> ShownLead:
         """Set some paths of a lead. Raises LeadNotFound or PreconditionFailed."""
-        document = await self._update({"_id": lead_id, **condition(versions)}, values, event, by)
+        document = await self._update(lead_id, condition(versions), values, event, by)
         if document is None:
             raise await self._refusal(lead_id, versions)
         return await self.shown(document)
@@ -288,8 +290,8 @@ class LeadStore:
     ) -> ShownLead | None:
         """Set the given fields if the lead has this external id and one of these versions; else return None."""
         settings = await self._catalog.snapshot()
-        wanted = {"_id": lead_id, EXTERNAL_KEY: key, **condition(versions)}
-        after = await self._set(wanted, assignments(given, settings.custom_fields), by)
+        where = {EXTERNAL_KEY: key, **condition(versions)}
+        after = await self._set(lead_id, where, assignments(given, settings.custom_fields), by)
         return None if after is None else await self.shown(after)
 
     async def _refusal(self, lead_id: int, versions: Versions, session: Session = None) -> Failure:
@@ -299,26 +301,21 @@ class LeadStore:
         await self.find(lead_id, session)
         return PreconditionFailed()
 
-    async def _update(self, wanted: Document, values: dict[str, Any], event: str, by: int) -> Document | None:
-        async with self._concurrency.change(COLLECTION, wanted["_id"]):
-            return await self._write(wanted, values, event, by)
-
-    async def _write(
-        self, wanted: Document, values: dict[str, Any], event: str, by: int, session: Session = None
+    async def _update(
+        self, lead_id: int, where: Document, values: dict[str, Any], event: str, by: int
     ) -> Document | None:
-        touched = touch(event, now(), by)
+        return await self.updates.find_and_update(lead_id, where, _setting(values, event, now(), by))
+
+    async def set(self, lead_id: int, values: dict[str, Any], event: str, by: int, session: Session) -> Document:
+        """Set some paths of a lead, and return its document, in a transaction. Raises LeadNotFound."""
         document: Document | None = await self._leads.find_one_and_update(
-            wanted,
-            touched | {"$set": values | touched["$set"]},
+            {"_id": lead_id},
+            _setting(values, event, now(), by),
             projection=WHOLE,
             return_document=ReturnDocument.AFTER,
             session=session,
         )
-        return document
-
-    async def set(self, lead_id: int, values: dict[str, Any], event: str, by: int, session: Session) -> Document:
-        """Set some paths of a lead, and return its document, in a transaction. Raises LeadNotFound."""
-        if (document := await self._write({"_id": lead_id}, values, event, by, session)) is None:
+        if document is None:
             raise LeadNotFound
         return document
 
@@ -327,14 +324,13 @@ class LeadStore:
 
         A concurrent change conflicts here, and the transaction is retried.
         """
-        touched = touch("converted", moment, by)
         values = {
             "converted": {"is_converted": True, "client_id": client_id, "date": moment},
             "status": CONVERTED,
         }
         result = await self._leads.update_one(
             {"_id": lead["_id"], "version": lead.get("version")},
-            touched | {"$set": values | touched["$set"]},
+            _setting(values, "converted", moment, by),
             session=session,
         )
         return result.matched_count == 1
@@ -444,8 +440,13 @@ def change_at(
     if changed:
         texts.update(changed)
         values = values | {"search": pieces(*texts.values())}
-    touched = touch("updated", now(), by)
-    return {"_id": lead_id, "version": version}, touched | {"$set": values | touched["$set"]}
+    return {"_id": lead_id, "version": version}, _setting(values, "updated", now(), by)
+
+
+def _setting(values: dict[str, Any], event: str, moment: datetime, by: int) -> Document:
+    """Return the update that sets some paths of a lead."""
+    touched = touch(event, moment, by)
+    return touched | {"$set": values | touched["$set"]}
 
 
 def searched(lead: Document) -> dict[str, Any]:

@@ -104,10 +104,15 @@ class ConcurrencyLimits:
         """A turn to run a transaction. Hold the records that it changes before."""
         return self._transactions.turn()
 
+    @property
+    def changes(self) -> AbstractAsyncContextManager[None]:
+        """A turn to change a document outside of transactions. Hold the document before."""
+        return self._changes.turn()
+
     @asynccontextmanager
     async def change(self, collection: str, record_id: int) -> AsyncIterator[None]:
         """Hold a record and a turn of the limit during a change of the record."""
-        async with self._record((collection, record_id)), self._changes.turn():
+        async with self.record((collection, record_id)), self.changes:
             yield
 
     @asynccontextmanager
@@ -119,9 +124,10 @@ class ConcurrencyLimits:
         """
         async with AsyncExitStack() as held:
             for record in sorted(set(records)):  # in the same order everywhere, so that no two wait for each other
-                await held.enter_async_context(self._record(record))
+                await held.enter_async_context(self.record(record))
             yield
 
-    def _record(self, record: Record) -> AbstractAsyncContextManager[None]:
+    def record(self, record: Record) -> AbstractAsyncContextManager[None]:
+        """Hold a record, so that its changes in this process wait for each other."""
         what = f"a change of the same record in {record[0]}"
         return self._records.setdefault(record, Turns(1, what, queue="records")).turn()

@@ -186,3 +186,38 @@ async def test_conversions_at_the_same_moment_make_one_client_under_faults(
     await fail_point.disarm()
     assert sorted(answer.status_code for answer in answers) == [201, *[409] * 9]
     assert await _counts(database) == {"leads": 1, "checklists": 0, "clients": 1, "owners": 1, "mails": 1}
+
+
+@pytest.mark.parametrize("fault", COMMIT_FAULTS)
+async def test_changes_that_share_a_transaction_are_made_once(
+    api: Api, database: Database, fail_point: FailPoint, fault: Json
+) -> None:
+    leads = [await api.lead() for _ in range(8)]
+    await fail_point.arm(**fault)
+
+    answers = await asyncio.gather(
+        *(api.put(f"/api/leads/{lead['id']}/status", {"status": 5}) for lead in leads[:6]),
+        *(api.post(f"/api/leads/{lead['id']}/comments", {"comment": "Called."}) for lead in leads[6:]),
+    )
+
+    assert fail_point.struck >= 1
+    await fail_point.disarm()
+    assert [answer.status_code for answer in answers] == [200] * 6 + [201] * 2
+    after = [await api.shown(lead["id"]) for lead in leads]
+    assert [lead["version"] for lead in after] == [2] * 8
+    assert [answer.json()["data"] for answer in answers[:6]] == after[:6]
+    assert [lead["comments_count"] for lead in after[6:]] == [1, 1]
+
+
+async def test_changes_whose_transaction_the_server_refuses_are_made_one_by_one(
+    api: Api, database: Database, fail_point: FailPoint
+) -> None:
+    leads = [await api.lead() for _ in range(8)]
+    # The first goes alone, by another command.
+    await fail_point.arm(mode={"times": 1}, data={"failCommands": ["update"], "errorCode": 2})
+
+    answers = await asyncio.gather(*(api.put(f"/api/leads/{lead['id']}/status", {"status": 5}) for lead in leads))
+
+    assert fail_point.struck >= 1
+    assert [answer.status_code for answer in answers] == [200] * 8
+    assert [answer.json()["data"]["version"] for answer in answers] == [2] * 8
