@@ -131,7 +131,7 @@ class ChecklistStore:
         return item_of(document)
 
     async def update(self, item_id: int, where: Document, update: Document) -> bool:
-        """Update the document of an item; return whether there was one with this id that matches `where`."""
+        """Update the document of an item, for its comments; return whether one with this id matches `where`."""
         async with self._concurrency.change(COLLECTION, item_id):
             result = await self._items.update_one({"_id": item_id, **where}, update)
         return result.matched_count == 1

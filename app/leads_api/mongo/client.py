@@ -227,6 +227,13 @@ def is_mongomock(client: object) -> bool:
     return any(kind.__module__.partition(".")[0] == "mongomock_motor" for kind in type(client).__mro__)
 
 
+def is_sharded(client: Client) -> bool:
+    """Return whether the client's servers belong to a sharded cluster, as far as they are known."""
+    either: Any = client  # Motor's stub takes the property for a method
+    servers = either.topology_description.server_descriptions().values()
+    return any(server.server_type_name in {"Mongos", "LoadBalancer"} for server in servers)
+
+
 async def refuse_standalone(client: Client) -> None:
     """Raise Standalone unless the server is a replica set member or a mongos, as transactions require."""
     hello = await client.admin.command("hello")
