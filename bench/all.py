@@ -8,11 +8,12 @@ The sizes are those for a server that looks at all leads for a list, a search or
 import argparse
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.servers import DATA, FLOORS, PEERS
+from bench.servers import DATA, FLOORS, PEERS, obtainable
 
 _SECONDS_BETWEEN = 0.8
 """What it takes to undo a run, to let all processes come to rest, and to start the load."""
@@ -31,7 +32,7 @@ class Part(NamedTuple):
     longest: int
     usual: float
     """Seconds that a run takes in the mean, the slow ones being longer."""
-    peers: list[str] = PEERS
+    peers: Sequence[str] = tuple(obtainable(PEERS))
 
     @property
     def arguments(self) -> list[str]:

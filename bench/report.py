@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import shlex
 import subprocess
 from collections.abc import Sequence
@@ -76,6 +77,8 @@ def facts(arguments: Sequence[str], database: str, leads: int, peers: Sequence[s
     if "leads-granian" in peers:
         packages += [f"granian {found.version}" for found in distributions(name="granian", path=[str(GRANIAN)])]
     node = _output("node", "--version")
+    modules = (HERE / "peers" / "go" / "go.mod").read_text()
+    go = re.findall(r"^\t(\S*/(?:fiber|mongo-driver|sonic)\S* \S+)$", modules, re.MULTILINE)
     fastify = (HERE / "peers" / "fastify" / "package.json").read_text().partition('"dependencies"')[2]
     return {
         "Taken": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {leads} leads",
@@ -86,6 +89,7 @@ def facts(arguments: Sequence[str], database: str, leads: int, peers: Sequence[s
         "Service": f"Python {platform.python_version()}, {', '.join(packages)}",
         "Python peers": ", ".join(line for line in python_peers if _is_named(line)),
         "Node peer": f"{node or 'none'}, {' '.join(fastify.replace(chr(34), '').strip(': {}' + chr(10)).split())}",
+        "Go peer": f"{_output('go', 'version') or 'none'}, {', '.join(go)}",
         "Load": (_output("wrk", "--version").splitlines() or ["wrk"])[0],
     }
 

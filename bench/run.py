@@ -16,7 +16,7 @@ from bench.check import differences
 from bench.load import OPERATIONS
 from bench.report import Row
 from bench.rounds import Rounds
-from bench.servers import FLOORS, PEERS, VARIANTS, CannotRun, Server, database, install, peers
+from bench.servers import FLOORS, PEERS, VARIANTS, CannotRun, Server, database, install, obtainable, peers
 from bench.target import Target, name_of
 
 
@@ -24,8 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run it; return 1 if there were errors that should not be."""
     options = _parser().parse_args(arguments)
     given = sys.argv[1:] if arguments is None else arguments
-    install(options.peers)
     try:
+        install(options.peers)
         with database(options.server_binary, options.server_pid) as (uri, pid, name):
             target = Target(uri, options.database or name_of(options.leads), options.leads)
             if not options.as_is:
@@ -56,7 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.run", description="Measure the service and its peers.")
     parser.add_argument(
-        "--peers", type=_choice([*PEERS, *VARIANTS]), default=PEERS, help=f"default: {','.join(PEERS)}; or {VARIANTS}"
+        "--peers",
+        type=_choice([*PEERS, *VARIANTS]),
+        default=obtainable(PEERS),
+        help=f"default: {','.join(obtainable(PEERS))}; or {VARIANTS}",
     )
     parser.add_argument("--operations", type=_choice(OPERATIONS), default=OPERATIONS, help=",".join(OPERATIONS))
     parser.add_argument("--concurrency", type=_numbers, default=[1, 32, 256], help="connections; default: 1,32,256")

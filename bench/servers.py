@@ -1,6 +1,7 @@
 """The processes that a measurement needs: the database, the service and its peers."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,15 +19,19 @@ from leads_api.server.embedded import Embedded
 
 HERE = Path(__file__).parent
 DATA = HERE / ".data"
-PEERS = ["leads", "leads-pymongo", "beanie", "pymongo", "fastify", "asgi"]
-VARIANTS = ["leads-granian", "leads-two-workers", "leads-before"]
-"""The service under another server, in two processes, and as another checkout has it: measured when asked for."""
+PEERS = ["leads", "leads-pymongo", "beanie", "pymongo", "fastify", "go", "asgi"]
+VARIANTS = ["leads-granian", "leads-two-workers", "leads-before", "leads-without-metrics", "leads-without-relay"]
+"""The service under another server, in two processes, as another checkout has it, and without a part of it.
+
+They are measured when asked for.
+"""
 BEFORE = "LEADS_BENCH_BEFORE"
 """The variable that names the `leads` command of that checkout."""
 FLOORS = {"asgi": ["get"]}
 """The operations of those that have not all."""
 GRANIAN = HERE / ".granian"
 PYTHON = HERE / ".venv" / "bin" / "python"
+_GO = HERE / ".go" / "leadspeer"
 _PIP = ["pip", "install", "--quiet", "--disable-pip-version-check"]
 _START_SECONDS = 60.0
 _STOP_SECONDS = 15.0
@@ -136,12 +141,17 @@ def _command(name: str, port: int) -> list[str]:
         if BEFORE not in os.environ:
             raise CannotRun(f"Set {BEFORE} to the `leads` command of another checkout, in its virtual environment.")
         return [os.environ[BEFORE], "serve", "--port", str(port)]
+    if name.startswith("leads-without-"):
+        part = name.removeprefix("leads-without-")
+        return [sys.executable, "-m", "bench.without", part, "serve", "--port", str(port)]
     if name == "leads-two-workers":
         return [*_command("leads", port), "--workers", "2"]
     if name.startswith("leads"):
         return [str(Path(sys.executable).with_name("leads")), "serve", "--port", str(port)]
     if name == "fastify":
         return ["node", str(HERE / "peers" / "fastify" / "server.js"), str(port)]
+    if name == "go":
+        return [str(_GO), str(port)]
     return [
         str(PYTHON), "-m", "uvicorn", f"bench.peers.{name}.app:app", "--port", str(port), "--loop", "uvloop",
         "--http", "httptools", "--log-level", "warning", "--no-access-log",
@@ -160,6 +170,15 @@ def install(names: list[str]) -> None:
     if "fastify" in names and not (fastify / "node_modules").exists():
         command = ["npm", "ci", "--silent", "--no-audit", "--no-fund"]
         subprocess.run(command, cwd=fastify, check=True)
+    if "go" in names:
+        if (go := shutil.which("go")) is None:
+            raise CannotRun("The peer in Go needs Go, as bench/peers/go/go.mod says.")
+        subprocess.run([go, "build", "-o", str(_GO), "."], cwd=HERE / "peers" / "go", check=True)
+
+
+def obtainable(names: list[str]) -> list[str]:
+    """Return those servers that can run here: the one in Go needs Go."""
+    return [name for name in names if name != "go" or shutil.which("go")]
 
 
 def free_port() -> int:
