@@ -1,10 +1,11 @@
-"""Counts the leads that match a filter (contract, "List": `total`)."""
+"""Counts the leads that match a filter (contract, "List": `total`). Requests of the same moment share a count."""
 
 import asyncio
 from contextvars import Context
 from time import monotonic
 from typing import Any
 
+from leads_api.mongo.batching import SingleFlight
 from leads_api.mongo.client import Collection, deadline_at, until
 from leads_api.mongo.concurrency import ConcurrencyLimits, Turns
 from leads_api.tasks import end
@@ -33,6 +34,7 @@ class Counts:
     def __init__(self, leads: Collection, concurrency: ConcurrencyLimits) -> None:
         self._leads = leads
         self._concurrency = concurrency
+        self._some = SingleFlight(self._count_some, queue="counts")
         self._full: dict[str, _FullCount] = {}
         self._turns = Turns(FULL_AT_ONCE, "full counts")
 
@@ -45,9 +47,7 @@ class Counts:
             if total > FAR_ABOVE:
                 return total
         # A cached total must not hide that deletions have made the total exact again.
-        async with self._concurrency.lists:
-            some = await self._leads.count_documents(query, limit=EXACT_UP_TO + 1)
-        if some <= EXACT_UP_TO:
+        if (some := await self._some(key.encode(), query)) <= EXACT_UP_TO:
             return some
         if (known := self._full.get(key)) is None or known.is_old:
             known = self._begin(key, query)
@@ -62,8 +62,13 @@ class Counts:
             del self._full[repr(query)]
 
     async def end(self) -> None:
-        """Cancel the counts in progress."""
+        """Cancel the full counts in progress, and wait for the others."""
         await end(*(count.task for count in self._full.values()))
+        await self._some.drain()
+
+    async def _count_some(self, query: dict[str, Any]) -> int:
+        async with self._concurrency.lists:
+            return await self._leads.count_documents(query, limit=EXACT_UP_TO + 1)
 
     def _begin(self, key: str, query: dict[str, Any]) -> "_FullCount":
         if len(self._full) >= _REMEMBERED:

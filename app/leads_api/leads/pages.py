@@ -2,7 +2,7 @@
 
 from asyncio import gather
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple, cast
 
 import msgspec
@@ -187,4 +187,5 @@ class LeadPages:
 def _age(found: Found) -> tuple[datetime, int]:
     """Return the key by which the newest leads are sorted."""
     document = found.document
-    return (document.get("dates") or {}).get("created") or UNKNOWN, document["_id"]
+    created: datetime = (document.get("dates") or {}).get("created") or UNKNOWN
+    return created.replace(tzinfo=UTC), document["_id"]

@@ -27,7 +27,7 @@ from leads_api.leads.model import (
 )
 from leads_api.mongo.batching import Batcher
 from leads_api.mongo.change_streams import find_since
-from leads_api.mongo.client import Database, Document, Session, update_each
+from leads_api.mongo.client import Database, Document, Session, update_each, without_zones
 from leads_api.mongo.concurrency import ConcurrencyLimits, Record
 from leads_api.mongo.idempotency import IdempotencyStore
 from leads_api.mongo.ids import Ids
@@ -111,13 +111,14 @@ class LeadStore:
     ) -> None:
         """`concurrency` limits changes."""
         self.collection = self._leads = database[COLLECTION]
+        self._shown = without_zones(self._leads)
         self.external_ids = ExternalIds(database, COLLECTION)
         self._ids = ids
         self._catalog = catalog
         self._transact = transact
         self._reads = Batcher(self._find_all, gathers=True, queue="lead_reads")
         self._creates = Inserts(self._leads, keys, transact)
-        self.updates = Updates(self._leads, WHOLE, concurrency, transact)
+        self.updates = Updates(self._shown, WHOLE, concurrency, transact)
 
     async def get(self, lead_id: int) -> ShownLead:
         """Return a lead. Raises LeadNotFound."""
@@ -378,8 +379,8 @@ class LeadStore:
 
     async def _find_all(self, lead_ids: list[int]) -> list[Document | Exception | None]:
         if len(lead_ids) == 1:
-            return [await self._leads.find_one({"_id": lead_ids[0]}, WHOLE)]
-        found = {lead["_id"]: lead async for lead in self._leads.find({"_id": {"$in": list(set(lead_ids))}}, WHOLE)}
+            return [await self._shown.find_one({"_id": lead_ids[0]}, WHOLE)]
+        found = {lead["_id"]: lead async for lead in self._shown.find({"_id": {"$in": list(set(lead_ids))}}, WHOLE)}
         return [found.get(lead_id) for lead_id in lead_ids]
 
     def since(self, moment: object, lead_ids: list[int]) -> AsyncIterator[Document]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from bson import encode
 
-from leads_api.mongo.client import Collection, Document, is_mongomock
+from leads_api.mongo.client import Collection, Document, is_mongomock, without_zones
 
 LARGEST_DOCUMENT = 16 * 1024 * 1024
 """MongoDB's limit."""
@@ -37,7 +37,7 @@ class LongValues:
     """Finds documents of a collection with the fields `short`, and with the fields `long` unless these are large."""
 
     def __init__(self, collection: Collection, *, short: Sequence[str], long: Sequence[str]) -> None:
-        self._collection = collection
+        self._collection = without_zones(collection)
         self._long = long
         self._projection = dict.fromkeys(short, 1) | {"long": _unless_large(long)}
         self._plain = dict.fromkeys((*short, *long), 1)
