@@ -145,10 +145,13 @@ async def standing_in(answer: Answer) -> AsyncIterator[tuple[StandIn, int]]:
 
     server = await asyncio.start_server(connected, "127.0.0.1", 0)
     async with server:
-        yield stand_in, server.sockets[0].getsockname()[1]
-        server.close()
-        for _ in range(3):  # what a health check of the gateway has just opened is known then
+        listening = server.sockets[0]
+        yield stand_in, listening.getsockname()[1]
+        # A health check of the gateway may just have been accepted. After `close`, it would never be closed.
+        asyncio.get_running_loop().remove_reader(listening.fileno())
+        for _ in range(3):
             await asyncio.sleep(0)
+        server.close()
         for connection, writer in connections.items():
             connection.cancel()
             writer.close()

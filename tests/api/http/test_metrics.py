@@ -135,18 +135,20 @@ async def test_requests_in_progress_show(api: Api, monkeypatch: pytest.MonkeyPat
 
 
 async def test_refusals_by_admission_show_and_the_metrics_are_not_refused(
-    api: Api, before: Metrics, monkeypatch: pytest.MonkeyPatch
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(admission, "MAX_AT_ONCE", 0)
+    async with serve() as api:  # of its own: it remembers the limit for a while
+        before = await scraped(api.http)
+        monkeypatch.setattr(admission, "MAX_AT_ONCE", 0)
 
-    refused = await api.get("/api/leads")
+        refused = await api.get("/api/leads")
 
-    assert refused.status_code == 503
-    after = await scraped(api.http)
-    name = "leads_http_admission_refused_total"
-    assert after.value(name) == before.value(name) + 1
-    assert after.value("leads_http_admission_limit") == 0
-    assert await counted(api, before, route="/api/leads", status="503") == 1
+        assert refused.status_code == 503
+        after = await scraped(api.http)
+        name = "leads_http_admission_refused_total"
+        assert after.value(name) == before.value(name) + 1
+        assert after.value("leads_http_admission_limit") == 0
+        assert await counted(api, before, route="/api/leads", status="503") == 1
 
 
 async def test_they_are_answered_before_the_database_is_reached(database: Database) -> None:
