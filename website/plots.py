@@ -31,10 +31,12 @@ Bars = Mapping[str, Sequence[float]]
 
 
 def figures(results: str, column: str, connections: int = 32) -> dict[str, dict[str, float]]:
-    """Return a column of the tables of one number of connections: by operation, by server."""
+    """Return a column of the tables of one number of connections that have all servers: by operation, by server."""
     found: dict[str, dict[str, float]] = {}
     for table in re.findall(r"^\| operation \| at once .*?(?=^\n)", results, re.MULTILINE | re.DOTALL):
         header, _, *rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()]
+        if not SERVERS.keys() <= {row[2] for row in rows}:
+            continue  # only figures of one run can be compared
         for row in rows:
             operation, at_once, server = row[:3]
             if at_once == str(connections) and server in SERVERS:
