@@ -102,7 +102,9 @@ async def restart(service: Service, folder: Path, workers: str, given: dict[str,
     return again
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize(
+    ("open_gateway", "workers"), [("nginx", "1"), ("nginx", "2"), ("haproxy", "1")], indirect=["open_gateway"]
+)
 async def test_no_request_fails_over_a_rolling_restart_and_each_is_done_once(
     open_gateway: OpenGateway, given: dict[str, str], tmp_path: Path, workers: str
 ) -> None:
