@@ -80,13 +80,13 @@ async def _run(options: argparse.Namespace, load: Load, watch: Watch) -> Soak:
     peak = max(answers.good / answers.length for answers in peaks)
     steady_seconds = options.minutes * 60
     async with watch.every(steady_seconds / _LOOKS) as during:
-        steady = await load.opened(rate=lambda: STEADY * peak, seconds=steady_seconds)
+        steady = await load.opened(rate=lambda: options.steady * peak, seconds=steady_seconds)
         await steady.all()
     per_cpu_second = max(answers.good / answers.cpu for answers in peaks)
     rate = _Scaled(load, OVERLOAD * per_cpu_second) if options.by_cpu else lambda: OVERLOAD * peak
     async with watch.every(options.overload_seconds / _LOOKS * 4) as above:
         overload = await load.opened(rate=rate, seconds=options.overload_seconds)
-        recovery = await load.opened(rate=lambda: STEADY * peak, seconds=3 * RECOVERED_SECONDS)
+        recovery = await load.opened(rate=lambda: options.steady * peak, seconds=3 * RECOVERED_SECONDS)
     await overload.all()
     await recovery.all()
     load.client.close()
@@ -136,6 +136,9 @@ def _parser() -> argparse.ArgumentParser:
         "--without", type=lambda text: text.split(","), default=(),
         help="leave kinds of requests out, as in convert,clone,delete for a database that is slow at transactions",
     )  # fmt: skip
+    parser.add_argument(
+        "--steady", type=float, default=STEADY, help=f"the share of the peak that is sent for long (default: {STEADY})"
+    )
     parser.add_argument(
         "--goodput", type=float, default=GOODPUT, help=f"the share of the peak that must remain (default: {GOODPUT})"
     )
