@@ -8,7 +8,7 @@ from mongomock_motor import AsyncMongoMockClient
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient
 
-from leads_api.mongo.client import LONGEST_SECONDS, deadline_at, is_mongomock, until
+from leads_api.mongo.client import LONGEST_SECONDS, deadline_at, is_mongomock, is_sharded, until
 
 
 class TracedMotor(AsyncIOMotorClient[dict[str, Any]]):
@@ -40,3 +40,20 @@ def test_whatever_is_not_mongomock_gets_transactions(kind: type) -> None:
 def test_a_deadline_that_has_passed_is_a_short_one_and_no_error() -> None:
     with deadline_at(monotonic() - 1):
         assert until() < monotonic() + LONGEST_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("kinds", "sharded"),
+    [(["Mongos", "Unknown"], True), (["LoadBalancer"], True), (["RSPrimary", "RSSecondary"], False)],
+)
+def test_a_sharded_cluster_is_known_by_its_routers(kinds: list[str], sharded: bool) -> None:
+    servers = {number: type("Server", (), {"server_type_name": kind}) for number, kind in enumerate(kinds)}
+    client: Any = type("Client", (), {})()
+    client.topology_description = type("Topology", (), {"server_descriptions": lambda _: servers})()
+
+    assert is_sharded(client) == sharded
+
+
+@pytest.mark.parametrize("kind", [AsyncIOMotorClient, AsyncMongoClient])
+def test_a_client_that_knows_no_server_yet_is_not_sharded(kind: Any) -> None:
+    assert not is_sharded(kind("mongodb://127.0.0.1:1", connect=False))

@@ -78,3 +78,17 @@ async def test_a_create_is_answered_while_the_one_behind_it_is_under_way(relayed
         assert not second.done()
 
     assert (await second)["title"] == "Second"
+
+
+async def test_pages_of_one_filter_at_once_share_their_count(relayed_api: Api, relay: Relay) -> None:
+    await gather(*(relayed_api.lead() for _ in range(24)))
+
+    with relay.watching("find", "leads") as finds, relay.holding("aggregate", "leads") as counts:
+        tasks = [create_task(relayed_api.get("/api/leads", limit=1, page=number)) for number in range(1, 21)]
+        await finds.came(20)
+        await relayed_api.get("/health/ready")  # takes longer than they take to come to the count
+        counts.release_all()
+        pages = await gather(*tasks)
+
+    assert {page.json()["meta"]["total"] for page in pages} == {25}
+    assert len(counts.commands) < 20 / 2
