@@ -170,7 +170,10 @@ class Protocol(HttpToolsProtocol):
         self._half_closed = True
         if self._framing.in_body and not self._ignores_input:
             self._refuse(Refused(400, "The connection was closed before the request body had arrived."))
-        return self._open > 0
+        if self._open:
+            return True
+        self.transport.close()  # the event loop's own close would lose what this iteration has yet to send
+        return False
 
     def shutdown(self) -> None:
         """Close the connection if it is idle; else after the response to the request that is arriving or under way."""

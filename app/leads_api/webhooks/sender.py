@@ -156,11 +156,12 @@ class WebhookSender:
             raise
 
     async def _record(self, due: Due, receiver: Receiver, outcome: Outcome) -> None:
+        """Record an attempt: at the webhook first, because a delivery whose attempt is not recorded is tried again."""
         named = f"delivery {due.id} of webhook {due.webhook}"
         attempt = due.attempts + 1
         if outcome.error is None:
-            await self._write(named, lambda: self._deliveries.ended(due, outcome, delivered=True))
             await self._write(named, lambda: self._webhooks.succeeded(receiver))
+            await self._write(named, lambda: self._deliveries.ended(due, outcome, delivered=True))
             _log.debug("%s was accepted (attempt %s)", named, attempt)
             return
         if outcome.status == GONE:
@@ -168,13 +169,13 @@ class WebhookSender:
             await self._write(named, lambda: self._deliveries.ended(due, outcome, delivered=False))
             _log.warning("webhook %s is disabled: its receiver has answered 410", due.webhook)
             return
+        if await self._write(named, lambda: self._webhooks.failed(receiver, due.moment)):
+            await self._write(named, lambda: self._webhooks.disable(due.webhook))
+            _log.warning("webhook %s is disabled: all attempts of five days have failed", due.webhook)
         if await self._write(named, lambda: self._deliveries.retry(due, outcome)):
             _log.info("%s was not accepted and will be retried (attempt %s): %s", named, attempt, outcome.error)
         else:
             _log.warning("%s has failed for good (attempt %s): %s", named, attempt, outcome.error)
-        if await self._write(named, lambda: self._webhooks.failed(receiver, due.moment)):
-            await self._write(named, lambda: self._webhooks.disable(due.webhook))
-            _log.warning("webhook %s is disabled: all attempts of five days have failed", due.webhook)
 
     async def _write(self, named: str, write: Callable[[], Awaitable[T]]) -> T:
         """Record a result, and return what `write` returns; retry until it succeeds.
