@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +180,19 @@ async def api(database: Database) -> AsyncIterator[Api]:
         yield api
     if database.name == _NAME:
         _applications[place] = app
+
+
+@contextmanager
+def no_events() -> Iterator[None]:
+    """Let services that start in the block neither relay events nor send them to webhooks."""
+
+    async def run(_: object) -> None:
+        """Do nothing."""
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("leads_api.events.relay.Relay.run", run)
+        patch.setattr("leads_api.webhooks.sender.WebhookSender.run", run)
+        yield
 
 
 @asynccontextmanager

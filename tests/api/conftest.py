@@ -1,6 +1,7 @@
 """Services and records to call the endpoints with."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 
 import pytest
 from mongomock_motor import AsyncMongoMockClient
@@ -9,19 +10,20 @@ from leads_api.mongo.client import Client
 from leads_api.settings import Settings
 from tests.api.endpoints import make_records
 from tests.client import KEY, Api
-from tests.conftest import PATIENCE, serving
+from tests.conftest import PATIENCE, no_events, serving
 
 _DATABASE = "test_shared"
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let webhooks send nothing: no receiver listens, and what is shown of deliveries stays the same."""
+def silent() -> Iterator[None]:
+    """Let nothing relay or send events.
 
-    async def run(_: object) -> None:
-        """Do nothing."""
-
-    monkeypatch.setattr("leads_api.webhooks.sender.WebhookSender.run", run)
+    The embedded server takes longer to open a change stream than most tests. And no receiver listens: what is shown of
+    deliveries stays the same.
+    """
+    with no_events():
+        yield
 
 
 @pytest.fixture
@@ -41,9 +43,9 @@ def shared_client(store: str, request: pytest.FixtureRequest) -> Client:
 async def shared(shared_client: Client) -> AsyncIterator[Api]:
     """The API on one database for many tests: for those that do not mind what others have left in it."""
     await shared_client.drop_database(_DATABASE)
-    async with serving(
-        Settings(api_key=KEY, mongodb_database=_DATABASE, request_timeout=PATIENCE, webhook_allow_private=True),
-        shared_client,
-    ) as api:
+    settings = Settings(api_key=KEY, mongodb_database=_DATABASE, request_timeout=PATIENCE, webhook_allow_private=True)
+    async with AsyncExitStack() as stack:
+        with no_events():
+            api = await stack.enter_async_context(serving(settings, shared_client))
         yield api
     await shared_client.drop_database(_DATABASE)

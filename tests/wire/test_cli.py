@@ -3,31 +3,14 @@
 import json
 import os
 import re
-from collections.abc import AsyncIterator
 from importlib.metadata import version
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
-from leads_api.mongo.client import Client, Database
+from leads_api.mongo.client import Database
 from leads_api.server.embedded import Embedded
 from tests.wire.process import hanging, leads, to_output
-
-
-@pytest.fixture
-async def database(wire_client: Client) -> AsyncIterator[Database]:
-    name = f"cli_{uuid4().hex[:20]}"
-    yield wire_client[name]
-    await wire_client.drop_database(name)
-
-
-@pytest.fixture
-async def given(server_uri: str, database: Database) -> dict[str, str]:
-    """Settings that lead to a database that is set up."""
-    settings = {"LEADS_MONGODB_URI": server_uri, "LEADS_MONGODB_DATABASE": database.name}
-    await leads("seed", **settings)
-    return settings
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,11 @@
 """`leads doctor`: what the service stands on, and what to do about it."""
 
 import json
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import uuid4
-
-import pytest
 
 from leads_api.mail.store import MailQueue, Verdict
-from leads_api.mongo.client import Client, Database
+from leads_api.mongo.client import Database
 from leads_api.mongo.server_time import server_time
 from tests.simulators.smtp import SmtpServer
 from tests.wire.mail.outbox import MAIL_FROM, PORTAL
@@ -20,21 +16,6 @@ CHECKS = [
     "connection", "topology", "version", "indexes", "documents", "shard keys", "writing", "change stream", "clock",
     "mail server", "mail queue", "relay", "feed", "feed gaps", "pending deliveries", "failed deliveries", "webhooks",
 ]  # fmt: skip
-
-
-@pytest.fixture
-async def database(wire_client: Client) -> AsyncIterator[Database]:
-    name = f"doctor_{uuid4().hex[:20]}"
-    yield wire_client[name]
-    await wire_client.drop_database(name)
-
-
-@pytest.fixture
-async def given(server_uri: str, database: Database) -> dict[str, str]:
-    """Settings that lead to a database that is set up."""
-    settings = {"LEADS_MONGODB_URI": server_uri, "LEADS_MONGODB_DATABASE": database.name}
-    await leads("seed", **settings)
-    return settings
 
 
 async def examined(status: int, **given: str) -> Findings:

@@ -15,6 +15,7 @@ from uuid import uuid4
 import pytest
 
 from leads_api.mongo.client import Client, Database
+from leads_api.setup import set_up
 from tests.client import KEY, Json
 from tests.faults.extent import extent
 from tests.wire.process import SECONDS, Service, begun, leads, running, until
@@ -33,24 +34,13 @@ SAMPLES = Path(__file__).parents[2] / "docs" / "samples"
 
 @pytest.fixture
 async def databases(wire_client: Client, server_uri: str) -> AsyncIterator[list[dict[str, str]]]:
-    """Settings that lead to three databases that are set up."""
-    names = [f"transfer_{uuid4().hex[:20]}" for _ in range(3)]
-    given = [{"LEADS_MONGODB_URI": server_uri, "LEADS_MONGODB_DATABASE": name} for name in names]
-    for settings in given:
-        await leads("seed", **settings)
-    yield given
+    """Settings that lead to two databases that are set up, for tests that leave open transactions behind."""
+    names = [f"transfer_{uuid4().hex[:20]}" for _ in range(2)]
+    for name in names:
+        await set_up(wire_client[name])
+    yield [{"LEADS_MONGODB_URI": server_uri, "LEADS_MONGODB_DATABASE": name} for name in names]
     for name in names:
         await wire_client.drop_database(name)
-
-
-@pytest.fixture
-def given(databases: list[dict[str, str]]) -> dict[str, str]:
-    return databases[0]
-
-
-@pytest.fixture
-def database(given: dict[str, str], wire_client: Client) -> Database:
-    return wire_client[given["LEADS_MONGODB_DATABASE"]]
 
 
 @pytest.fixture
@@ -166,7 +156,7 @@ async def test_leads_are_equal_field_by_field_though_import_and_export_are_kille
     databases: list[dict[str, str]], tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tests.wire.process.SECONDS", SLOW)
-    first, second, _ = databases
+    first, second = databases
     await with_colours(first, second, folder=tmp_path)
     sent = list(bodies(ALL))
     file = tmp_path / "sent.ndjson"
@@ -351,7 +341,7 @@ async def test_records_with_one_external_id_count_in_their_order_also_in_other_b
 async def test_an_update_that_is_killed_twice_ends_with_the_last_record_of_each_external_id(
     databases: list[dict[str, str]], tmp_path: Path
 ) -> None:
-    given, *_ = databases
+    given, _ = databases
     await with_colours(given, folder=tmp_path)
     sent = [body | {"lead_external_id": f"crm-{n % 70}"} for n, body in enumerate(bodies(MANY // 2))]
     file = written(tmp_path / "sent.ndjson", *(json.dumps(body) for body in sent))

@@ -5,7 +5,6 @@ import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import uuid4
 
 import bson
 import pytest
@@ -15,21 +14,6 @@ from leads_api.mongo.transaction_runs import begin
 from tests.wire.process import Service, free_port, leads, no_process_of, running, to_output, until
 
 CACHE_SECONDS = 1
-
-
-@pytest.fixture
-async def database(wire_client: Client) -> AsyncIterator[Database]:
-    name = f"keys_{uuid4().hex[:20]}"
-    yield wire_client[name]
-    await wire_client.drop_database(name)
-
-
-@pytest.fixture
-async def given(server_uri: str, database: Database) -> dict[str, str]:
-    """Settings that lead to a database that is set up."""
-    settings = {"LEADS_MONGODB_URI": server_uri, "LEADS_MONGODB_DATABASE": database.name}
-    await leads("seed", **settings)
-    return settings
 
 
 @pytest.fixture
@@ -379,7 +363,8 @@ async def test_a_command_says_which_database_it_used(
     assert embedded.stderr == f"Database: the embedded one in {data_dir}\n"
 
 
-async def test_a_database_that_is_not_set_up_is_named_as_such(server_uri: str, database: Database) -> None:
+async def test_a_database_that_is_not_set_up_is_named_as_such(server_uri: str, wire_client: Client) -> None:
+    database = wire_client["never_set_up"]
     settings = {"LEADS_MONGODB_URI": server_uri, "LEADS_MONGODB_DATABASE": database.name}
 
     done = await leads("keys", "create", "--name", "Website", **settings)

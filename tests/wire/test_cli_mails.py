@@ -2,34 +2,17 @@
 
 import json
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from bson import ObjectId
 
 from leads_api.mail.store import Mail, MailQueue, Verdict
-from leads_api.mongo.client import Client, Database
+from leads_api.mongo.client import Database
 from tests.client import Json
 from tests.simulators.smtp import SmtpServer
 from tests.wire.mail.outbox import MAIL_FROM, PORTAL, Outbox, convert
 from tests.wire.process import leads, running
-
-
-@pytest.fixture
-async def database(wire_client: Client) -> AsyncIterator[Database]:
-    name = f"mails_{uuid4().hex[:20]}"
-    yield wire_client[name]
-    await wire_client.drop_database(name)
-
-
-@pytest.fixture
-async def given(server_uri: str, database: Database) -> dict[str, str]:
-    """Settings that lead to a database that is set up."""
-    settings = {"LEADS_MONGODB_URI": server_uri, "LEADS_MONGODB_DATABASE": database.name}
-    await leads("seed", **settings)
-    return settings
 
 
 @pytest.fixture

@@ -3,12 +3,11 @@
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
-from uuid import uuid4
 
 import bson
 import pytest
 
-from leads_api.mongo.client import Client, Database
+from leads_api.mongo.client import Database
 from tests.client import Json
 from tests.wire.process import Service, free_port, leads, running, until
 
@@ -27,21 +26,6 @@ WORDS = (
     "crm-17",
     "passport",
 )
-
-
-@pytest.fixture
-async def database(wire_client: Client) -> AsyncIterator[Database]:
-    name = f"person_{uuid4().hex[:20]}"
-    yield wire_client[name]
-    await wire_client.drop_database(name)
-
-
-@pytest.fixture
-async def given(server_uri: str, database: Database) -> dict[str, str]:
-    """Settings that lead to a database that is set up."""
-    settings = {"LEADS_MONGODB_URI": server_uri, "LEADS_MONGODB_DATABASE": database.name}
-    await leads("seed", **settings)
-    return settings
 
 
 @pytest.fixture

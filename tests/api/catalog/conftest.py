@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 
 import pytest
 from mongomock_motor import AsyncMongoMockClient
@@ -9,7 +10,7 @@ from mongomock_motor import AsyncMongoMockClient
 from leads_api.mongo.client import Client
 from leads_api.settings import Settings
 from tests.client import KEY, Api
-from tests.conftest import PATIENCE, serving
+from tests.conftest import PATIENCE, no_events, serving
 
 
 @pytest.fixture(scope="package")
@@ -23,6 +24,9 @@ def shared_client(store: str, request: pytest.FixtureRequest) -> Client:
 async def untouched(shared_client: Client) -> AsyncIterator[Api]:
     """The API on a database that holds what it was shipped with, and never anything else."""
     name = f"test_{os.getpid()}_untouched"
-    async with serving(Settings(api_key=KEY, mongodb_database=name, request_timeout=PATIENCE), shared_client) as api:
+    settings = Settings(api_key=KEY, mongodb_database=name, request_timeout=PATIENCE)
+    async with AsyncExitStack() as stack:
+        with no_events():
+            api = await stack.enter_async_context(serving(settings, shared_client))
         yield api
     await shared_client.drop_database(name)

@@ -10,12 +10,6 @@ from tests.conftest import Serve
 
 
 @pytest.fixture
-def store_client(wire_client: Client) -> Client:
-    """The databases of these tests are on the real server."""
-    return wire_client
-
-
-@pytest.fixture
 def another_client(server_uri: str) -> Iterator[Callable[[], Client]]:
     """Connect as another process would."""
     made: list[Client] = []

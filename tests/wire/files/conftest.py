@@ -4,16 +4,10 @@ import pytest
 
 from leads_api.files.store import FileStore
 from leads_api.memory import Memory
-from leads_api.mongo.client import Client, Database
+from leads_api.mongo.client import Database
 from leads_api.services import Services
 from leads_api.settings import Settings
 from tests.conftest import PATIENCE
-
-
-@pytest.fixture
-def store_client(wire_client: Client) -> Client:
-    """The databases of these tests are on the real server."""
-    return wire_client
 
 
 @pytest.fixture

@@ -15,26 +15,16 @@ from leads_api.leads.store import COLLECTION
 from leads_api.mongo.client import Client, Database, close, connect
 from leads_api.setup import set_up
 from tests.client import Api
-from tests.conftest import PATIENCE, serving, settings
+from tests.conftest import PATIENCE, no_events, serving, settings
 from tests.simulators.relay import Relay
 from tests.wire.leads.fail_points import FailPoint, Struck, faulty_server
 
 
-@pytest.fixture
-def store_client(wire_client: Client) -> Client:
-    """The databases of these tests are on the real server."""
-    return wire_client
-
-
 @pytest.fixture(autouse=True)
-def no_events(monkeypatch: pytest.MonkeyPatch) -> None:
+def silent() -> Iterator[None]:
     """Let nothing relay or send events: these tests count, hold back or break the commands of requests."""
-
-    async def run(_: object) -> None:
-        """Do nothing."""
-
-    monkeypatch.setattr("leads_api.events.relay.Relay.run", run)
-    monkeypatch.setattr("leads_api.webhooks.sender.WebhookSender.run", run)
+    with no_events():
+        yield
 
 
 @pytest.fixture

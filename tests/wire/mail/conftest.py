@@ -8,18 +8,12 @@ import pytest
 
 from leads_api.mail.sender import MailSender
 from leads_api.mail.store import LEASE_SECONDS, MailQueue
-from leads_api.mongo.client import Client, Database
+from leads_api.mongo.client import Database
 from tests.simulators.smtp import SmtpServer
 from tests.wire.mail.outbox import MAIL_FROM, PORTAL, Outbox
 
 Sending = Callable[..., AbstractAsyncContextManager[MailSender]]
 """Runs a sender to a URL for the length of a block; keyword arguments are those of the queue and the sender."""
-
-
-@pytest.fixture
-def store_client(wire_client: Client) -> Client:
-    """The databases of these tests are on the real server."""
-    return wire_client
 
 
 @pytest.fixture

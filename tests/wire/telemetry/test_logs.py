@@ -5,26 +5,16 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from importlib.metadata import version
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
-from leads_api.mongo.client import Client
 from tests.client import KEY
 from tests.wire.process import environment, running
 
 CANARY = "canary7f3a"
 START = "leads starts"
-
-
-@pytest.fixture
-async def given(server_uri: str, wire_client: Client) -> AsyncIterator[dict[str, str]]:
-    name = f"logs_{uuid4().hex[:20]}"
-    yield {"LEADS_MONGODB_URI": server_uri, "LEADS_MONGODB_DATABASE": name}
-    await wire_client.drop_database(name)
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

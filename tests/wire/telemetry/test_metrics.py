@@ -6,7 +6,6 @@ import re
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -21,13 +20,6 @@ from tests.wire.test_workers import stopped, two_started, workers
 REQUESTS = "leads_http_request_duration_seconds_count"
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "metrics.md").read_text()
 ROW = re.compile(r"^\| `(leads_\w+)` \| (\w+) \|([^|]*)\|", re.MULTILINE)
-
-
-@pytest.fixture
-async def given(server_uri: str, wire_client: Client) -> AsyncIterator[dict[str, str]]:
-    name = f"metrics_{uuid4().hex[:20]}"
-    yield {"LEADS_MONGODB_URI": server_uri, "LEADS_MONGODB_DATABASE": name}
-    await wire_client.drop_database(name)
 
 
 async def busy(api: Api) -> None:

@@ -6,7 +6,6 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -27,13 +26,6 @@ from tests.wire.process import environment, running, until
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 CANARY = "canary7f3a"
-
-
-@pytest.fixture
-async def given(server_uri: str, wire_client: Client) -> AsyncIterator[dict[str, str]]:
-    name = f"spans_{uuid4().hex[:20]}"
-    yield {"LEADS_MONGODB_URI": server_uri, "LEADS_MONGODB_DATABASE": name}
-    await wire_client.drop_database(name)
 
 
 @pytest.fixture

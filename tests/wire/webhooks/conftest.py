@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from leads_api.mongo.client import Client, Database
+from leads_api.mongo.client import Database
 from leads_api.webhooks.sender import WebhookSender
 from tests.simulators.receiver import Receiver
 from tests.wire.webhooks.queue import Queue
@@ -16,12 +16,6 @@ def poll(monkeypatch: pytest.MonkeyPatch) -> None:
     defaults = WebhookSender.__init__.__kwdefaults__
     assert defaults is not None
     monkeypatch.setitem(defaults, "poll_seconds", 0.05)
-
-
-@pytest.fixture
-def store_client(wire_client: Client) -> Client:
-    """The databases of these tests are on the real server."""
-    return wire_client
 
 
 @pytest.fixture
