@@ -3,9 +3,11 @@
 import os
 import shutil
 import subprocess
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 from tests.deploy.processes import DEPLOY
 
@@ -58,6 +60,12 @@ class Project:
     @property
     def installed(self) -> bool:
         return "-m pip" in self.calls.read_text()
+
+
+def test_what_is_installed_accepts_the_python_of_debian_12() -> None:
+    required = {each.metadata["Name"]: each.metadata.get("Requires-Python", "") for each in distributions()}
+
+    assert [name for name, versions in required.items() if "3.11.2" not in SpecifierSet(versions)] == []
 
 
 @pytest.fixture
