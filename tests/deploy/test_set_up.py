@@ -63,7 +63,7 @@ class Project:
 
 
 def test_what_is_installed_accepts_the_python_of_debian_12() -> None:
-    required = {each.metadata["Name"]: each.metadata.get("Requires-Python", "") for each in distributions()}
+    required = {each.metadata["Name"]: str(each.metadata.json.get("requires_python", "")) for each in distributions()}
 
     assert [name for name, versions in required.items() if "3.11.2" not in SpecifierSet(versions)] == []
 
