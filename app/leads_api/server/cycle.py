@@ -10,11 +10,20 @@ from leads_api.server.framing import Fields
 _BODILESS = {204, 304}
 
 
+class Ignoring(HttpToolsProtocol):
+    """A protocol that can ignore its caller."""
+
+    def ignore_input(self) -> None:
+        """Read and drop what else the caller sends, until the connection is closed."""
+        raise NotImplementedError
+
+
 class Cycle(RequestResponseCycle):
     """A request and its response."""
 
-    def __init__(self, protocol: HttpToolsProtocol, scope: Any, fields: Fields, body: bytes | None) -> None:
+    def __init__(self, protocol: "Ignoring", scope: Any, fields: Fields, body: bytes | None) -> None:
         """`body` is None if it is not complete yet."""
+        self._protocol = protocol
         super().__init__(
             scope=scope,
             transport=protocol.transport,
@@ -38,8 +47,11 @@ class Cycle(RequestResponseCycle):
         starts = message["type"] == "http.response.start" and not self.response_started
         if starts and not self.disconnected and not self.flow.write_paused:
             self._start(message["status"], [*self.default_headers, *message["headers"]])
-        else:
-            await super().send(message)
+            return
+        if not self.keep_alive and self.flow.read_paused:
+            # The caller has sent more. Closing with unread input would reset the connection (RFC 9112, 9.6).
+            self._protocol.ignore_input()
+        await super().send(message)
 
     def _start(self, status: int, fields: list[tuple[bytes, bytes]]) -> None:
         """Send the head, checked as a whole. Uvicorn checks each field, and takes several times as long."""

@@ -117,49 +117,61 @@ class Framing:
         self._fields = Fields(b"", old=True)
         self._left = 0
         self._trailer = 0
-        self._step: Callable[[bytes], bytes | None] = self._head
-        """Reads the beginning of some bytes, and returns the rest; None if that is incomplete."""
+        self._step: Callable[[bytes, int], int | None] = self._head
+        """Reads some bytes from a place on, and returns the place behind what it has read; None if that is incomplete.
+
+        Cutting off what was read would copy all the rest for each chunk.
+        """
+        self.paused = False
+        """Whether input is kept unread, until `resume`. Set by who receives the requests."""
 
     @property
     def in_head(self) -> bool:
         """Return whether a head has begun to arrive and is incomplete."""
-        return self._held != b"" and not self.in_body and self._held.strip(b"\r\n") != b""
+        return self._held != b"" and not self.in_body and not self.paused and self._held.strip(b"\r\n") != b""
 
     def read(self, data: bytes) -> None:
         """Pass on the requests in `data`; incomplete input is kept. Raises Refused."""
         if self._held:
             data, self._held = self._held + data, b""
-        while data:
-            rest = self._step(data)
-            if rest is None:
-                self._held = data
-                return
-            data = rest
+        at = 0
+        while at < len(data) and not self.paused:
+            if (following := self._step(data, at)) is None:
+                break
+            at = following
+        self._held = data[at:]
 
-    def _head(self, data: bytes) -> bytes | None:
-        begin = 0
-        while data.startswith(b"\r\n", begin) and begin < _MAX_BLANK:
+    def resume(self) -> None:
+        """Read what was kept while `paused` was set. Raises Refused."""
+        self.paused = False
+        self.read(b"")
+
+    def _head(self, data: bytes, at: int) -> int | None:
+        begin, last = at, at + _MAX_BLANK
+        while begin < last and data.startswith(b"\r\n", begin):
             begin += 2
         end = data.find(b"\r\n\r\n", begin, begin + MAX_HEAD) + 4
         if end < 4:  # noqa: PLR2004 - not found
+            rest = data[at:]
             self._refuse_long(data[begin:])
-            if data.count(b"\n") > data.count(b"\r\n"):
+            if rest.count(b"\n") > rest.count(b"\r\n"):
                 raise Refused(400, "Each line of the request must end with a carriage return and a line feed.")
             return None
         method, target = self._checked(data[begin:end])
-        fields, rest = self._fields, data[end:]
+        fields = self._fields
         body: bytes | None = b""
         if fields.chunked:
             self._begin(self._chunk_line)
             body = None
-        elif fields.length <= len(rest):  # usually a small body is in the packet of its head
-            body, rest = rest[: fields.length], rest[fields.length :]
+        elif end + fields.length <= len(data):  # usually a small body is in the packet of its head
+            begin, end = end, end + fields.length
+            body = data[begin:end]
         else:
             self._left = fields.length
             self._begin(self._sized)
             body = None
         self._requests.on_request(method, target, fields, body)
-        return rest
+        return end
 
     def _refuse_long(self, data: bytes) -> None:
         if len(data) < MAX_TARGET:
@@ -190,7 +202,7 @@ class Framing:
             target = b"/"
         return method.decode(), target
 
-    def _begin(self, body: Callable[[bytes], bytes | None]) -> None:
+    def _begin(self, body: Callable[[bytes, int], int | None]) -> None:
         self.in_body = True
         self._step = body
 
@@ -199,57 +211,57 @@ class Framing:
         self._step = self._head
         self._requests.on_piece(piece, is_last=True)
 
-    def _sized(self, data: bytes) -> bytes:
-        piece, rest = data[: self._left], data[self._left :]
+    def _sized(self, data: bytes, at: int) -> int:
+        piece = data[at : at + self._left]
         self._left -= len(piece)
         if self._left == 0:
             self._end(piece)
         else:
             self._requests.on_piece(piece, is_last=False)
-        return rest
+        return at + len(piece)
 
-    def _chunk_line(self, data: bytes) -> bytes | None:
-        end = data.find(b"\r\n", 0, _MAX_LINE)
+    def _chunk_line(self, data: bytes, at: int) -> int | None:
+        end = data.find(b"\r\n", at, at + _MAX_LINE)
         if end < 0:
-            if len(data) >= _MAX_LINE or (b"\n" in data):
+            if len(data) - at >= _MAX_LINE or data.find(b"\n", at) >= 0:
                 raise Refused(400, "A chunk of the request body could not be read.")
             return None
-        if (line := _CHUNK.fullmatch(data[:end])) is None:
+        if (line := _CHUNK.fullmatch(data, at, end)) is None:
             raise Refused(400, "A chunk of the request body could not be read.")
         self._left = int(line[1], 16)
         self._trailer = 0
         self._step = self._chunk if self._left else self._trailers
-        return data[end + 2 :]
+        return end + 2
 
-    def _chunk(self, data: bytes) -> bytes:
-        piece, rest = data[: self._left], data[self._left :]
+    def _chunk(self, data: bytes, at: int) -> int:
+        piece = data[at : at + self._left]
         self._left -= len(piece)
         if self._left == 0:
             self._step = self._chunk_end
         self._requests.on_piece(piece, is_last=False)
-        return rest
+        return at + len(piece)
 
-    def _chunk_end(self, data: bytes) -> bytes | None:
-        if not data.startswith(b"\r\n"):
-            if data == b"\r":
+    def _chunk_end(self, data: bytes, at: int) -> int | None:
+        if not data.startswith(b"\r\n", at):
+            if data[at:] == b"\r":
                 return None
             raise Refused(400, "A chunk of the request body could not be read.")
         self._step = self._chunk_line
-        return data[2:]
+        return at + 2
 
-    def _trailers(self, data: bytes) -> bytes | None:
-        end = data.find(b"\r\n")
-        if end == 0:
+    def _trailers(self, data: bytes, at: int) -> int | None:
+        end = data.find(b"\r\n", at, at + MAX_HEAD + 2)
+        if end == at:
             self._end(b"")
-            return data[2:]
-        if (len(data) - 1 if end < 0 else end) + self._trailer > MAX_HEAD:
+            return at + 2
+        if (len(data) - 1 if end < 0 else end) - at + self._trailer > MAX_HEAD:
             raise Refused(431, f"The trailer fields must not be larger than {MAX_HEAD} bytes.")
         if end < 0:
             return None
-        if _FIELDS.fullmatch(data[: end + 2]) is None:
+        if _FIELDS.fullmatch(data, at, end + 2) is None:
             raise Refused(400, "A trailer field of the request could not be read.")
-        self._trailer += end + 2
-        return data[end + 2 :]
+        self._trailer += end + 2 - at
+        return end + 2
 
 
 def _percent_encoded(sign: re.Match[bytes]) -> bytes:

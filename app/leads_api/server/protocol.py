@@ -13,9 +13,9 @@ from urllib.parse import unquote
 import httptools
 import msgspec
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
-from leads_api.server.cycle import Cycle
+from leads_api.server.cycle import Cycle, Ignoring
 from leads_api.server.framing import Fields, Framing, Refused
 from leads_api.server.transport import Flow, GatheringTransport
 from leads_api.telemetry.metrics import Counter
@@ -23,18 +23,23 @@ from leads_api.telemetry.metrics import Counter
 HEAD_SECONDS = 10.0
 """Time limit for the arrival of a head."""
 STALL_SECONDS = 30.0
-"""Time after which a connection is aborted whose caller receives nothing of a response."""
+"""Time after which a connection is aborted whose caller has received less than LEAST_TAKEN of what is sent."""
+LEAST_TAKEN = 64 * 1024
 FIRST_SECONDS = 1.0
 """How long a new connection may wait for its first request while the server shuts down."""
 MAX_UNSENT = 64 * 1024 * 1024
-"""Bytes of responses, per process, that callers have not received. Above this limit, new requests are refused."""
+"""Bytes of responses, per process, that callers have not received. Above this limit, those are aborted who have not
+received anything for the longest time."""
+MAX_QUEUED = 32
+"""Pipelined requests of a connection that wait for the one before them. Above this limit, input is kept unread."""
 
 _UNREADABLE = Counter("leads_http_unreadable_total", "Requests that the HTTP server itself refused.", ["status"])
 
-_stalled: set["Protocol"] = set()
+_stalled: dict["Protocol", None] = {}
+"""The connections whose callers do not receive what is sent, the longest stalled ones first."""
 
 
-class Protocol(HttpToolsProtocol):
+class Protocol(Ignoring):
     """One connection."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own, narrower
@@ -57,7 +62,7 @@ class Protocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Cancel the timers of the connection."""
-        _stalled.discard(self)
+        _stalled.pop(self, None)
         for timer in (self._head_timer, self._stall_timer, self._idle_timer):
             if timer is not None:
                 timer.cancel()
@@ -68,16 +73,22 @@ class Protocol(HttpToolsProtocol):
         if self._ignores_input:
             return
         self._idle_since = None
+        newest = self.cycle
         try:
-            if _stalled and not self._framing.in_body:
-                _refuse_more()
             self._framing.read(data)
         except Refused as refused:
             self._refuse(refused)
         if self._framing.in_head or self._head_timer is not None:
-            self._watch_head()
+            self._watch_head(anew=self.cycle is not newest)
         elif not self._open:  # an empty line
             self._idle_since = self.loop.time()
+
+    def _read_on(self) -> None:
+        """Read the input that was kept while too many requests were queued."""
+        try:
+            self._framing.resume()
+        except Refused as refused:
+            self._refuse(refused)
 
     def on_request(self, method: str, target: bytes, fields: Fields, body: bytes | None) -> None:
         """Start a request, or queue it behind those that have no response yet. Raises Refused."""
@@ -107,6 +118,7 @@ class Protocol(HttpToolsProtocol):
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((cycle, self.app))
+            self._framing.paused = len(self.pipeline) >= MAX_QUEUED
 
     def on_piece(self, piece: bytes, *, is_last: bool) -> None:
         """Add a piece to the body of the newest request."""
@@ -128,9 +140,7 @@ class Protocol(HttpToolsProtocol):
                 if message["type"] == "http.response.start" and cycle.more_body:
                     # The next request is behind the rest of the body, which nobody will read. So the connection closes.
                     cycle.keep_alive = False
-                    self._ignores_input = True
-                    transport: Any = self.transport
-                    transport.lingers = True
+                    self.ignore_input()
                 await send(message)
 
             await app(scope, receive, closing_send)
@@ -142,17 +152,22 @@ class Protocol(HttpToolsProtocol):
         self._open -= 1
         self.server_state.total_requests += 1
         if self.transport.is_closing():
+            self._watch_sending()
             return
         self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
+        if self._framing.paused and not self.pipeline and not self._ignores_input:
+            self._read_on()
+        if self._framing.in_head and self._head_timer is None:
+            self._watch_head(anew=True)
         if self._open:
             return
         self._idle_since = self.loop.time()
         if self._refusal is not None:
             self._send_refusal(self._refusal)
         elif self._half_closed or not self.timeout_keep_alive:
-            self.transport.close()
+            self._close()
 
     def _close_if_idle(self) -> None:
         """Close the connection if it has been idle for the keep-alive time; else look again when it may have been.
@@ -163,7 +178,7 @@ class Protocol(HttpToolsProtocol):
         if idle < self.timeout_keep_alive:
             self._idle_timer = self.loop.call_later(self.timeout_keep_alive - idle, self._close_if_idle)
         elif self._idle_since is not None:
-            self.transport.close()
+            self._close()
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio's own; uvicorn says None
         """Keep a half-closed connection open while complete requests have no response yet."""
@@ -172,7 +187,7 @@ class Protocol(HttpToolsProtocol):
             self._refuse(Refused(400, "The connection was closed before the request body had arrived."))
         if self._open:
             return True
-        self.transport.close()  # the event loop's own close would lose what this iteration has yet to send
+        self._close()  # the event loop's own close would lose what this iteration has yet to send
         return False
 
     def shutdown(self) -> None:
@@ -185,21 +200,48 @@ class Protocol(HttpToolsProtocol):
             self._idle_timer = self.loop.call_later(FIRST_SECONDS, self._close_if_idle)
             return
         super().shutdown()
+        if self.transport.is_closing():
+            self._watch_sending()
+
+    def ignore_input(self) -> None:
+        """Read and drop what else the caller sends, until the connection is closed."""
+        self._ignores_input = True
+        transport: Any = self.transport
+        transport.lingers = True
 
     def pause_writing(self) -> None:
-        """Start the stall timer: the caller does not receive the response."""
+        """Watch whether the caller receives the response."""
         super().pause_writing()
-        _stalled.add(self)
-        self._stall_timer = self.loop.call_later(STALL_SECONDS, self._abort)
+        _stalled[self] = None
+        self._watch_sending()
+        _bound_unsent()
 
     def resume_writing(self) -> None:
-        """Cancel the stall timer: the caller has received data."""
+        """Go on sending: the caller has received nearly all."""
         super().resume_writing()
-        _stalled.discard(self)
-        if self._stall_timer is not None:
+        _stalled.pop(self, None)
+        if self._stall_timer is not None and not self.transport.is_closing():
             self._stall_timer.cancel()
+            self._stall_timer = None
 
-    def _abort(self) -> None:
+    def _close(self) -> None:
+        self.transport.close()
+        self._watch_sending()
+
+    def _watch_sending(self) -> None:
+        """Abort the connection after a time in which the caller has received too little of what is left to send."""
+        if self._stall_timer is None and (unsent := self.unsent):
+            self._stall_timer = self.loop.call_later(STALL_SECONDS, self._abort_if_stalled, unsent)
+
+    def _abort_if_stalled(self, before: int) -> None:
+        self._stall_timer = None
+        if before - self.unsent < min(before, LEAST_TAKEN):
+            self.abort()
+        else:
+            self._watch_sending()
+
+    def abort(self) -> None:
+        """Close the connection at once."""
         transport: Any = self.transport
         transport.abort()
 
@@ -210,13 +252,17 @@ class Protocol(HttpToolsProtocol):
         size: int = transport.get_write_buffer_size()
         return size
 
-    def _watch_head(self) -> None:
-        if self._framing.in_head and not self._ignores_input:
-            if self._head_timer is None:
-                self._head_timer = self.loop.call_later(HEAD_SECONDS, self._head_is_late)
-        elif self._head_timer is not None:
+    def _watch_head(self, *, anew: bool) -> None:
+        """Limit the time in which a head arrives, if one is arriving; `anew` says that it has begun just now.
+
+        While nothing is read, a caller cannot be late.
+        """
+        arrives = self._framing.in_head and not self._ignores_input
+        if self._head_timer is not None and (anew or not arrives):
             self._head_timer.cancel()
             self._head_timer = None
+        if arrives and self._head_timer is None and not self.flow.read_paused:
+            self._head_timer = self.loop.call_later(HEAD_SECONDS, self._head_is_late)
 
     def _head_is_late(self) -> None:
         self._refuse(Refused(408, "The request did not arrive in time. Please send it again."))
@@ -232,7 +278,7 @@ class Protocol(HttpToolsProtocol):
             if self.pipeline and self.pipeline[0][0] is self.cycle:
                 self.pipeline.popleft()
             elif self.cycle.response_started:
-                self.transport.close()
+                self._close()
                 return
         if self._open:
             self._refusal = refused
@@ -242,23 +288,29 @@ class Protocol(HttpToolsProtocol):
     def _send_refusal(self, refused: Refused) -> None:
         _UNREADABLE.add(refused.status)
         content = msgspec.json.encode({"message": refused.message})
-        fields = {
+        fields = {name.decode(): value.decode() for name, value in self.server_state.default_headers} | {
             "content-type": "application/json",
             "content-length": str(len(content)),
             "x-request-id": secrets.token_hex(16),
             "connection": "close",
-        } | ({"retry-after": "1"} if refused.status == 503 else {})  # noqa: PLR2004 - RFC 9110, 15.6.4
+        }
         head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
         transport: Any = self.transport
         transport.lingers = True
         transport.write(STATUS_LINE[refused.status] + head.encode() + b"\r\n" + content)
-        transport.close()
+        self._close()
 
 
-def _refuse_more() -> None:
-    """Raise Refused if callers have not received more than MAX_UNSENT bytes of responses."""
-    if sum(protocol.unsent for protocol in _stalled) > MAX_UNSENT:
-        raise Refused(503, "The service is temporarily unavailable. Please try again.")
+def _bound_unsent() -> None:
+    """Abort the longest stalled connections until callers have not received at most MAX_UNSENT bytes of responses."""
+    unsent = {protocol: protocol.unsent for protocol in _stalled}
+    total = sum(unsent.values())
+    for protocol, size in unsent.items():
+        if total <= MAX_UNSENT:
+            return
+        total -= size
+        _stalled.pop(protocol)
+        protocol.abort()
 
 
 def _split(target: bytes) -> tuple[bytes, bytes]:

@@ -312,7 +312,6 @@ async def test_a_caller_that_takes_nothing_is_cut_off_and_costs_no_others(
     raw_service: LeadsService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(protocol, "STALL_SECONDS", 0.5)
-    monkeypatch.setattr(protocol, "MAX_UNSENT", 1_000_000)
     body = json.dumps({"lead_title": "Long", "lead_status": 1, "lead_categoryid": 3, "lead_description": "x" * 60_000})
     for _ in range(30):
         await talk(raw_service, request(raw_service, "POST", "/api/leads", body.encode()))
@@ -323,15 +322,10 @@ async def test_a_caller_that_takes_nothing_is_cut_off_and_costs_no_others(
         connection.pause()
         await connection.send(page * 20)
     await until(lambda: bool(protocol._stalled), "callers that take nothing are noticed")
-    refused = await talk(raw_service, request(raw_service, "GET", "/health/live"))
-    refused += await talk(raw_service, request(raw_service, "POST", "/api/leads", LEAD))
+    answers = await talk(raw_service, request(raw_service, "GET", "/health/live"))
+    answers += await talk(raw_service, request(raw_service, "POST", "/api/leads", LEAD))
     await until(lambda: not protocol._stalled, "they are cut off")
-    after = await talk(raw_service, request(raw_service, "GET", "/health/live"))
 
-    assert len(refused) == 2
-    for answer in refused:
-        enveloped(answer, 503)
-        assert answer.headers["retry-after"] == "1"
-    assert [answer.status for answer in after] == [200]
+    assert [answer.status for answer in answers] == [200, 201]
     for connection in stalled:
         await connection.close()
