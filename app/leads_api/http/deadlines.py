@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextvars import Context
 from types import TracebackType
 from typing import Any
 
@@ -45,7 +46,8 @@ class Deadlines:
         self._running[_current_task()] = loop.time() + self._limit
         if self._watching is not loop:
             self._watching = loop
-            loop.call_later(self._interval, self._check, loop)
+            # In a context of its own: it lives longer than this request, whose id its log lines must not carry.
+            loop.call_later(self._interval, self._check, loop, context=Context())
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

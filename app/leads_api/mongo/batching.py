@@ -55,6 +55,8 @@ AT_ONCE = 2
 """Batches in progress if the first one takes long."""
 CHECK_SECONDS = 0.05
 """How often it is checked whether a batch takes long."""
+FAIR_SECONDS = 1.0
+"""A batch of writes that has no answer after this time is a sign that the database does not answer at all."""
 DUPLICATE_KEY = 11000
 BSON_OBJECT_TOO_LARGE = 10334
 _MARGIN = 1.25
@@ -223,8 +225,11 @@ class Batcher(Queue, Generic[K, R]):
             self._waiting = [*batch, *self._waiting]
             self._refuse_waiting("the batch was cut off")
             raise
-        self._seconds += _WEIGHT * (monotonic() - began - self._seconds)
-        if self._writes and any(isinstance(outcome, PyMongoError) and outcome.timeout for outcome in outcomes):
+        took = monotonic() - began
+        self._seconds += _WEIGHT * (took - self._seconds)
+        is_late = any(isinstance(outcome, PyMongoError) and outcome.timeout for outcome in outcomes)
+        # A batch ends at the deadline of its first member. A short time says nothing about the database.
+        if self._writes and is_late and took >= FAIR_SECONDS:
             self._refuse_waiting("the batch before this request was not answered in time")
         for (_, _, answer, _, _), outcome in zip(batch, outcomes, strict=True):
             if answer.done():

@@ -1,6 +1,7 @@
 """One timer for the deadlines of all requests (app/leads_api/http/deadlines.py)."""
 
 import asyncio
+from contextvars import ContextVar
 
 import pytest
 
@@ -169,3 +170,20 @@ async def test_those_that_ended_well_are_looked_at_and_no_others() -> None:
     assert again == (1, None)
     never.cancel()
     await asyncio.wait({never})
+
+
+async def test_a_look_is_none_of_the_request_that_happened_to_be_the_first() -> None:
+    request: ContextVar[str] = ContextVar("request", default="none")
+    looks: list[str] = []
+    looked = asyncio.Event()
+
+    def look(*_: object) -> None:
+        looks.append(request.get())
+        if len(looks) > 1:
+            looked.set()
+
+    request.set("first")
+    with Deadlines(10.0, look):
+        await asyncio.wait_for(looked.wait(), LONG)
+
+    assert looks == ["none"] * len(looks)

@@ -8,7 +8,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError, NetworkTimeout, Op
 
 from leads_api.errors import Unavailable
 from leads_api.mongo import batching
-from leads_api.mongo.batching import CHECK_SECONDS, MAX_BATCH, Batcher, SingleFlight, insert_each
+from leads_api.mongo.batching import CHECK_SECONDS, FAIR_SECONDS, MAX_BATCH, Batcher, SingleFlight, insert_each
 from leads_api.mongo.client import LEAST_SECONDS, LONGEST_SECONDS, DeadlinePassed, deadline, until
 from leads_api.mongo.faults import as_failure
 
@@ -260,8 +260,9 @@ async def test_who_has_next_to_no_time_left_is_not_sent(clock: list[float], writ
 
 
 @pytest.mark.parametrize("as_a_whole", [True, False])
-async def test_those_who_wait_behind_a_write_that_was_not_answered_in_time_are_refused_and_never_sent(
-    as_a_whole: bool,
+@pytest.mark.parametrize(("seconds", "refused"), [(FAIR_SECONDS, True), (FAIR_SECONDS / 2, False)])
+async def test_those_who_wait_behind_a_write_that_was_not_answered_for_long_are_refused_and_never_sent(
+    clock: list[float], as_a_whole: bool, seconds: float, refused: bool
 ) -> None:
     sent: list[list[int]] = []
     under_way, lost = asyncio.Event(), asyncio.Event()
@@ -270,6 +271,8 @@ async def test_those_who_wait_behind_a_write_that_was_not_answered_in_time_are_r
         sent.append(requests)
         under_way.set()
         await lost.wait()
+        if requests != [1]:
+            return list(requests)
         if as_a_whole:
             raise NetworkTimeout
         return [NetworkTimeout()]
@@ -279,11 +282,12 @@ async def test_those_who_wait_behind_a_write_that_was_not_answered_in_time_are_r
     await under_way.wait()
     waiting = ask(batcher, 2, 3)
     await asyncio.sleep(0)
+    clock[0] += seconds
     lost.set()
     outcomes = await asyncio.gather(*first, *waiting, return_exceptions=True)
 
-    assert [type(outcome) for outcome in outcomes] == [NetworkTimeout, Unavailable, Unavailable]
-    assert sent == [[1]]
+    assert [type(outcome) for outcome in outcomes] == [NetworkTimeout, *([Unavailable] * 2 if refused else [int] * 2)]
+    assert sent == ([[1]] if refused else [[1], [2, 3]])
 
 
 async def checked() -> None:
