@@ -70,6 +70,16 @@ def byte_by_byte(content: bytes, pause: float) -> Behaviour:
     return raw(*(content[at : at + 1] for at in range(len(content))), pause=pause)
 
 
+def when(ready: asyncio.Event, then: Behaviour) -> Behaviour:
+    """Behave in a way as soon as a test lets it."""
+
+    async def behave(writer: asyncio.StreamWriter) -> None:
+        await ready.wait()
+        await then(writer)
+
+    return behave
+
+
 async def silence(writer: asyncio.StreamWriter) -> None:
     """Never answer."""
     await asyncio.Event().wait()

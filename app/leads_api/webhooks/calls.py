@@ -51,5 +51,5 @@ def retry_after_of(header: str) -> float | None:
         return float(header)
     try:
         return (parsedate_to_datetime(header) - now()).total_seconds()
-    except (TypeError, ValueError):  # the latter also of a date without a zone
+    except (TypeError, ValueError, OverflowError):  # ValueError also of a date without a zone
         return None

@@ -159,6 +159,8 @@ class DeliveryStore:
             document: Document | None = await self._deliveries.find_one(wanted, _NO_BODY, session=session)
             if document is None:
                 raise DeliveryNotFound
+            if document.get("lead") is not None:  # later events of the lead may be due when this one was
+                await self._deliveries.update_many(_later(document), {"$set": {"due": moment}}, session=session)
             return document
 
         return delivery_of(await self._transact(work, records=[(COLLECTION, delivery_id)], then=then))
@@ -184,8 +186,8 @@ class DeliveryStore:
         """Take the next event of the lead whose event has just ended."""
         if ended.lead is None:
             return None
-        wanted = {"webhook": ended.webhook, "lead": ended.lead, "status": "pending", "lease": None}
-        taken = await self._lease(wanted | {"event": {"$gt": ended.event}}, [("event", 1)], await self.clock.now())
+        later = _later({"webhook": ended.webhook, "lead": ended.lead, "event": ended.event})
+        taken = await self._lease(later, [("event", 1)], await self.clock.now())
         return None if taken is None or await self._waits(taken) else taken
 
     async def release(self, due: Due) -> None:
@@ -258,8 +260,8 @@ class DeliveryStore:
             return False
         due = max(before["due"], taken.moment) + _AGAIN
         await self._record(taken, {"due": due})
-        later = {"webhook": taken.webhook, "lead": taken.lead, "status": "pending", "event": {"$gt": taken.event}}
-        await self._deliveries.update_many(later | {"lease": None}, {"$set": {"due": due}})
+        later = _later({"webhook": taken.webhook, "lead": taken.lead, "event": taken.event})
+        await self._deliveries.update_many(later, {"$set": {"due": due}})
         if await self._before(taken) is None:  # it has ended meanwhile, and did not find this one
             await self._deliveries.update_one({"_id": taken.id, "lease": None}, {"$set": {"due": taken.moment}})
         return True
@@ -278,6 +280,12 @@ class DeliveryStore:
             "failures": 0, "due": moment, "lease": None, "dates": {"created": moment, "updated": moment},
             "schema_version": SCHEMA_VERSION,
         }  # fmt: skip
+
+
+def _later(delivery: Document) -> Document:
+    """Return the filter for the pending deliveries of later events of a lead, of which no attempt is in progress."""
+    same = {name: delivery[name] for name in ("webhook", "lead")}
+    return same | {"status": "pending", "lease": None, "event": {"$gt": delivery["event"]}}
 
 
 def _result(due: Due, outcome: Outcome, moment: datetime) -> Document:

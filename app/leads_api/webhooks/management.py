@@ -1,7 +1,7 @@
 """What callers do with webhooks: each endpoint that needs more than one store has its function here."""
 
 from collections.abc import Awaitable, Callable
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -9,7 +9,7 @@ from leads_api.clock import shown_time
 from leads_api.http.envelope import encode
 from leads_api.validation.paging import Paging
 from leads_api.webhooks.deliveries import DeliveryStore
-from leads_api.webhooks.model import TEST, Delivery, WebhookWithSecret
+from leads_api.webhooks.model import TEST, Delivery, Webhook, WebhookWithSecret
 from leads_api.webhooks.schemas import WebhookInput
 from leads_api.webhooks.store import WebhookStore
 
@@ -51,6 +51,13 @@ class Webhooks:
         return await self.subscriptions.create(
             url=wish.url, description=wish.description, events=wish.events, position=await self._last_event()
         )
+
+    async def change(self, webhook_id: int, fields: dict[str, Any]) -> Webhook:
+        """Change some fields of a webhook."""
+        changed = await self.subscriptions.change(webhook_id, fields)
+        if changed.status == "active":
+            await self._deliveries.keep_pending(webhook_id)  # they may be about to expire
+        return changed
 
     async def renew_secret(self, webhook_id: int) -> WebhookWithSecret:
         """Renew the secret of a webhook."""

@@ -56,7 +56,7 @@ class WebhookController(Controller):
     async def change(
         self, webhook_id: FromPath[int], payload: Body[Changes[WebhookChanges]], webhooks: Hooks
     ) -> Answer[Webhook]:
-        return Answer(await webhooks.subscriptions.change(webhook_id, payload.given), "Webhook updated successfully.")
+        return Answer(await webhooks.change(webhook_id, payload.given), "Webhook updated successfully.")
 
     @delete(
         "/{webhook_id:int}",
@@ -72,7 +72,7 @@ class WebhookController(Controller):
     @post(
         "/{webhook_id:int}/secret",
         summary="Renew the secret of a webhook",
-        description="For 24 hours, deliveries have a signature of the old secret as well.",
+        description="For 24 hours, deliveries have a signature of the old secret as well, also if you ask again.",
         status_code=200,
         responses=failures(WebhookNotFound()),
     )

@@ -165,12 +165,11 @@ class WebhookSender:
             _log.debug("%s was accepted (attempt %s)", named, attempt)
             return
         if outcome.status == GONE:
-            await self._write(named, lambda: self._webhooks.disable(due.webhook))
+            if await self._write(named, lambda: self._webhooks.gone(receiver)):
+                _log.warning("webhook %s is disabled: its receiver has answered 410", due.webhook)
             await self._write(named, lambda: self._deliveries.ended(due, outcome, delivered=False))
-            _log.warning("webhook %s is disabled: its receiver has answered 410", due.webhook)
             return
         if await self._write(named, lambda: self._webhooks.failed(receiver, due.moment)):
-            await self._write(named, lambda: self._webhooks.disable(due.webhook))
             _log.warning("webhook %s is disabled: all attempts of five days have failed", due.webhook)
         if await self._write(named, lambda: self._deliveries.retry(due, outcome)):
             _log.info("%s was not accepted and will be retried (attempt %s): %s", named, attempt, outcome.error)

@@ -34,6 +34,7 @@ STEPS = {COLLECTION: [Step(2)]}
 
 MAX_WEBHOOKS = 100
 OLD_SECRET_SECONDS = 24 * 3600
+MAX_OLD_SECRETS = 5
 FAILING_SECONDS = 5 * 24 * 3600
 """After nothing but failures for so long, a webhook is disabled."""
 
@@ -130,16 +131,19 @@ class WebhookStore:
         return webhook_of(await self._set(webhook_id, values))
 
     async def renew_secret(self, webhook_id: int, moment: datetime) -> WebhookWithSecret:
-        """Set a new secret; until OLD_SECRET_SECONDS after `moment`, the old one signs, too. Raises WebhookNotFound."""
+        """Set a new secret; until OLD_SECRET_SECONDS after `moment`, the old one signs, too. Raises WebhookNotFound.
+
+        A caller who did not get the answer asks again. So the one before the last may be the one that is in use.
+        """
 
         async def write(session: Session) -> Document:
             document = await self._webhooks.find_one({"_id": webhook_id}, session=session)
             if document is None:
                 raise WebhookNotFound
+            replaced = {"secret": document.get("secret"), "until": moment + timedelta(seconds=OLD_SECRET_SECONDS)}
             values = {
                 "secret": new_secret(),
-                "old_secret": document.get("secret"),
-                "old_secret_until": moment + timedelta(seconds=OLD_SECRET_SECONDS),
+                "old_secrets": [replaced, *_old_secrets(document, moment)][:MAX_OLD_SECRETS],
                 "dates": (document.get("dates") or {}) | {"updated": now()},
             }
             await self._webhooks.update_one({"_id": webhook_id}, {"$set": values}, session=session)
@@ -166,9 +170,9 @@ class WebhookStore:
         document = await self._webhooks.find_one({"_id": webhook_id} | _ACTIVE)
         if document is None:
             return None
-        until = document.get("old_secret_until")
-        names = ["secret", "old_secret"] if until is not None and until > moment else ["secret"]
-        secrets = tuple(secret for name in names if (secret := document.get(name)))
+        secrets = tuple(
+            secret for each in (document, *_old_secrets(document, moment)) if (secret := each.get("secret"))
+        )
         return Receiver(webhook_id, document.get("url") or "", secrets, document.get("failing_since"))
 
     async def advance(self, webhook_id: int, before: int | None, after: int, session: Session) -> bool:
@@ -183,16 +187,26 @@ class WebhookStore:
             await self._webhooks.update_one({"_id": receiver.id}, {"$set": {"failing_since": None}})
 
     async def failed(self, receiver: Receiver, moment: datetime) -> bool:
-        """Note that an attempt has failed; return whether the webhook has been failing for too long."""
+        """Note that an attempt has failed; return whether the webhook was disabled: it has been failing for too long.
+
+        It is not if another attempt has succeeded meanwhile, or somebody has changed it.
+        """
         if receiver.failing_since is None:
             wanted = {"_id": receiver.id, "failing_since": None}
             await self._webhooks.update_one(wanted, {"$set": {"failing_since": moment}})
             return False
-        return moment - receiver.failing_since >= timedelta(seconds=FAILING_SECONDS)
+        if moment - receiver.failing_since < timedelta(seconds=FAILING_SECONDS):
+            return False
+        return await self._disable(receiver, {"failing_since": receiver.failing_since})
 
-    async def disable(self, webhook_id: int) -> None:
-        """Disable a webhook."""
-        await self._webhooks.update_one({"_id": webhook_id}, {"$set": {"status": "disabled", "dates.updated": now()}})
+    async def gone(self, receiver: Receiver) -> bool:
+        """Note that a receiver is no more; return whether the webhook was disabled. It is not if it has another URL."""
+        return await self._disable(receiver, {})
+
+    async def _disable(self, receiver: Receiver, only: Document) -> bool:
+        wanted = {"_id": receiver.id, "url": receiver.url} | only | _ACTIVE
+        result = await self._webhooks.update_one(wanted, {"$set": {"status": "disabled", "dates.updated": now()}})
+        return result.modified_count == 1
 
     async def states(self) -> list[WebhookState]:
         """Return how each webhook is doing, in the order of creation."""
@@ -220,6 +234,13 @@ class WebhookStore:
             return document
 
         return await self._transact.single(write, (COLLECTION, webhook_id))
+
+
+def _old_secrets(document: Document, moment: datetime) -> list[Document]:
+    """Return the replaced secrets that still sign at a time, the newest first."""
+    before = {"secret": document.get("old_secret"), "until": document.get("old_secret_until")}  # of an earlier version
+    old = document.get("old_secrets") or [before]
+    return [each for each in old if (until := each.get("until")) is not None and until > moment]
 
 
 def _distinct(events: Sequence[str]) -> list[str]:

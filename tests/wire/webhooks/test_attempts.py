@@ -1,5 +1,6 @@
 """Attempts: their pauses, their end, and what disables a webhook (contract, section 5, "Webhooks")."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -7,7 +8,7 @@ import pytest
 
 from leads_api.webhooks.calls import PAUSES
 from tests.client import Api, Json
-from tests.simulators.receiver import Receiver, answer
+from tests.simulators.receiver import Receiver, answer, when
 from tests.wire.webhooks.queue import Queue, ping, shown
 
 HOUR = 3600.0
@@ -52,7 +53,7 @@ async def test_a_failing_delivery_is_tried_ten_times_over_three_days_and_then_fa
     [
         ("600", 600), ("1", 5), ("0", 5), ("999999999", 24 * HOUR), ("-5", 5), ("soon", 5), ("1.5", 5), ("", 5),
         ("Wed, 21 Oct 2015 07:28:00 GMT", 5), ("Wed, 21 Oct 9999 07:28:00 GMT", 24 * HOUR),
-        ("Wed, 99 Oct 2015 07:28:00 GMT", 5), ("٣٠٠", 5),
+        ("Wed, 99 Oct 2015 07:28:00 GMT", 5), ("٣٠٠", 5), (f"Mon, 01 Jan 2024 00:00:00 +{'9' * 20}", 5),
     ],
 )  # fmt: skip
 async def test_a_retry_after_makes_a_pause_longer_and_is_bounded(
@@ -74,6 +75,12 @@ async def test_a_retry_after_can_be_a_date(api: Api, receiver: Receiver, queue: 
     delivery = await queue.until_tried(1)
 
     assert timedelta(0) <= delivery["due"] - at + timedelta(seconds=2) < timedelta(minutes=10)
+
+
+async def tried(queue: Queue, attempts: int) -> bool:
+    """Tell whether the first delivery was sent so often, and is at rest."""
+    first, *_ = await queue.all()
+    return bool(first["attempts"] >= attempts and first["lease"] is None)
 
 
 async def test_a_410_fails_the_delivery_and_disables_the_webhook(api: Api, receiver: Receiver, queue: Queue) -> None:
@@ -107,6 +114,41 @@ async def test_nothing_but_failures_for_five_days_disables_the_webhook(
         assert await disabled(api, made) is expected
 
     assert abs(first["failing_since"] - datetime.now(UTC)) < timedelta(minutes=5)
+
+
+async def test_a_webhook_that_was_changed_during_an_attempt_is_not_disabled_by_it(
+    api: Api, receiver: Receiver, queue: Queue
+) -> None:
+    ready = asyncio.Event()
+    receiver.behave(when(ready, answer(410)))
+    made = await api.webhook(receiver.url("/old"))
+    await ping(api, made)
+    await receiver.received()
+
+    await api.patch(f"/api/webhooks/{made['id']}", {"url": receiver.url("/new")})
+    ready.set()
+    await queue.until("failed")
+
+    assert not await disabled(api, made)
+
+
+async def test_an_attempt_that_began_before_a_success_does_not_disable_the_webhook(
+    api: Api, receiver: Receiver, queue: Queue
+) -> None:
+    ready = asyncio.Event()
+    receiver.behave(when(ready, answer(500)))
+    made = await api.webhook(receiver.url())
+    since = datetime.now(UTC) - timedelta(days=6)
+    await queue.webhooks.update_one({}, {"$set": {"failing_since": since}})
+    await ping(api, made)
+    await receiver.received()
+
+    await ping(api, made)
+    await queue.until("pending", "delivered")
+    ready.set()
+    await queue.until_so(lambda: tried(queue, 1))
+
+    assert not await disabled(api, made)
 
 
 async def test_a_success_begins_the_five_days_anew(api: Api, receiver: Receiver, queue: Queue) -> None:

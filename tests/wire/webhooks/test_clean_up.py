@@ -68,3 +68,25 @@ async def test_what_has_ended_expires_with_the_events(serve: Serve, receiver: Re
 
     assert timedelta(days=2.9) < delivery["expires"] - datetime.now(UTC) < timedelta(days=3.1)
     assert any(index["key"] == [("expires", 1)] and index.get("expireAfterSeconds") == 1 for index in indexes.values())
+
+
+async def test_pending_deliveries_of_a_webhook_that_is_active_again_are_kept_at_once(
+    api: Api, receiver: Receiver, queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receiver.behave(then=answer(500))
+    made = await api.webhook(receiver.url())
+    await ping(api, made)
+    await queue.until_tried(1)
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    await queue.webhooks.update_one({}, {"$set": {"status": "disabled"}})
+    await queue.deliveries.update_one({}, {"$set": {"expires": soon}})
+    monkeypatch.setattr("leads_api.webhooks.management.Webhooks.sweep", never)
+
+    await api.patch(f"/api/webhooks/{made['id']}", {"status": "active"})
+
+    (delivery,) = await queue.all()
+    assert delivery["expires"] is None
+
+
+async def never(_: object) -> None:
+    """Sweep nothing."""

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections import defaultdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.client import Api, Json
 from tests.conftest import Serve
-from tests.simulators.receiver import Receiver, answer
+from tests.simulators.receiver import Receiver, answer, when
 from tests.wire.process import until
 from tests.wire.webhooks.queue import Queue, ping, shown
 
@@ -120,6 +120,38 @@ async def test_when_an_event_has_failed_for_good_the_later_ones_of_its_lead_go_o
     await queue.deliveries.update_one({"attempts": 1}, {"$set": {"failures": 9}})
     await queue.make_due(attempts=1)
     await queue.until("failed", "delivered")
+
+
+async def test_a_redelivery_lets_the_later_events_of_its_lead_be_sent_soon_even_by_another_process(
+    api: Api, receiver: Receiver, queue: Queue
+) -> None:
+    lead = await api.lead()
+    await feed(api, 1)
+    receiver.behave(answer(500))
+    made = await api.webhook(receiver.url())
+    for number in range(2):
+        await api.put(f"/api/leads/{lead['id']}/tags", {"tags": [str(number)]})
+    await queue.until("pending", "pending")
+    await queue.until_so(lambda: first_tried(queue))
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    await queue.deliveries.update_many({}, {"$set": {"due": tomorrow}})
+    ready = asyncio.Event()
+    receiver.behave(when(ready, answer()))
+
+    (first, second) = await queue.all()
+    await api.post(f"/api/webhooks/{made['id']}/deliveries/{first['_id']}/redeliver")
+    await receiver.received(2)
+    (_, waiting) = await queue.all()
+    ready.set()
+    await queue.until("delivered", "delivered")
+
+    assert second["due"] > waiting["due"]
+    assert waiting["due"] - datetime.now(UTC) < timedelta(minutes=5)
+
+
+async def first_tried(queue: Queue) -> bool:
+    """Tell whether one delivery was sent, and none is being sent."""
+    return [each["attempts"] for each in await queue.all() if each["lease"] is None] == [1, 0]
 
 
 async def test_under_load_each_event_arrives_once_and_per_lead_in_order(
