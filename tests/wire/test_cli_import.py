@@ -14,7 +14,10 @@ from uuid import uuid4
 
 import pytest
 
+from leads_api.cli.transfer.columns import Body
+from leads_api.cli.transfer.writing import Writer
 from leads_api.mongo.client import Client, Database
+from leads_api.settings import Settings
 from leads_api.setup import set_up
 from tests.client import KEY, Json
 from tests.faults.extent import extent
@@ -447,3 +450,24 @@ async def test_the_samples_of_other_systems_are_imported_without_a_mapping(
     assert (mapped["status"]["title"], mapped["source"], mapped["contact"]["last_name"]) == (
         "Contacted", "Trade fair", "Kim"
     )  # fmt: skip
+
+
+async def test_an_update_keeps_what_somebody_else_has_just_made(
+    given: dict[str, str], database: Database, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await service.api.lead(lead_external_id="1", lead_title="Acme", lead_status=3)
+
+    async def looked_before(*_: object) -> set[str]:
+        return set()
+
+    monkeypatch.setattr(Writer, "_there", looked_before)
+    settings = Settings(mongodb_uri=given["LEADS_MONGODB_URI"], mongodb_database=database.name)
+    body = Body(
+        {"lead_external_id": "1", "lead_source": "Fair"}, {"lead_title": "1", "lead_status": 1, "lead_categoryid": 3}
+    )
+    async with Writer.on(database, settings, 1) as writer:
+        (outcome,) = await writer.write([body], "update")
+
+    after = await service.api.shown(made["id"])
+    assert outcome.kind == "updated"
+    assert (after["title"], after["status"]["id"], after["source"]) == ("Acme", 3, "Fair")

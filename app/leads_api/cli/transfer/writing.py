@@ -83,15 +83,15 @@ class Writer:
         with deadline(_BATCH_SECONDS):
             keys = [key_of(body) for body in bodies]
             there = await self._there([key for key in keys if key is not None])
-            outcomes: list[Outcome | None] = [
-                Outcome("present") if on_existing == "skip" and key in there else None for key in keys
-            ]
-            wanted = [at for at, outcome in enumerate(outcomes) if outcome is None]
-            # A lead that is there keeps what the record does not have.
-            sent = [bodies[at].given if keys[at] in there else bodies[at].filled | bodies[at].given for at in wanted]
-            for at, written in zip(wanted, await self._batch(sent, on_existing), strict=True):
-                outcomes[at] = _outcome(written)
-            return [outcome for outcome in outcomes if outcome is not None]
+            new = [at for at, key in enumerate(keys) if key not in there]
+            outcomes = await self._batch({at: bodies[at].filled | bodies[at].given for at in new}, "fail")
+            # Somebody else may have made some of the others meanwhile.
+            rest = [at for at in range(len(bodies)) if at not in outcomes or outcomes[at].kind == "present"]
+            if on_existing == "skip":
+                outcomes |= dict.fromkeys(rest, Outcome("present"))
+            else:  # a lead that is there keeps what the record does not have
+                outcomes |= await self._batch({at: bodies[at].given for at in rest}, "update")
+            return [outcomes[at] for at in range(len(bodies))]
 
     async def _there(self, keys: Sequence[str]) -> set[str]:
         """Return those of the external ids that leads have."""
@@ -99,12 +99,15 @@ class Writer:
         existing = await self._services.leads.existing(claims.values()) if claims else ()
         return {key for key, lead_id in claims.items() if lead_id in existing}
 
-    async def _batch(self, bodies: Sequence[Mapping[str, Any]], on_existing: OnExisting) -> list[WrittenLead]:
+    async def _batch(
+        self, bodies: Mapping[int, Mapping[str, Any]], on_existing: Literal["fail", "update"]
+    ) -> dict[int, Outcome]:
+        """Write bodies in one transaction; return what became of each, by their places."""
         if not bodies:
-            return []
-        request = {"leads": bodies, "on_existing": "update" if on_existing == "update" else "fail"}
-        batch = await _read(self._batches, request)
-        return await self._services.write_leads(batch.leads, batch.on_existing, self._user)
+            return {}
+        batch = await _read(self._batches, {"leads": list(bodies.values()), "on_existing": on_existing})
+        written = await self._services.write_leads(batch.leads, batch.on_existing, self._user)
+        return dict(zip(bodies, map(_outcome, written), strict=True))
 
     async def write(self, bodies: Sequence[Body], on_existing: OnExisting) -> list[Outcome]:
         """Write a batch as if one record after the other: one finds what an earlier one with its external id made."""
