@@ -23,6 +23,7 @@ from leads_api.mongo.client import (
     Database,
     Session,
     deadline,
+    is_sharded,
     start_session,
     until,
 )
@@ -100,6 +101,8 @@ class Run(Generic[T]):
                 self._concurrency.records(*self._records),
                 await start_session(self._database.client) as session,
             ):
+                if is_sharded(self._database.client):
+                    await self._catch_up(session)
                 failed: PyMongoError | TryAgain | None = None
                 for tries in range(1_000_000):
                     try:
@@ -121,6 +124,15 @@ class Run(Generic[T]):
                     _RETRIES.add("transaction")
                     await asyncio.sleep(pause)
         raise AssertionError("unreachable")
+
+    async def _catch_up(self, session: AsyncIOMotorClientSession) -> None:
+        """Read the records outside of a transaction, so that the session knows a time at which they are current.
+
+        A router chooses the snapshot of a transaction by its own clock, which may be behind a write that another router
+        has acknowledged. After a read, the session asks for a snapshot that is not older.
+        """
+        for collection, ids in _by_collection(self._records).items():
+            await self._database[collection].find_one({"_id": {"$in": ids}}, {"_id": 1}, session=session)
 
     async def _try(self, session: AsyncIOMotorClientSession) -> T:
         await begin(session)
@@ -150,16 +162,20 @@ class Run(Generic[T]):
         server has executed is not affected. On a sharded cluster, each shard that the lost transaction has reached
         must see a later one. These are the shards of the records, and the one of all collections that are not sharded.
         """
-        touched: dict[str, list[Any]] = {}
-        for collection, record_id in (*self._records, ("counters", "leads")):
-            touched.setdefault(collection, []).append(record_id)
-        for collection, ids in touched.items():
+        for collection, ids in _by_collection([*self._records, ("counters", "leads")]).items():
             with suppress(PyMongoError):
                 await begin(session)
                 try:
                     await self._database[collection].find_one({"_id": {"$in": ids}}, {"_id": 1}, session=session)
                 finally:
                     await session.abort_transaction()
+
+
+def _by_collection(records: Sequence[Record]) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    for collection, record_id in records:
+        found.setdefault(collection, []).append(record_id)
+    return found
 
 
 async def _shielded(work: Callable[[], Awaitable[None]]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any, Self
 
 import pytest
@@ -17,6 +18,9 @@ class Session:
 
     in_transaction = False
 
+    def __init__(self) -> None:
+        self.seen: list[object] = []
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -24,10 +28,32 @@ class Session:
         """End."""
 
     def start_transaction(self, **_: object) -> None:
-        """Begin."""
+        self.seen.append("a transaction")
+
+    async def abort_transaction(self) -> None:
+        """Abort."""
 
     async def commit_transaction(self) -> None:
         raise OperationFailure("forgotten", 251, {"errorLabels": ["TransientTransactionError"]})
+
+
+class Database:
+    """A database behind servers of some type, whose reads the session remembers."""
+
+    def __init__(self, server_type: str, session: Session) -> None:
+        server = SimpleNamespace(server_type_name=server_type)
+        description = SimpleNamespace(server_descriptions=lambda: {"a": server})
+        self.client = SimpleNamespace(start_session=self._start_session, topology_description=description)
+        self._session = session
+
+    async def _start_session(self) -> Session:
+        return self._session
+
+    def __getitem__(self, name: str) -> Any:
+        async def find_one(wanted: object, _: object, session: Session) -> None:
+            session.seen.append((name, wanted))
+
+        return SimpleNamespace(find_one=find_one)
 
 
 class Limits(ConcurrencyLimits):
@@ -51,16 +77,29 @@ class Limits(ConcurrencyLimits):
 async def test_a_refused_try_does_not_hide_that_an_earlier_one_may_be_committed(
     turns: int, reason: type[Exception]
 ) -> None:
-    async def start_session() -> Session:
-        return Session()
-
     async def work(_: object) -> int:
         return 1
 
     limits = Limits()
     limits.turns = turns
-    client = type("Client", (), {"start_session": staticmethod(start_session)})()
-    database: Any = type("Database", (), {"client": client})()
+    database: Any = Database("RSPrimary", Session())
 
     with pytest.raises(reason):
         await Run(database, limits, work, [], None)()
+
+
+@pytest.mark.parametrize("server_type", ["Mongos", "LoadBalancer", "RSPrimary"])
+async def test_on_a_sharded_cluster_the_records_are_read_first_so_that_no_snapshot_is_older(server_type: str) -> None:
+    session = Session()
+    database: Any = Database(server_type, session)
+    records = [("leads", 1), ("external_ids", "crm-1"), ("leads", 2)]
+
+    async def work(_: object) -> None:
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await Run(database, ConcurrencyLimits(), work, records, None)()
+
+    before = session.seen[: session.seen.index("a transaction")]
+    looks = [("leads", {"_id": {"$in": [1, 2]}}), ("external_ids", {"_id": {"$in": ["crm-1"]}})]
+    assert before == ([] if server_type == "RSPrimary" else looks)
