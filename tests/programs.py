@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from typing import NoReturn
 
 import pytest
 
@@ -28,9 +29,13 @@ _reasons: set[str] = set()
 def program(name: str) -> str:
     """Return the path of a program. Without it the test is skipped; with CI=true in the environment it fails."""
     found = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin")
-    if found is not None:
-        return found
-    reason = f"{name} is not installed (Debian, Ubuntu: sudo apt-get install {_PACKAGES[name]})"
+    if found is None:
+        missing(f"{name} is not installed (Debian, Ubuntu: sudo apt-get install {_PACKAGES[name]})")
+    return found
+
+
+def missing(reason: str) -> NoReturn:
+    """Skip a test that needs what this machine lacks; with CI=true in the environment it fails."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason, pytrace=False)
     _reasons.add(reason)

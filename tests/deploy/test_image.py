@@ -17,7 +17,7 @@ import pytest
 from leads_api.mongo.client import Client
 from tests.client import KEY
 from tests.deploy.processes import DEPLOY, free_port, run
-from tests.programs import program
+from tests.programs import missing, program
 from tests.wire.process import environment, until
 
 ROOT = DEPLOY.parent
@@ -106,6 +106,8 @@ class FirstProcess:
 
     def __init__(self, folder: Path, settings: dict[str, str], *options: str) -> None:
         apart = ["--pid", "--mount-proc", "--fork", "--kill-child", *([] if os.geteuid() == 0 else ["--map-root-user"])]
+        if subprocess.run([program("unshare"), *apart, "true"], check=False, stderr=subprocess.DEVNULL).returncode:
+            missing("namespaces cannot be made here (as root and outside of containers they can)")
         leads = str(Path(sys.executable).with_name("leads"))
         self._log = folder / "log"
         with self._log.open("wb") as log:

@@ -16,7 +16,7 @@ import uvloop
 from leads_api.mongo.client import Driver, connect
 from leads_api.settings import Settings
 from tests.client import KEY, Api, Json
-from tests.conftest import PATIENCE, serving
+from tests.conftest import PATIENCE, no_events, serving
 from tests.wire.process import SECONDS
 
 
@@ -28,13 +28,14 @@ def _serve(uri: str, database: str, driver: Driver, connection: Connection) -> N
         settings = Settings(
             mongodb_database=database, mongodb_driver=driver, api_key=KEY, request_timeout=PATIENCE, cache_seconds=60
         )
-        async with serving(settings, client) as api:
-            await api.get("/api/leads/1")  # it knows its settings from now on
-            connection.send(None)
-            while True:
-                method, path, body, options = await asyncio.to_thread(connection.recv)
-                answer = await api.call(method, path, body, **options)
-                connection.send((answer.status_code, answer.content, list(answer.headers.items())))
+        with no_events():  # their commands are no steps of a request
+            async with serving(settings, client) as api:
+                await api.get("/api/leads/1")  # it knows its settings from now on
+                connection.send(None)
+                while True:
+                    method, path, body, options = await asyncio.to_thread(connection.recv)
+                    answer = await api.call(method, path, body, **options)
+                    connection.send((answer.status_code, answer.content, list(answer.headers.items())))
 
     with suppress(EOFError):
         uvloop.run(work())

@@ -25,6 +25,7 @@ from leads_api.services import Services
 from leads_api.settings import Settings
 from leads_api.setup import INDEXES, STEPS
 from tests.client import Json
+from tests.conftest import PATIENCE
 from tests.data.old_database import answers, restore
 from tests.simulators.relay import Relay
 from tests.wire.process import SECONDS, Service, begun, leads, running, started, until
@@ -185,7 +186,8 @@ async def test_an_old_database_is_brought_up_to_date_under_load_and_nothing_is_l
         await old_process.delete(lead)
 
     with relay.holding("update", "leads") as migrating:
-        async with running(tmp_path, LEADS_MONGODB_URI=relay.uri, LEADS_MONGODB_DATABASE=old.name) as service:
+        given = {"LEADS_MONGODB_URI": relay.uri, "LEADS_MONGODB_DATABASE": old.name}
+        async with running(tmp_path, given=given, LEADS_REQUEST_TIMEOUT=str(PATIENCE)) as service:
             async with load(read, read, read_list, write, write_as_before) as some_more:
                 await migrating.came(1)
                 await some_more()
