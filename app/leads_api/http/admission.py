@@ -6,6 +6,7 @@ once as soon as those before them take long. What waits in a queue of its own, s
 """
 
 import logging
+from math import inf
 
 from leads_api.errors import Unavailable
 from leads_api.telemetry.metrics import Counter
@@ -36,14 +37,14 @@ class Admission:
     def __init__(self, seconds: float) -> None:
         """`seconds` is the time limit of a request."""
         self._longest = seconds * _SHARE
-        self._adapted = float(MAX_AT_ONCE)
+        self._adapted = inf
         self._probes = PROBES
         self._refused = 0
 
     @property
     def limit(self) -> int:
         """Return how many requests may be in progress."""
-        return min(int(self._adapted), MAX_AT_ONCE)
+        return int(min(self._adapted, MAX_AT_ONCE))
 
     def check(self, in_progress: int) -> None:
         """Raise Busy if too many requests are in progress, the one that asks included."""
@@ -68,8 +69,8 @@ class Admission:
             _log.warning("answered 503: too many requests in progress: %d; %d refused", in_progress, self._refused)
             self._refused = 0
         if not in_progress:
-            self._adapted = MAX_AT_ONCE
+            self._adapted = inf
         elif seconds is not None and seconds > self._longest:
             self._adapted = max(LEAST_AT_ONCE, min(self._adapted, in_progress) * _SHRINKS)
         elif seconds is not None or in_progress <= LEAST_AT_ONCE:
-            self._adapted = min(MAX_AT_ONCE, self._adapted * _GROWS)
+            self._adapted *= _GROWS
