@@ -208,26 +208,37 @@ def test_a_folder_that_is_no_environment_is_never_removed(project: Project) -> N
 
 
 @pytest.mark.parametrize(
-    ("failing", "last"),
+    ("failing", "alone", "last"),
     [
-        ("", "All parts of the tests passed: main kills pymongo."),
-        ("kill", "Tests failed in these parts: kills (of: main kills pymongo)."),
-        ("pymongo|ignore", "Tests failed in these parts: main pymongo (of: main kills pymongo)."),
+        ("", "", ["All parts of the tests passed: main kills pymongo."]),
+        ("kill", "kill", ["Tests failed in these parts: kills (of: main kills pymongo)."]),
+        ("pymongo|main", "pymongo|main", ["Tests failed in these parts: main pymongo (of: main kills pymongo)."]),
+        (
+            "pymongo|main",
+            "",
+            [
+                "Some tests passed only alone, in these parts: main pymongo. Their failures are above: mend them.",
+                "All parts of the tests passed: main kills pymongo.",
+            ],
+        ),
     ],
 )
-def test_all_parts_of_the_tests_run_and_the_last_line_says_which_failed(
-    tmp_path: Path, failing: str, last: str
+def test_all_parts_of_the_tests_run_what_fails_runs_once_more_and_the_last_line_says_which_failed(
+    tmp_path: Path, failing: str, alone: str, last: list[str]
 ) -> None:
     pytest_of_the_part = tmp_path / "pytest"
     pytest_of_the_part.write_text(f"""#!/bin/sh
-        case "$*" in *--driver*) part=pymongo ;; *--ignore*) part=ignore ;; *) part=kill ;; esac
-        echo "$part"
-        case "|{failing}|" in *"|$part|"*) exit 1 ;; esac""")
+        case "$*" in *--driver*) part=pymongo ;; *--ignore*) part=main ;; *) part=kill ;; esac
+        case "$*" in *--last-failed*) failing="|{alone}|" again=" again" ;; *) failing="|{failing}|" ;; esac
+        echo "$part$again"
+        case "$failing" in *"|$part|"*) exit 1 ;; esac""")
     pytest_of_the_part.chmod(0o755)
 
     done = subprocess.run(
         [ROOT / "scripts" / "test", tmp_path, "main", "kills", "pymongo"], capture_output=True, text=True, check=False
     )
 
-    assert done.stdout.splitlines() == ["ignore", "kill", "pymongo", last]
-    assert done.returncode == (1 if failing else 0)
+    again = "Some tests have failed. They are run once more, alone."
+    runs = [[part, *([again, f"{part} again"] if part in failing else [])] for part in ("main", "kill", "pymongo")]
+    assert done.stdout.splitlines() == [line for run in runs for line in run] + last
+    assert done.returncode == (1 if alone else 0)
