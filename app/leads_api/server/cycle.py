@@ -1,6 +1,7 @@
 """One request and its response at uvicorn's protocol, with heads of responses that are checked and sent faster."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
@@ -10,20 +11,20 @@ from leads_api.server.framing import Fields
 _BODILESS = {204, 304}
 
 
-class Ignoring(HttpToolsProtocol):
-    """A protocol that can ignore its caller."""
-
-    def ignore_input(self) -> None:
-        """Read and drop what else the caller sends, until the connection is closed."""
-        raise NotImplementedError
-
-
 class Cycle(RequestResponseCycle):
     """A request and its response."""
 
-    def __init__(self, protocol: "Ignoring", scope: Any, fields: Fields, body: bytes | None) -> None:
-        """`body` is None if it is not complete yet."""
-        self._protocol = protocol
+    def __init__(
+        self,
+        protocol: HttpToolsProtocol,
+        scope: Any,
+        fields: Fields,
+        body: bytes | None,
+        *,
+        ignore_input: Callable[[], None],
+    ) -> None:
+        """`body` is None if it is not complete yet. `ignore_input` is called if the caller sends more than is read."""
+        self._ignore_input = ignore_input
         super().__init__(
             scope=scope,
             transport=protocol.transport,
@@ -50,7 +51,7 @@ class Cycle(RequestResponseCycle):
             return
         if not self.keep_alive and self.flow.read_paused:
             # The caller has sent more. Closing with unread input would reset the connection (RFC 9112, 9.6).
-            self._protocol.ignore_input()
+            self._ignore_input()
         await super().send(message)
 
     def _start(self, status: int, fields: list[tuple[bytes, bytes]]) -> None:

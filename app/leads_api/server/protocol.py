@@ -13,9 +13,9 @@ from urllib.parse import unquote
 import httptools
 import msgspec
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from leads_api.server.cycle import Cycle, Ignoring
+from leads_api.server.cycle import Cycle
 from leads_api.server.framing import Fields, Framing, Refused
 from leads_api.server.transport import Flow, GatheringTransport
 from leads_api.telemetry.metrics import Counter
@@ -39,7 +39,7 @@ _stalled: dict["Protocol", None] = {}
 """The connections whose callers do not receive what is sent, the longest stalled ones first."""
 
 
-class Protocol(Ignoring):
+class Protocol(HttpToolsProtocol):
     """One connection."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own, narrower
@@ -112,7 +112,7 @@ class Protocol(Ignoring):
         self._open += 1
         self._is_new = False
         before = self.cycle
-        self.cycle = cycle = Cycle(self, scope, fields, body)
+        self.cycle = cycle = Cycle(self, scope, fields, body, ignore_input=self._ignore_input)
         if before is None or before.response_complete:
             self._start_asgi_task(cycle, self.app)
         else:
@@ -140,7 +140,7 @@ class Protocol(Ignoring):
                 if message["type"] == "http.response.start" and cycle.more_body:
                     # The next request is behind the rest of the body, which nobody will read. So the connection closes.
                     cycle.keep_alive = False
-                    self.ignore_input()
+                    self._ignore_input()
                 await send(message)
 
             await app(scope, receive, closing_send)
@@ -203,7 +203,7 @@ class Protocol(Ignoring):
         if self.transport.is_closing():
             self._watch_sending()
 
-    def ignore_input(self) -> None:
+    def _ignore_input(self) -> None:
         """Read and drop what else the caller sends, until the connection is closed."""
         self._ignores_input = True
         transport: Any = self.transport

@@ -54,10 +54,10 @@ class Webhooks:
 
     async def change(self, webhook_id: int, fields: dict[str, Any]) -> Webhook:
         """Change some fields of a webhook."""
-        changed = await self.subscriptions.change(webhook_id, fields)
-        if changed.status == "active":
-            await self._deliveries.keep_pending(webhook_id)  # they may be about to expire
-        return changed
+        if fields.get("status") == "active":
+            # They may be about to expire. Before the change, because a failure must leave all as it was.
+            await self._deliveries.keep_pending(webhook_id)
+        return await self.subscriptions.change(webhook_id, fields)
 
     async def renew_secret(self, webhook_id: int) -> WebhookWithSecret:
         """Renew the secret of a webhook."""

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pymongo.errors import AutoReconnect
 
 from tests.client import Api
 from tests.conftest import Serve
@@ -86,6 +87,22 @@ async def test_pending_deliveries_of_a_webhook_that_is_active_again_are_kept_at_
 
     (delivery,) = await queue.all()
     assert delivery["expires"] is None
+
+
+async def test_a_webhook_whose_deliveries_cannot_be_kept_stays_as_it_was(
+    api: Api, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"/api/webhooks/{(await api.webhook(receiver.url()))['id']}"
+    await api.patch(path, {"status": "disabled"})
+
+    async def fail(*_: object) -> None:
+        raise AutoReconnect
+
+    monkeypatch.setattr("leads_api.webhooks.deliveries.DeliveryStore.keep_pending", fail)
+    refused = await api.patch(path, {"status": "active"})
+
+    assert refused.status_code == 503
+    assert (await api.get(path)).json()["data"]["status"] == "disabled"
 
 
 async def never(_: object) -> None:
