@@ -8,6 +8,7 @@ from pathlib import Path
 from posixpath import join, normpath, relpath
 
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
@@ -20,6 +21,11 @@ OUTSIDE = {
 """Files outside docs/ that are part of the site, and where they are there."""
 
 DECISIONS = "decisions/index.md"
+KEY_OF_A_NODE, UNAMBIGUOUS_KEY = "e=e+s+o.id}return e", "e=e+s+o.id+' '}return e"
+"""lunr names each node of its index by its edges, each a letter and the number of the next node: "a", 1 and "2", 3 are
+taken for "a", 123 where words hold digits, and a search that meets such a node fails. A space after the number ends it.
+"""
+
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 _CODE = re.compile(r"^( *)```.*?^\1```", re.MULTILINE | re.DOTALL)
 
@@ -77,3 +83,12 @@ def site_path(path: str, files: Files) -> str | None:
     if files.get_file_from_path(target) or not (ROOT / path).exists():
         return target
     return None
+
+
+def on_post_build(config: MkDocsConfig) -> None:
+    """Mend the search, which fails for some words where pages hold many figures."""
+    for path in Path(config.site_dir, "assets", "javascripts", "workers").glob("search.*.js"):
+        script = path.read_text()
+        if script.count(KEY_OF_A_NODE) != 1:
+            raise PluginError(f"{path.name} has changed: see whether lunr's TokenSet.toString still needs its mend.")
+        path.write_text(script.replace(KEY_OF_A_NODE, UNAMBIGUOUS_KEY))

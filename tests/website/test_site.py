@@ -3,11 +3,13 @@
 import json
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.programs import program
 from tests.website.build import ROOT, build
 from website.hooks import OUTSIDE
 
@@ -50,6 +52,17 @@ def test_every_page_of_the_repository_is_a_page_of_the_site(site: Path) -> None:
     assert {str(path.relative_to(site)) for path in site.rglob("*.html")} >= {
         page.removesuffix(".md") + ".html" for page in pages
     }
+
+
+def test_the_search_fails_for_no_word_of_the_pages(site: Path) -> None:
+    done = subprocess.run(
+        [program("node"), str(Path(__file__).with_name("search.cjs")), str(site)],
+        stdout=subprocess.PIPE, text=True, check=True, timeout=240,
+    )  # fmt: skip
+    told = json.loads(done.stdout)
+
+    assert told["asked"] > 1000
+    assert told["failed"] == []
 
 
 def test_no_page_loads_anything_from_another_host(site: Path) -> None:
