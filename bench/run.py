@@ -57,11 +57,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench.run", description="Measure the service and its peers.")
     parser.add_argument(
         "--peers",
-        type=_choice([*PEERS, *VARIANTS]),
+        type=choice([*PEERS, *VARIANTS]),
         default=obtainable(PEERS),
         help=f"default: {','.join(obtainable(PEERS))}; or {VARIANTS}",
     )
-    parser.add_argument("--operations", type=_choice(OPERATIONS), default=OPERATIONS, help=",".join(OPERATIONS))
+    parser.add_argument("--operations", type=choice(OPERATIONS), default=OPERATIONS, help=",".join(OPERATIONS))
     parser.add_argument("--concurrency", type=_numbers, default=[1, 32, 256], help="connections; default: 1,32,256")
     parser.add_argument("--runs", type=int, default=5, help="of each, in turns; the table has the medians")
     parser.add_argument("--seconds", type=int, default=3, help="of one run, where the server is quick enough")
@@ -76,7 +76,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _choice(known: list[str]) -> Callable[[str], list[str]]:
+def choice(known: list[str]) -> Callable[[str], list[str]]:
+    """Return a function that takes names, separated by commas, from an argument."""
+
     def chosen(text: str) -> list[str]:
         names = text.split(",")
         if unknown := set(names) - set(known):

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import venv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -33,7 +33,7 @@ GRANIAN = HERE / ".granian"
 PYTHON = HERE / ".venv" / "bin" / "python"
 _GO = HERE / ".go" / "leadspeer"
 _PIP = ["pip", "install", "--quiet", "--disable-pip-version-check"]
-_START_SECONDS = 60.0
+_START_SECONDS = 180.0
 _STOP_SECONDS = 15.0
 
 
@@ -112,8 +112,10 @@ def database(binary: Path | None, server_pid: int | None) -> Iterator[tuple[str,
 
 
 @contextmanager
-def peers(names: list[str], uri: str, database_name: str, key: str) -> Iterator[dict[str, Server]]:
-    """Start the service (`leads`) and its peers, and end them."""
+def peers(
+    names: list[str], uri: str, database_name: str, key: str, *, under: Sequence[str] = ()
+) -> Iterator[dict[str, Server]]:
+    """Start the service (`leads`) and its peers, and end them. `under` is a command that runs another one."""
     running: dict[str, Server] = {}
     environment = {"PEER_MONGODB_URI": uri, "PEER_MONGODB_DATABASE": database_name}
     environment |= {"LEADS_MONGODB_URI": uri, "LEADS_MONGODB_DATABASE": database_name, "LEADS_DRAIN_SECONDS": "0"}
@@ -122,7 +124,7 @@ def peers(names: list[str], uri: str, database_name: str, key: str) -> Iterator[
             port = free_port()
             driver = {"LEADS_MONGODB_DRIVER": "pymongo"} if name == "leads-pymongo" else {}
             granian = {"PYTHONPATH": str(GRANIAN)} if name == "leads-granian" else {}
-            running[name] = Server(name, _command(name, port), environment | driver | granian, port)
+            running[name] = Server(name, [*under, *_command(name, port)], environment | driver | granian, port)
         for server in running.values():
             server.wait_for_answer(key)
         yield running

@@ -102,6 +102,7 @@ def create_app(settings: Settings, mongo: Client | None = None) -> Litestar:
             drains=(
                 services.lead_pages.drain,
                 services.leads.drain,
+                services.convert_lead.drain,
                 services.transact.drain,
                 services.users.drain,
                 services.ids.drain,

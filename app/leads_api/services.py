@@ -160,6 +160,7 @@ class Services:
             mails=self.mails,
             delete_lead=self.delete_lead,
             ids=ids,
+            concurrency=concurrency,
             transact=transact,
             mail_queued=self.sender.wake if self.sender else lambda: None,
         )

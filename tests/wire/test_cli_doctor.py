@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from leads_api.mail.store import MailQueue, Verdict
+from leads_api.mail.store import MailQueue, Verdict, welcome
 from leads_api.mongo.client import Database
 from leads_api.mongo.server_time import server_time
 from tests.simulators.smtp import SmtpServer
@@ -52,7 +52,7 @@ async def test_each_fault_is_named_with_what_to_do(given: dict[str, str], databa
     await database["leads"].drop_index("updated")
     await database["migrations"].update_one({"_id": "leads"}, {"$set": {"version": 1}})
     queue = MailQueue(database)
-    await queue.enqueue_welcome("failed@acme.example", "Jane Doe", None)
+    await queue.enqueue([welcome("failed@acme.example", "Jane Doe")], None)
     mail = await queue.take()
     assert mail is not None
     await queue.failed(mail, "SMTP 550", Verdict.REFUSED_FOR_GOOD)
@@ -71,7 +71,7 @@ async def test_each_fault_is_named_with_what_to_do(given: dict[str, str], databa
 
 
 async def test_a_mail_that_waits_for_long_is_a_warning(given: dict[str, str], database: Database) -> None:
-    await MailQueue(database).enqueue_welcome("jane@acme.example", "Jane Doe", None)
+    await MailQueue(database).enqueue([welcome("jane@acme.example", "Jane Doe")], None)
     old = datetime.now(UTC) - timedelta(hours=1)
     await database["mails"].update_one({}, {"$set": {"created": old}})
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from bson import ObjectId
 
-from leads_api.mail.store import Mail, MailQueue, Verdict
+from leads_api.mail.store import Mail, MailQueue, Verdict, welcome
 from leads_api.mongo.client import Database
 from tests.client import Json
 from tests.simulators.smtp import SmtpServer
@@ -22,12 +22,12 @@ async def queue(given: dict[str, str], database: Database) -> MailQueue:
     await queue.sent(await leased(queue, "sent@acme.example"))
     await queue.failed(await leased(queue, "failed@acme.example"), "SMTP 550", Verdict.REFUSED_FOR_GOOD)
     await queue.failed(await leased(queue, "waiting@acme.example"), "SMTP 553", Verdict.NOT_ABOUT_MAIL)
-    await queue.enqueue_welcome("new@acme.example", "New", None)
+    await queue.enqueue([welcome("new@acme.example", "New")], None)
     return queue
 
 
 async def leased(queue: MailQueue, recipient: str) -> Mail:
-    await queue.enqueue_welcome(recipient, "Jane Doe", None)
+    await queue.enqueue([welcome(recipient, "Jane Doe")], None)
     mail = await queue.take()
     assert mail is not None
     assert mail.recipient == recipient

@@ -1,5 +1,6 @@
 """The store of clients."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +9,7 @@ from leads_api.catalog.model import CLIENT_CATEGORY
 from leads_api.clients.model import PLACE, Client, client_of
 from leads_api.errors import NotFound
 from leads_api.folding import caseless_email
-from leads_api.mongo.client import Database, Document, Session
+from leads_api.mongo.client import Database, Document, Session, insert_all
 from leads_api.mongo.concurrency import ConcurrencyLimits
 from leads_api.mongo.indexes import Index
 from leads_api.mongo.migrations import Step
@@ -87,32 +88,13 @@ class ClientStore:
         document: Document | None = await self._clients.find_one({"_id": client_id}, session=session)
         return document
 
-    async def insert(
-        self, lead: Document, *, client_id: int, company: str, owner: Document, due_days: int | None, now: datetime,
-        session: Session,
-    ) -> Document:  # fmt: skip
-        """Insert the client of a converted lead (contract, "Convert"); `owner` has id, name and email."""
-        contact, address = lead.get("contact") or {}, lead.get("address") or {}
-        document = {
-            "_id": client_id,
-            "company_name": company,
-            "description": None,
-            "status": "active",
-            "phone": contact.get("phone"),
-            "website": contact.get("website"),
-            "vat": None,
-            "category": CLIENT_CATEGORY,
-            "owner": owner | {"folded_email": caseless_email(owner["email"])},
-            "billing": {**{field: address.get(field) for field in PLACE}, "invoice_due_days": due_days},
-            "shipping": dict.fromkeys(PLACE),
-            "dates": {"created": now, "updated": now},
-            "tags": [],
-            "created_from_lead_id": lead["_id"],
-            "search": pieces(company, owner["name"], owner["email"]),
-            "schema_version": SCHEMA_VERSION,
-        }
-        await self._clients.insert_one(document, session=session)
-        return document
+    async def insert(self, clients: Sequence[Document], session: Session) -> None:
+        """Insert the clients of converted leads."""
+        await insert_all(self._clients, clients, session)
+
+    async def exists(self, client_id: int, session: Session) -> bool:
+        """Return whether there is a client with this id."""
+        return await self._clients.find_one({"_id": client_id}, {"_id": 1}, session=session) is not None
 
     async def uses_category(self, category_id: int) -> bool:
         """Return whether any client has this category."""
@@ -121,3 +103,28 @@ class ClientStore:
     async def shown(self, document: Document, *, written: bool = False) -> Client:
         """Return a client as callers see it; with `written`, one that has just been written."""
         return await self._catalog.show(lambda settings: client_of(document, settings), written=written)
+
+
+def new_client(
+    lead: Document, *, client_id: int, company: str, owner: Document, due_days: int | None, now: datetime
+) -> Document:
+    """Return the document of a converted lead's client (contract, "Convert"); `owner` has id, name and email."""
+    contact, address = lead.get("contact") or {}, lead.get("address") or {}
+    return {
+        "_id": client_id,
+        "company_name": company,
+        "description": None,
+        "status": "active",
+        "phone": contact.get("phone"),
+        "website": contact.get("website"),
+        "vat": None,
+        "category": CLIENT_CATEGORY,
+        "owner": owner | {"folded_email": caseless_email(owner["email"])},
+        "billing": {**{field: address.get(field) for field in PLACE}, "invoice_due_days": due_days},
+        "shipping": dict.fromkeys(PLACE),
+        "dates": {"created": now, "updated": now},
+        "tags": [],
+        "created_from_lead_id": lead["_id"],
+        "search": pieces(company, owner["name"], owner["email"]),
+        "schema_version": SCHEMA_VERSION,
+    }

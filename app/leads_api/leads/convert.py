@@ -1,26 +1,29 @@
 """The use case "convert a lead to a client" (contract, "Convert")."""
 
 from asyncio import gather
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from leads_api.clients.model import Client
-from leads_api.clients.store import ClientStore
+from leads_api.clients.store import ClientStore, new_client
 from leads_api.clock import now
 from leads_api.errors import Conflict
 from leads_api.leads.delete import DeleteLead
 from leads_api.leads.model import external_key
 from leads_api.leads.schemas import ConvertInput
-from leads_api.leads.store import LeadStore, records_of
-from leads_api.mail.store import MailQueue
+from leads_api.leads.store import COLLECTION, LeadStore, conversion_of, records_of
+from leads_api.mail.store import MailQueue, welcome
 from leads_api.mongo.client import Document, Session
+from leads_api.mongo.concurrency import ConcurrencyLimits, Record
 from leads_api.mongo.faults import Duplicate
 from leads_api.mongo.ids import Ids
+from leads_api.mongo.recording import recording
+from leads_api.mongo.sharing import Apart, Sharing, Write
 from leads_api.mongo.transaction import Transact
 from leads_api.mongo.transaction_runs import TryAgain
 from leads_api.mongo.versions import Versions, require
 from leads_api.telemetry.metrics import Counter
-from leads_api.users.store import EmailTaken, UserStore
+from leads_api.users.store import EmailTaken, UserStore, owner_of
 
 _CONVERSIONS = Counter("leads_conversions_total", "Leads that were converted to clients.")
 
@@ -32,80 +35,157 @@ class AlreadyConverted(Conflict):
         super().__init__("This lead has already been converted to a client.", client_id=client_id)
 
 
-@dataclass(frozen=True, slots=True)
-class ConvertLead:
-    """Creates a client and its first user from a lead, in one transaction."""
+class _Conversion(Write):
+    """A conversion for one caller: what it writes."""
 
-    leads: LeadStore
-    clients: ClientStore
-    users: UserStore
-    mails: MailQueue
-    delete_lead: DeleteLead
-    ids: Ids
-    transact: Transact
-    mail_queued: Callable[[], None]
+    __slots__ = (
+        "_mail_queued", "_request", "_user_id", "by", "client", "client_id", "deletes", "lead_id", "mails", "mark",
+        "owner", "versions",
+    )  # fmt: skip
+
+    def __init__(
+        self, lead: Document, request: ConvertInput, by: int, versions: Versions, *, client_id: int, user_id: int,
+        mail_queued: Callable[[], None],
+    ) -> None:  # fmt: skip
+        super().__init__((COLLECTION, lead["_id"]))
+        self.lead_id: int = lead["_id"]
+        self.client_id = client_id
+        self.deletes = request.delete_lead == "yes"
+        self.versions = versions
+        self._user_id = user_id
+        self._request = request
+        self.by = by
+        self._mail_queued = mail_queued
+        self.of(lead)
+
+    def of(self, lead: Document) -> None:
+        """Let it be the conversion of the lead as it was read."""
+        request, moment = self._request, now()
+        name = f"{request.first_name} {request.last_name}"
+        self.owner = owner_of(
+            user_id=self._user_id,
+            client_id=self.client_id,
+            first_name=request.first_name,
+            last_name=request.last_name,
+            email=request.email,
+            now=moment,
+        )
+        self.client = new_client(
+            lead,
+            client_id=self.client_id,
+            company=request.client_company_name or (lead.get("contact") or {}).get("company_name") or name,
+            owner={"id": self._user_id, "name": name, "email": request.email},
+            due_days=request.client_billing_invoice_due_days,
+            now=moment,
+        )
+        self.mark = conversion_of(lead, self.client_id, moment, self.by)
+        self.mails = [welcome(request.email, name)] if request.send_welcome_email == "yes" else []
+
+    def then(self) -> None:
+        """Count it, and let its mail be sent."""
+        _CONVERSIONS.add()
+        if self.mails:
+            self._mail_queued()
+
+
+class ConvertLead:
+    """Creates a client and its first user from a lead, in one transaction, which conversions of others may share."""
+
+    def __init__(
+        self, *, leads: LeadStore, clients: ClientStore, users: UserStore, mails: MailQueue, delete_lead: DeleteLead,
+        ids: Ids, concurrency: ConcurrencyLimits, transact: Transact, mail_queued: Callable[[], None],
+    ) -> None:  # fmt: skip
+        """`mail_queued` is called when there is a mail to send."""
+        self._leads = leads
+        self._clients = clients
+        self._users = users
+        self._mails = mails
+        self._delete_lead = delete_lead
+        self._ids = ids
+        self._concurrency = concurrency
+        self._transact = transact
+        self._mail_queued = mail_queued
+        self._sharing: Sharing[_Conversion, Document] = Sharing(
+            leads.collection, transact, share=self._shared, alone=self._alone, queue="conversions"
+        )
 
     async def __call__(self, lead_id: int, request: ConvertInput, by: int, versions: Versions) -> Client:
         """Return the client.
 
         Raises LeadNotFound, PreconditionFailed, AlreadyConverted or EmailTaken; nothing is written then.
         """
+        try:
+            if recording.get() is not None or request.delete_lead == "yes":
+                lead = await self._read(lead_id, request, versions)
+                records = records_of(lead_id, external_key(lead) if request.delete_lead == "yes" else None)
+                client = await self._convert(await self._conversion(lead, request, by, versions), records)
+            else:
+                async with self._concurrency.record((COLLECTION, lead_id)):
+                    lead = await self._read(lead_id, request, versions)
+                    client = await self._sharing(await self._conversion(lead, request, by, versions))
+        except Duplicate as duplicate:  # it has aborted the transaction
+            raise await self._refusal(lead_id, versions) from duplicate
+        return await self._clients.shown(client, written=True)
+
+    async def drain(self) -> None:
+        """Wait until no conversion is in progress."""
+        await self._sharing.drain()
+
+    async def _read(self, lead_id: int, request: ConvertInput, versions: Versions) -> Document:
+        """Return the lead. Raises LeadNotFound, PreconditionFailed, AlreadyConverted or EmailTaken."""
         # Reads are batched with those of other requests; calls of a transaction are not. So the lead is read before,
         # and the transaction checks that it has not changed since.
-        lead, is_taken = await gather(self.leads.read(lead_id), self.users.has(request.email))
+        lead, is_taken = await gather(self._leads.read(lead_id), self._users.has(request.email))
         _refuse(lead, versions)
         if is_taken:
             raise EmailTaken
-        client_id, user_id = await gather(self.ids.take("clients"), self.ids.take("users"))
-        name = f"{request.first_name} {request.last_name}"
-        known: Document | None = lead
+        return lead
+
+    async def _conversion(self, lead: Document, request: ConvertInput, by: int, versions: Versions) -> _Conversion:
+        client_id, user_id = await gather(self._ids.take("clients"), self._ids.take("users"))
+        return _Conversion(
+            lead, request, by, versions, client_id=client_id, user_id=user_id, mail_queued=self._mail_queued
+        )
+
+    async def _alone(self, conversion: _Conversion) -> Document:
+        return await self._convert(conversion, [])  # its caller holds the record
+
+    async def _convert(self, conversion: _Conversion, records: list[Record]) -> Document:
+        """Return the client of a lead. `records` is empty if the caller holds them. Raises Duplicate and others."""
+        is_current = True
 
         async def committed(session: Session) -> Document | None:
-            return await self.clients.find(client_id, session)
+            return conversion.client if await self._clients.exists(conversion.client_id, session) else None
 
         async def work(session: Session) -> Document:
-            nonlocal known
+            nonlocal is_current
+            records[:] = records or [conversion.record]
             # mongomock, without a session, could not roll back what was made from a lead that has changed.
-            lead, known = (session and known) or await self.leads.find(lead_id, session), None
-            _refuse(lead, versions)
-            moment = now()
-            await self.users.insert_owner(  # raises Duplicate if the e-mail is taken
-                user_id=user_id,
-                client_id=client_id,
-                first_name=request.first_name,
-                last_name=request.last_name,
-                email=request.email,
-                now=moment,
-                session=session,
-            )
-            client = await self.clients.insert(
-                lead,
-                client_id=client_id,
-                company=request.client_company_name or (lead.get("contact") or {}).get("company_name") or name,
-                owner={"id": user_id, "name": name, "email": request.email},
-                due_days=request.client_billing_invoice_due_days,
-                now=moment,
-                session=session,
-            )
-            if not await self.leads.mark_converted(lead, client_id, moment, by, session):
+            if session is None or not is_current:
+                lead = await self._leads.find(conversion.lead_id, session)
+                _refuse(lead, conversion.versions)
+                conversion.of(lead)
+            is_current = False
+            if not await self._write([conversion], session):
                 raise TryAgain(reason="another call changed the lead in the middle of a conversion")
-            if request.delete_lead == "yes":
-                await self.delete_lead.with_belongings(lead_id, by, None, session)
-            if request.send_welcome_email == "yes":
-                await self.mails.enqueue_welcome(request.email, name, session)
-            return client
+            return conversion.client
 
-        def then() -> None:
-            _CONVERSIONS.add()
-            if request.send_welcome_email == "yes":
-                self.mail_queued()
+        return await self._transact(work, records=records, committed=committed, then=conversion.then)
 
-        try:
-            records = records_of(lead_id, external_key(lead) if request.delete_lead == "yes" else None)
-            client = await self.transact(work, records=records, committed=committed, then=then)
-        except Duplicate as duplicate:  # it has aborted the transaction
-            raise await self._refusal(lead_id, versions) from duplicate
-        return await self.clients.shown(client, written=True)
+    async def _write(self, conversions: Sequence[_Conversion], session: Session) -> bool:
+        """Write conversions as part of a transaction; return whether no lead has changed since it was read."""
+        await self._users.insert([each.owner for each in conversions], session)
+        await self._clients.insert([each.client for each in conversions], session)
+        if not await self._leads.mark_converted([each.mark for each in conversions], session):
+            return False
+        for each in conversions:
+            if each.deletes:
+                await self._delete_lead.with_belongings(each.lead_id, each.by, None, session)
+        await self._mails.enqueue([mail for each in conversions for mail in each.mails], session)
+        return True
+
+    def _shared(self, conversions: Sequence[_Conversion]) -> "_SharedConversions":
+        return _SharedConversions(self._clients, partial(self._write, conversions), conversions)
 
     async def _refusal(self, lead_id: int, versions: Versions) -> EmailTaken:
         """Return the error of a taken e-mail, if the lead could be converted at all.
@@ -113,8 +193,32 @@ class ConvertLead:
         Another call may have converted it, possibly with the same e-mail. Raises LeadNotFound, PreconditionFailed or
         AlreadyConverted.
         """
-        _refuse(await self.leads.find(lead_id), versions)
+        _refuse(await self._leads.find(lead_id), versions)
         return EmailTaken()
+
+
+class _SharedConversions:
+    """Conversions that share a transaction."""
+
+    def __init__(
+        self, clients: ClientStore, write: Callable[[Session], Awaitable[bool]], conversions: Sequence[_Conversion]
+    ) -> None:
+        self._clients = clients
+        self._write = write
+        self._conversions = conversions
+
+    async def work(self, session: Session) -> list[Document]:
+        """Return the clients."""
+        if not await self._write(session):
+            raise Apart
+        return self._made()
+
+    async def committed(self, session: Session) -> list[Document] | None:
+        """Return the clients if an earlier try was committed."""
+        return self._made() if await self._clients.exists(self._conversions[0].client_id, session) else None
+
+    def _made(self) -> list[Document]:
+        return [each.client for each in self._conversions]
 
 
 def _refuse(lead: Document, versions: Versions) -> None:

@@ -320,21 +320,12 @@ class LeadStore:
             raise LeadNotFound
         return document
 
-    async def mark_converted(self, lead: Document, client_id: int, moment: datetime, by: int, session: Session) -> bool:
-        """Mark the lead as converted, unless it has changed since it was read; return whether it was marked.
+    async def mark_converted(self, marks: Sequence[tuple[Document, Document]], session: Session) -> bool:
+        """Mark leads as converted (`conversion_of`); return whether none of them has changed since it was read.
 
-        A concurrent change conflicts here, and the transaction is retried.
+        A change that is not committed yet conflicts here.
         """
-        values = {
-            "converted": {"is_converted": True, "client_id": client_id, "date": moment},
-            "status": CONVERTED,
-        }
-        result = await self._leads.update_one(
-            {"_id": lead["_id"], "version": lead.get("version")},
-            _setting(values, "converted", moment, by),
-            session=session,
-        )
-        return result.matched_count == 1
+        return await update_each(self._leads, marks, session) == len(marks)
 
     async def delete(self, lead_id: int, by: int, versions: Versions, session: Session) -> str | None:
         """Delete a lead's document and the claim of its external id. Raises LeadNotFound or PreconditionFailed.
@@ -442,6 +433,13 @@ def change_at(
         texts.update(changed)
         values = values | {"search": pieces(*texts.values())}
     return {"_id": lead_id, "version": version}, _setting(values, "updated", now(), by)
+
+
+def conversion_of(lead: Document, client_id: int, moment: datetime, by: int) -> tuple[Document, Document]:
+    """Return filter and update that mark a lead as converted, unless it has changed since it was read."""
+    converted = {"is_converted": True, "client_id": client_id, "date": moment}
+    values = {"converted": converted, "status": CONVERTED}
+    return {"_id": lead["_id"], "version": lead.get("version")}, _setting(values, "converted", moment, by)
 
 
 def _setting(values: dict[str, Any], event: str, moment: datetime, by: int) -> Document:

@@ -4,7 +4,7 @@ Due times and leases use the time of the database server, which all processes sh
 """
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Literal
@@ -14,7 +14,7 @@ from msgspec import Struct
 from pymongo import ReturnDocument
 
 from leads_api.clock import UNKNOWN, now
-from leads_api.mongo.client import Database, Document, Session
+from leads_api.mongo.client import Database, Document, Session, insert_all
 from leads_api.mongo.indexes import Index
 from leads_api.mongo.migrations import Step
 from leads_api.mongo.server_time import server_time
@@ -101,15 +101,9 @@ class MailQueue:
         self.lease_seconds = lease_seconds
         self._first_pause = first_pause_seconds
 
-    async def enqueue_welcome(self, recipient: str, name: str, session: Session) -> None:
-        """Queue the welcome mail for a client's first user, in the transaction."""
-        trace = traces.current.get()
-        document = {
-            "_id": ObjectId(), "template": "welcome", "recipient": recipient, "name": name, "status": "queued",
-            "attempts": 0, "refusals": 0, "due": None, "lease": None, "created": now(), "error": None,
-            "traceparent": trace.traceparent() if trace else None, "schema_version": SCHEMA_VERSION,
-        }  # fmt: skip
-        await self._mails.insert_one(document, session=session)
+    async def enqueue(self, mails: Sequence[Document], session: Session) -> None:
+        """Queue mails, as part of the transaction that makes the client."""
+        await insert_all(self._mails, mails, session)
 
     async def take(self) -> Mail | None:
         """Take a lease on a due mail and return it; None if no mail is due."""
@@ -191,6 +185,16 @@ class MailQueue:
         ended = await server_time(self._database)
         values = {"status": _STORED[status], "due": None, "lease": None, "error": error, "ended": ended}
         await self._mails.update_one({"_id": mail.id, "lease": mail.lease}, {"$set": values})
+
+
+def welcome(recipient: str, name: str) -> Document:
+    """Return the welcome mail for a client's first user, to be queued."""
+    trace = traces.current.get()
+    return {
+        "_id": ObjectId(), "template": "welcome", "recipient": recipient, "name": name, "status": "queued",
+        "attempts": 0, "refusals": 0, "due": None, "lease": None, "created": now(), "error": None,
+        "traceparent": trace.traceparent() if trace else None, "schema_version": SCHEMA_VERSION,
+    }  # fmt: skip
 
 
 def _shown(document: Document) -> QueuedMail:

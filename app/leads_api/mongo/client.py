@@ -287,6 +287,14 @@ async def aggregate(collection: Collection, pipeline: list[Document]) -> AsyncIt
     return found
 
 
+async def insert_all(collection: Collection, documents: Sequence[Document], session: Session) -> None:
+    """Insert documents in one call, as part of a transaction. If there is only one, a taken value raises Duplicate."""
+    if len(documents) == 1:
+        await collection.insert_one(documents[0], session=session)
+    elif documents:
+        await collection.insert_many(documents, session=session)
+
+
 async def update_each(collection: Collection, updates: Sequence[tuple[Document, Document]], session: Session) -> int:
     """Run updates of one document each, given as filter and update, in one call of a transaction, in their order.
 
@@ -294,8 +302,9 @@ async def update_each(collection: Collection, updates: Sequence[tuple[Document, 
     """
     if not updates:
         return 0
-    if session is None:  # mongomock, whose `bulk_write` does not know the updates of this PyMongo
-        return sum([(await collection.update_one(*each)).matched_count for each in updates])
+    # mongomock, which has no sessions: its `bulk_write` does not know the updates of this PyMongo.
+    if session is None or len(updates) == 1:
+        return sum([(await collection.update_one(*each, session=session)).matched_count for each in updates])
     result = await collection.bulk_write([UpdateOne(*each) for each in updates], ordered=True, session=session)
     return result.matched_count
 

@@ -1,11 +1,12 @@
 """The store of users."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from leads_api.errors import Invalid
 from leads_api.folding import caseless_email
 from leads_api.mongo.batching import Batcher
-from leads_api.mongo.client import Database, Document, Session
+from leads_api.mongo.client import Database, Document, Session, insert_all
 from leads_api.mongo.indexes import Index
 from leads_api.mongo.migrations import Step
 from leads_api.validation.values import TAKEN
@@ -70,23 +71,24 @@ class UserStore:
         taken = {user["folded"] async for user in self._users.find(wanted, {"_id": 0, "folded": 1})}
         return [email in taken for email in emails]
 
-    async def insert_owner(
-        self, *, user_id: int, client_id: int, first_name: str, last_name: str, email: str, now: datetime,
-        session: Session,
-    ) -> None:  # fmt: skip
-        """Insert the first user of a client. A taken e-mail raises Duplicate, which aborts the transaction."""
-        owner = {
-            "_id": user_id,
-            "type": "client",
-            "first_name": first_name,
-            "last_name": last_name,
-            "email": email,
-            "folded": caseless_email(email),
-            "status": "active",
-            "client_id": client_id,
-            "account_owner": True,
-            "deleted": False,
-            "dates": {"created": now, "updated": now},
-            "schema_version": SCHEMA_VERSION,
-        }
-        await self._users.insert_one(owner, session=session)
+    async def insert(self, owners: Sequence[Document], session: Session) -> None:
+        """Insert users. A taken e-mail aborts the transaction, and raises Duplicate if there is one user only."""
+        await insert_all(self._users, owners, session)
+
+
+def owner_of(*, user_id: int, client_id: int, first_name: str, last_name: str, email: str, now: datetime) -> Document:
+    """Return the document of the first user of a client."""
+    return {
+        "_id": user_id,
+        "type": "client",
+        "first_name": first_name,
+        "last_name": last_name,
+        "email": email,
+        "folded": caseless_email(email),
+        "status": "active",
+        "client_id": client_id,
+        "account_owner": True,
+        "deleted": False,
+        "dates": {"created": now, "updated": now},
+        "schema_version": SCHEMA_VERSION,
+    }

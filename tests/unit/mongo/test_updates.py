@@ -57,7 +57,7 @@ def transactions() -> Transactions:
 
 @pytest.fixture
 def updates(things: Things, transactions: Transactions, monkeypatch: pytest.MonkeyPatch) -> Updates:
-    monkeypatch.setattr("leads_api.mongo.updates.is_sharded", lambda _: False)
+    monkeypatch.setattr("leads_api.mongo.sharing.is_sharded", lambda _: False)
     either: Any = things
     transact: Any = transactions
     return Updates(either, {}, ConcurrencyLimits(), transact)
@@ -83,7 +83,7 @@ async def test_without_a_turn_for_a_transaction_each_goes_alone(
 async def test_on_a_sharded_cluster_each_goes_alone(
     updates: Updates, things: Things, transactions: Transactions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("leads_api.mongo.updates.is_sharded", lambda _: True)
+    monkeypatch.setattr("leads_api.mongo.sharing.is_sharded", lambda _: True)
 
     assert await asyncio.gather(*(change(updates, number) for number in range(5))) == [True] * 5
     assert not transactions.begun.is_set()

@@ -209,6 +209,31 @@ async def test_changes_that_share_a_transaction_are_made_once(
     assert [lead["comments_count"] for lead in after[6:]] == [1, 1]
 
 
+@pytest.mark.parametrize("fault", COMMIT_FAULTS)
+async def test_conversions_that_share_a_transaction_are_made_once(
+    api: Api, database: Database, fail_point: FailPoint, fault: Json
+) -> None:
+    leads = [await api.lead() for _ in range(8)]
+    await fail_point.arm(**fault)
+
+    answers = await asyncio.gather(
+        *(
+            api.post(f"/api/leads/{lead['id']}/convert", WISH | {"email": f"{lead['id']}@acme.example"})
+            for lead in leads
+        )
+    )
+
+    assert fail_point.struck >= 1
+    await fail_point.disarm()
+    assert [answer.status_code for answer in answers] == [201] * 8
+    assert await _counts(database) == {"leads": 8, "checklists": 0, "clients": 8, "owners": 8, "mails": 8}
+    for lead, answer in zip(leads, answers, strict=True):
+        client = answer.json()["data"]
+        assert (await api.get(f"/api/clients/{client['id']}")).json()["data"] == client
+        after = await api.shown(lead["id"])
+        assert (after["converted"]["client_id"], after["version"]) == (client["id"], 2)
+
+
 async def test_changes_whose_transaction_the_server_refuses_are_made_one_by_one(
     api: Api, database: Database, fail_point: FailPoint
 ) -> None:

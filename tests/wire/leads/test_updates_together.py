@@ -19,7 +19,7 @@ Change = Awaitable[httpx.Response]
 @pytest.fixture(autouse=True)
 def no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let all who come wait for the first change, whose answer is kept back."""
-    monkeypatch.setattr("leads_api.mongo.updates.PATIENCE_SECONDS", 30.0)
+    monkeypatch.setattr("leads_api.mongo.sharing.PATIENCE_SECONDS", 30.0)
 
 
 def path(lead: Json, *rest: str) -> str:
@@ -158,7 +158,7 @@ async def test_a_lead_that_is_locked_does_not_hold_up_those_that_it_shares_a_cal
     with waiting(relay) as alone:
         changes = [relayed_api.put(path(lead, "status"), {"status": 5}) for lead in leads]
         first, tasks = await _begun(relayed_api, alone, *changes)
-        monkeypatch.setattr("leads_api.mongo.updates.PATIENCE_SECONDS", 0.05)
+        monkeypatch.setattr("leads_api.mongo.sharing.PATIENCE_SECONDS", 0.05)
         alone.release_all()
         await first
         others = await gather(*(task for number, task in enumerate(tasks) if number != 4))
