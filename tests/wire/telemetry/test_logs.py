@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.client import KEY
+from tests.programs import missing
 from tests.wire.process import environment, running
 
 CANARY = "canary7f3a"
@@ -87,7 +88,10 @@ except RuntimeError:
 
 def _on_terminal(script: str, variables: dict[str, str]) -> str:
     """Return what a script writes to standard error, a terminal."""
-    ours, theirs = pty.openpty()
+    try:
+        ours, theirs = pty.openpty()
+    except OSError as error:
+        missing(f"there is no pseudo-terminal: {error} (is /dev/pts mounted?)")
     unset = {name: value for name, value in environment(variables).items() if name != "NO_COLOR" or name in variables}
     process = subprocess.Popen([sys.executable, "-c", script], env=unset, stderr=theirs)
     os.close(theirs)
