@@ -14,6 +14,8 @@ from typing import Any
 import httpx
 import pytest
 import structlog
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from litestar import Litestar
 from mongomock_motor import AsyncMongoMockClient
 
@@ -27,6 +29,10 @@ from tests.programs import told_once
 from tests.store_folder import folder_for_store
 
 _NAME = f"test_{os.getpid()}"
+
+# How long an example takes says something about the machine only.
+hypothesis_settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("any machine")
 
 GIVEN_SERVER = "LEADS_TEST_MONGODB_URI"
 """Names a server to test on, instead of an embedded one."""

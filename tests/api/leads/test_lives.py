@@ -35,7 +35,6 @@ async def test_lives_of_leads_are_as_the_oracle_says(api: Api) -> None:
             stateful_step_count=STEPS,
             derandomize=True,
             database=None,
-            deadline=None,
             phases=[Phase.generate],  # to shrink what fails would take longer than a test may
             suppress_health_check=list(HealthCheck),
         ),

@@ -120,7 +120,7 @@ TEXTS = st.text(st.sampled_from("aAbBéE.*$ß\u0301\U0001f600İłﬃハパﾊﾟ
 LONG_TEXTS = st.text(st.sampled_from("ab"), min_size=LONGEST_PIECE - 2, max_size=2 * LONGEST_PIECE)
 
 
-@settings(derandomize=True, database=None, deadline=None, max_examples=300)
+@settings(derandomize=True, database=None, max_examples=300)
 @given(st.tuples(TEXTS, TEXTS) | st.tuples(LONG_TEXTS, LONG_TEXTS | TEXTS))
 def test_a_search_finds_what_holds_it_as_a_substring_and_nothing_else(texts: tuple[str, str]) -> None:
     text, search = texts
