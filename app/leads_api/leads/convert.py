@@ -1,13 +1,14 @@
 """The use case "convert a lead to a client" (contract, "Convert")."""
 
 from asyncio import gather
-from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from leads_api.clients.model import Client
 from leads_api.clients.store import ClientStore, new_client
 from leads_api.clock import now
 from leads_api.errors import Conflict
+from leads_api.folding import caseless_email
 from leads_api.leads.delete import DeleteLead
 from leads_api.leads.model import external_key
 from leads_api.leads.schemas import ConvertInput
@@ -18,11 +19,12 @@ from leads_api.mongo.concurrency import ConcurrencyLimits, Record
 from leads_api.mongo.faults import Duplicate
 from leads_api.mongo.ids import Ids
 from leads_api.mongo.recording import recording
-from leads_api.mongo.sharing import Apart, Sharing, Write
+from leads_api.mongo.sharing import Apart, Shared, Sharing, Write
 from leads_api.mongo.transaction import Transact
 from leads_api.mongo.transaction_runs import TryAgain
 from leads_api.mongo.versions import Versions, require
 from leads_api.telemetry.metrics import Counter
+from leads_api.users.store import COLLECTION as USERS
 from leads_api.users.store import EmailTaken, UserStore, owner_of
 
 _CONVERSIONS = Counter("leads_conversions_total", "Leads that were converted to clients.")
@@ -105,8 +107,9 @@ class ConvertLead:
         self._concurrency = concurrency
         self._transact = transact
         self._mail_queued = mail_queued
+        client: Any = leads.collection.database.client
         self._sharing: Sharing[_Conversion, Document] = Sharing(
-            leads.collection, transact, share=self._shared, alone=self._alone, queue="conversions"
+            client, transact, share=self._shared, alone=self._alone, queue="conversions"
         )
 
     async def __call__(self, lead_id: int, request: ConvertInput, by: int, versions: Versions) -> Client:
@@ -114,18 +117,27 @@ class ConvertLead:
 
         Raises LeadNotFound, PreconditionFailed, AlreadyConverted or EmailTaken; nothing is written then.
         """
+        lead = await self._read(lead_id, request, versions)
         try:
             if recording.get() is not None or request.delete_lead == "yes":
-                lead = await self._read(lead_id, request, versions)
                 records = records_of(lead_id, external_key(lead) if request.delete_lead == "yes" else None)
                 client = await self._convert(await self._conversion(lead, request, by, versions), records)
             else:
-                async with self._concurrency.record((COLLECTION, lead_id)):
-                    lead = await self._read(lead_id, request, versions)
-                    client = await self._sharing(await self._conversion(lead, request, by, versions))
+                client = await self._convert_with_others(lead, request, by, versions)
         except Duplicate as duplicate:  # it has aborted the transaction
             raise await self._refusal(lead_id, versions) from duplicate
         return await self._clients.shown(client, written=True)
+
+    async def _convert_with_others(
+        self, lead: Document, request: ConvertInput, by: int, versions: Versions
+    ) -> Document:
+        # The e-mail as well: two conversions onto one would make their batch go apart.
+        records = [(COLLECTION, lead["_id"]), (USERS, caseless_email(request.email))]
+        must_wait = any(map(self._concurrency.is_held, records))
+        async with self._concurrency.records(*records):
+            if must_wait:  # another call has probably changed the lead, or taken the e-mail
+                lead = await self._read(lead["_id"], request, versions)
+            return await self._sharing(await self._conversion(lead, request, by, versions))
 
     async def drain(self) -> None:
         """Wait until no conversion is in progress."""
@@ -148,10 +160,10 @@ class ConvertLead:
         )
 
     async def _alone(self, conversion: _Conversion) -> Document:
-        return await self._convert(conversion, [])  # its caller holds the record
+        return await self._convert(conversion, [conversion.record], held=True)
 
-    async def _convert(self, conversion: _Conversion, records: list[Record]) -> Document:
-        """Return the client of a lead. `records` is empty if the caller holds them. Raises Duplicate and others."""
+    async def _convert(self, conversion: _Conversion, records: Sequence[Record], *, held: bool = False) -> Document:
+        """Return the client of a lead. `held` says that the caller holds the records. Raises Duplicate and others."""
         is_current = True
 
         async def committed(session: Session) -> Document | None:
@@ -159,7 +171,6 @@ class ConvertLead:
 
         async def work(session: Session) -> Document:
             nonlocal is_current
-            records[:] = records or [conversion.record]
             # mongomock, without a session, could not roll back what was made from a lead that has changed.
             if session is None or not is_current:
                 lead = await self._leads.find(conversion.lead_id, session)
@@ -170,7 +181,7 @@ class ConvertLead:
                 raise TryAgain(reason="another call changed the lead in the middle of a conversion")
             return conversion.client
 
-        return await self._transact(work, records=records, committed=committed, then=conversion.then)
+        return await self._transact(work, records=records, held=held, committed=committed, then=conversion.then)
 
     async def _write(self, conversions: Sequence[_Conversion], session: Session) -> bool:
         """Write conversions as part of a transaction; return whether no lead has changed since it was read."""
@@ -184,8 +195,18 @@ class ConvertLead:
         await self._mails.enqueue([mail for each in conversions for mail in each.mails], session)
         return True
 
-    def _shared(self, conversions: Sequence[_Conversion]) -> "_SharedConversions":
-        return _SharedConversions(self._clients, partial(self._write, conversions), conversions)
+    def _shared(self, conversions: Sequence[_Conversion]) -> Shared[Document]:
+        clients = [each.client for each in conversions]
+
+        async def work(session: Session) -> list[Document]:
+            if not await self._write(conversions, session):
+                raise Apart
+            return clients
+
+        async def committed(session: Session) -> list[Document] | None:
+            return clients if await self._clients.exists(conversions[0].client_id, session) else None
+
+        return work, committed
 
     async def _refusal(self, lead_id: int, versions: Versions) -> EmailTaken:
         """Return the error of a taken e-mail, if the lead could be converted at all.
@@ -195,30 +216,6 @@ class ConvertLead:
         """
         _refuse(await self._leads.find(lead_id), versions)
         return EmailTaken()
-
-
-class _SharedConversions:
-    """Conversions that share a transaction."""
-
-    def __init__(
-        self, clients: ClientStore, write: Callable[[Session], Awaitable[bool]], conversions: Sequence[_Conversion]
-    ) -> None:
-        self._clients = clients
-        self._write = write
-        self._conversions = conversions
-
-    async def work(self, session: Session) -> list[Document]:
-        """Return the clients."""
-        if not await self._write(session):
-            raise Apart
-        return self._made()
-
-    async def committed(self, session: Session) -> list[Document] | None:
-        """Return the clients if an earlier try was committed."""
-        return self._made() if await self._clients.exists(self._conversions[0].client_id, session) else None
-
-    def _made(self) -> list[Document]:
-        return [each.client for each in self._conversions]
 
 
 def _refuse(lead: Document, versions: Versions) -> None:

@@ -325,7 +325,9 @@ class LeadStore:
 
         A change that is not committed yet conflicts here.
         """
-        return await update_each(self._leads, marks, session) == len(marks)
+        if len(marks) > 1:
+            return await update_each(self._leads, marks, session) == len(marks)
+        return (await self._leads.update_one(*marks[0], session=session)).matched_count == 1
 
     async def delete(self, lead_id: int, by: int, versions: Versions, session: Session) -> str | None:
         """Delete a lead's document and the claim of its external id. Raises LeadNotFound or PreconditionFailed.

@@ -302,9 +302,8 @@ async def update_each(collection: Collection, updates: Sequence[tuple[Document, 
     """
     if not updates:
         return 0
-    # mongomock, which has no sessions: its `bulk_write` does not know the updates of this PyMongo.
-    if session is None or len(updates) == 1:
-        return sum([(await collection.update_one(*each, session=session)).matched_count for each in updates])
+    if session is None:  # mongomock, whose `bulk_write` does not know the updates of this PyMongo
+        return sum([(await collection.update_one(*each)).matched_count for each in updates])
     result = await collection.bulk_write([UpdateOne(*each) for each in updates], ordered=True, session=session)
     return result.matched_count
 

@@ -57,11 +57,16 @@ class Turns(Queue):
         """Return how many wait for a turn."""
         return self._waiting
 
+    @property
+    def is_taken(self) -> bool:
+        """Return whether who comes now must wait."""
+        return self._free.locked()
+
     @asynccontextmanager
     async def turn(self, late: Callable[[], float] = until) -> AsyncIterator[None]:
         """Hold a turn. Raises Unavailable if there is none in time; `late` returns the caller's deadline."""
         least = LEAST_SECONDS
-        if self._free.locked():
+        if self.is_taken:
             least = max(LEAST_SECONDS, self._seconds)
             wait = self._seconds * (self._waiting + 1) / self._at_once
             if self._waiting >= MAX_WAITING or monotonic() + wait + least > late():
@@ -126,6 +131,11 @@ class ConcurrencyLimits:
             for record in sorted(set(records)):  # in the same order everywhere, so that no two wait for each other
                 await held.enter_async_context(self.record(record))
             yield
+
+    def is_held(self, record: Record) -> bool:
+        """Return whether somebody holds a record."""
+        turns = self._records.get(record)
+        return turns is not None and turns.is_taken
 
     def record(self, record: Record) -> AbstractAsyncContextManager[None]:
         """Hold a record, so that its changes in this process wait for each other."""

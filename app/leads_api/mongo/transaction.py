@@ -21,13 +21,15 @@ class Transact(Protocol):
         work: Work[T],
         *,
         records: Sequence[Record],
+        held: bool = False,
         committed: Committed[T] | None = None,
         then: Callable[[], None] | None = None,
     ) -> T:
         """Run `work(session)`, possibly several times. An exception aborts the transaction and is raised here.
 
         `records` are the documents that the work is about, and all of sharded collections that it writes: changes of
-        them wait for each other. The work may add some that it only finds out itself; nobody waits for those.
+        them wait for each other, for which this holds them, unless the caller does (`held`). The work may add some that
+        it only finds out itself; nobody waits for those.
 
         The response to a commit may be lost. Then the work is retried, although an earlier try may have been committed.
         Work that must not be done twice passes `committed`, which is called before the retry.
@@ -59,6 +61,7 @@ class Transactions:
         work: Work[T],
         *,
         records: Sequence[Record],
+        held: bool = False,
         committed: Committed[T] | None = None,
         then: Callable[[], None] | None = None,
     ) -> T:
@@ -69,7 +72,7 @@ class Transactions:
         """
         if (pending := recording.get()) is not None:
             return await self._join(pending, work, records, then)
-        run = Run(self._database, self._concurrency, work, records, committed)
+        run = Run(self._database, self._concurrency, work, records, committed, held=held)
         done = await self._end_of(run, self._begin(run))
         if then is not None:
             then()
@@ -152,6 +155,7 @@ class SerialWork:
         work: Work[T],
         *,
         records: Sequence[Record],
+        held: bool = False,
         committed: Committed[T] | None = None,
         then: Callable[[], None] | None = None,
     ) -> T:

@@ -59,13 +59,18 @@ class Run(Generic[T]):
         records: Sequence[Record],
         committed: Committed[T] | None,
         *,
+        held: bool = False,
         key: Record | None = None,
     ) -> None:
-        """`key` is the record of an idempotency key that is written as well. The work may add to `records`."""
+        """The work may add to `records`; `held` says that the caller holds them.
+
+        `key` is the record of an idempotency key that is written as well.
+        """
         self._database = database
         self._concurrency = concurrency
         self._work = work
         self._given = records
+        self._held = held
         self._key = [] if key is None else [key]
         self._committed = committed
         self._commit_sent = False
@@ -98,7 +103,7 @@ class Run(Generic[T]):
         with deadline(LONGEST_SECONDS):
             # First the records and then, for each try, a turn: who waits for a record or pauses delays nobody else.
             async with (
-                self._concurrency.records(*self._records),
+                self._concurrency.records(*(self._key if self._held else self._records)),
                 await start_session(self._database.client) as session,
             ):
                 if is_sharded(self._database.client):

@@ -1,12 +1,13 @@
 """Updates of single documents of one collection, each independent of the others."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pymongo import ReturnDocument, UpdateOne
 
 from leads_api.mongo.client import Collection, Document, Session
 from leads_api.mongo.concurrency import ConcurrencyLimits
-from leads_api.mongo.sharing import Sharing, Write
+from leads_api.mongo.sharing import Shared, Sharing, Write
 from leads_api.mongo.transaction import Transact
 
 Outcome = Document | None
@@ -38,8 +39,9 @@ class Updates:
         self._collection = collection
         self._projection = projection
         self._concurrency = concurrency
+        client: Any = collection.database.client
         self._sharing: Sharing[_Update, Outcome] = Sharing(
-            collection, transact, share=self._shared, alone=self._run_alone, queue="lead_updates"
+            client, transact, share=self._shared, alone=self._run_alone, queue="lead_updates"
         )
 
     async def find_and_update(self, record_id: int, where: Document, update: Document) -> Document | None:
@@ -58,8 +60,9 @@ class Updates:
         async with self._concurrency.record(update.record):
             return await self._sharing(update)
 
-    def _shared(self, updates: Sequence[_Update]) -> "_SharedUpdates":
-        return _SharedUpdates(self._collection, self._projection, updates)
+    def _shared(self, updates: Sequence[_Update]) -> Shared[Outcome]:
+        shared = _SharedUpdates(self._collection, self._projection, updates)
+        return shared.work, shared.committed
 
     async def _run_alone(self, update: _Update) -> Outcome:
         async with self._concurrency.changes:

@@ -7,8 +7,10 @@ import pytest
 from mongomock_motor import AsyncMongoMockClient
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient
+from pymongo.errors import BulkWriteError
 
-from leads_api.mongo.client import LONGEST_SECONDS, deadline_at, is_mongomock, is_sharded, until
+from leads_api.mongo.client import LONGEST_SECONDS, deadline_at, is_mongomock, is_sharded, until, update_each
+from leads_api.mongo.faults import too_large_at
 
 
 class TracedMotor(AsyncIOMotorClient[dict[str, Any]]):
@@ -57,3 +59,21 @@ def test_a_sharded_cluster_is_known_by_its_routers(kinds: list[str], sharded: bo
 @pytest.mark.parametrize("kind", [AsyncIOMotorClient, AsyncMongoClient])
 def test_a_client_that_knows_no_server_yet_is_not_sharded(kind: Any) -> None:
     assert not is_sharded(kind("mongodb://127.0.0.1:1", connect=False))
+
+
+class Full:
+    """A collection whose server refuses the last update of a call, because its document would become too large."""
+
+    async def bulk_write(self, requests: list[Any], **_: object) -> None:
+        raise BulkWriteError({"writeErrors": [{"index": len(requests) - 1, "code": 17419, "errmsg": "too large"}]})
+
+
+@pytest.mark.parametrize("count", [1, 3])
+async def test_of_updates_in_a_transaction_the_one_that_is_too_large_is_known(count: int) -> None:
+    collection: Any = Full()
+    session: Any = object()
+
+    with pytest.raises(BulkWriteError) as refused:
+        await update_each(collection, [({"_id": number}, {"$set": {"a": 1}}) for number in range(count)], session)
+
+    assert too_large_at(refused.value) == count - 1

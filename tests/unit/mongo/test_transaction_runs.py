@@ -1,5 +1,6 @@
 """Why a transaction failed, where an earlier try may have been committed (app/leads_api/mongo/transaction_runs.py)."""
 
+from asyncio import timeout
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
@@ -88,8 +89,11 @@ async def test_a_refused_try_does_not_hide_that_an_earlier_one_may_be_committed(
         await Run(database, limits, work, [], None)()
 
 
+@pytest.mark.parametrize("held", [False, True], ids=["held by the run", "held by the caller"])
 @pytest.mark.parametrize("server_type", ["Mongos", "LoadBalancer", "RSPrimary"])
-async def test_on_a_sharded_cluster_the_records_are_read_first_so_that_no_snapshot_is_older(server_type: str) -> None:
+async def test_on_a_sharded_cluster_the_records_are_read_first_so_that_no_snapshot_is_older(
+    server_type: str, held: bool
+) -> None:
     session = Session()
     database: Any = Database(server_type, session)
     records = [("leads", 1), ("external_ids", "crm-1"), ("leads", 2)]
@@ -97,8 +101,10 @@ async def test_on_a_sharded_cluster_the_records_are_read_first_so_that_no_snapsh
     async def work(_: object) -> None:
         raise LookupError
 
-    with pytest.raises(LookupError):
-        await Run(database, ConcurrencyLimits(), work, records, None)()
+    limits = ConcurrencyLimits()
+    async with limits.records(*(records if held else [])), timeout(10):
+        with pytest.raises(LookupError):
+            await Run(database, limits, work, records, None, held=held)()
 
     before = session.seen[: session.seen.index("a transaction")]
     looks = [("leads", {"_id": {"$in": [1, 2]}}), ("external_ids", {"_id": {"$in": ["crm-1"]}})]

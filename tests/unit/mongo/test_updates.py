@@ -1,4 +1,4 @@
-"""Changes that cannot share a transaction, or whose callers go (app/leads_api/mongo/updates.py)."""
+"""Changes that cannot share a transaction, or whose callers go (app/leads_api/mongo/sharing.py)."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -58,6 +58,7 @@ def transactions() -> Transactions:
 @pytest.fixture
 def updates(things: Things, transactions: Transactions, monkeypatch: pytest.MonkeyPatch) -> Updates:
     monkeypatch.setattr("leads_api.mongo.sharing.is_sharded", lambda _: False)
+    monkeypatch.setattr("leads_api.mongo.sharing.FEW", 0)
     either: Any = things
     transact: Any = transactions
     return Updates(either, {}, ConcurrencyLimits(), transact)

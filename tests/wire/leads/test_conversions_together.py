@@ -18,7 +18,8 @@ Answers = list[httpx.Response]
 
 @pytest.fixture(autouse=True)
 def no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let all who come wait for the first conversion, one of whose answers is kept back."""
+    """Let all who come wait for the first conversion, one of whose answers is kept back, however few they are."""
+    monkeypatch.setattr("leads_api.mongo.sharing.FEW", 0)
     monkeypatch.setattr("leads_api.mongo.sharing.PATIENCE_SECONDS", 30.0)
 
 

@@ -20,6 +20,12 @@ def store_client(faulty_client: Client) -> Client:
     return faulty_client
 
 
+@pytest.fixture
+def always_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let writes at once share a transaction, however few they are."""
+    monkeypatch.setattr("leads_api.mongo.sharing.FEW", 0)
+
+
 async def _counts(database: Database) -> dict[str, int]:
     counts = {name: await database[name].count_documents({}) for name in ("leads", "checklists", "clients", "mails")}
     return counts | {"owners": await database["users"].count_documents({"type": "client"})}
@@ -190,7 +196,7 @@ async def test_conversions_at_the_same_moment_make_one_client_under_faults(
 
 @pytest.mark.parametrize("fault", COMMIT_FAULTS)
 async def test_changes_that_share_a_transaction_are_made_once(
-    api: Api, database: Database, fail_point: FailPoint, fault: Json
+    api: Api, database: Database, fail_point: FailPoint, fault: Json, always_shared: None
 ) -> None:
     leads = [await api.lead() for _ in range(8)]
     await fail_point.arm(**fault)
@@ -211,7 +217,7 @@ async def test_changes_that_share_a_transaction_are_made_once(
 
 @pytest.mark.parametrize("fault", COMMIT_FAULTS)
 async def test_conversions_that_share_a_transaction_are_made_once(
-    api: Api, database: Database, fail_point: FailPoint, fault: Json
+    api: Api, database: Database, fail_point: FailPoint, fault: Json, always_shared: None
 ) -> None:
     leads = [await api.lead() for _ in range(8)]
     await fail_point.arm(**fault)
@@ -235,7 +241,7 @@ async def test_conversions_that_share_a_transaction_are_made_once(
 
 
 async def test_changes_whose_transaction_the_server_refuses_are_made_one_by_one(
-    api: Api, database: Database, fail_point: FailPoint
+    api: Api, database: Database, fail_point: FailPoint, always_shared: None
 ) -> None:
     leads = [await api.lead() for _ in range(8)]
     # The first goes alone, by another command.

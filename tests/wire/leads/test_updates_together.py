@@ -18,7 +18,8 @@ Change = Awaitable[httpx.Response]
 
 @pytest.fixture(autouse=True)
 def no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let all who come wait for the first change, whose answer is kept back."""
+    """Let all who come wait for the first change, whose answer is kept back, however few they are."""
+    monkeypatch.setattr("leads_api.mongo.sharing.FEW", 0)
     monkeypatch.setattr("leads_api.mongo.sharing.PATIENCE_SECONDS", 30.0)
 
 
@@ -69,6 +70,25 @@ async def test_a_lone_change_is_one_call(relayed_api: Api, relay: Relay) -> None
         await relayed_api.comment(lead["id"])
 
     assert (len(alone.commands), updated(updates)) == (1, [[lead["id"]]])
+
+
+async def test_a_few_changes_at_once_do_not_wait_for_each_other(
+    relayed_api: Api, relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("leads_api.mongo.sharing.FEW", 3)
+    leads = await gather(*(relayed_api.lead() for _ in range(3)))
+
+    with waiting(relay) as alone:
+        changes = [create_task(_status(relayed_api, lead)) for lead in leads]
+        await alone.came(3)
+        alone.release_all()
+        answers = await gather(*changes)
+
+    assert [answer.json()["data"]["version"] for answer in answers] == [2] * 3
+
+
+async def _status(api: Api, lead: Json) -> httpx.Response:
+    return await api.put(path(lead, "status"), {"status": 3})
 
 
 async def test_changes_at_once_are_far_fewer_calls_and_each_shows_its_own_lead(relayed_api: Api, relay: Relay) -> None:
