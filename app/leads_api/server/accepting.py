@@ -27,21 +27,25 @@ class Acceptor:
         self._loop.add_reader(self._listener, self._accept)
 
     async def close(self) -> None:
-        """Stop accepting; the connections that were accepted have their protocol then."""
+        """Accept those that still wait, and stop; the connections that were accepted have their protocol then."""
         self._loop.remove_reader(self._listener)
+        while self._accept():  # on a busy machine, this process may not have run since they came
+            pass
         self._listener.close()
         await asyncio.gather(*self._accepted, return_exceptions=True)
 
-    def _accept(self) -> None:
+    def _accept(self) -> bool:
+        """Accept some; return whether more may wait."""
         for _ in range(AT_ONCE):
             try:
                 connection, _ = self._listener.accept()
             except OSError:  # nobody waits, or the process has no descriptor left, which uvloop deals with
-                return
+                return False
             connection.settimeout(0)
             task = self._loop.create_task(self._loop.connect_accepted_socket(self._make, connection))
             self._accepted.add(task)
             task.add_done_callback(self._forget)
+        return True
 
     def _forget(self, task: asyncio.Task[object]) -> None:
         self._accepted.discard(task)
