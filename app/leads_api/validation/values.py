@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 from typing import Any
 
 from leads_api.errors import Faults
@@ -61,6 +62,7 @@ Convert = Callable[[object], Any]
 """Converts a value that is not blank to the type of the struct's field, or raises Wrong."""
 
 
+@lru_cache(1024)
 def label(name: str) -> str:
     """Return the name of a field as texts show it: with spaces for underscores, unless it has no letters."""
     return name.replace("_", " ") if any(map(str.isalpha, name)) else name

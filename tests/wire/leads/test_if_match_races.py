@@ -128,7 +128,8 @@ async def test_loops_that_read_change_and_write_lose_no_update(api: Api, second:
             answer = await caller.patch(path, change, headers={"If-Match": tag})
             if answer.status_code == 200:
                 return tries
-            assert answer.status_code == 412, answer.text
+            # 503: on a very slow machine, too many wait for the lead.
+            assert answer.status_code in {412, 503}, answer.text
         raise AssertionError("no try succeeded")
 
     tries = await asyncio.gather(*((add_one((api, second)[number % 2], number)) for number in range(WRITERS)))
