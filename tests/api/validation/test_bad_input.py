@@ -1,5 +1,6 @@
 """Input that means harm, or nothing: it never makes a fault of the service, nor an answer outside the envelope."""
 
+import json
 import logging
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.api.endpoints import ENDPOINTS, FORM, WITH_FORM, Endpoint
 from tests.api.envelope import assert_enveloped
-from tests.api.raw import send_raw
+from tests.api.raw import Message, send_raw
 from tests.client import Api, Json, errors
 
 OPERATORS: list[Json] = [
@@ -196,6 +197,20 @@ async def test_no_bytes_of_a_header_make_a_fault_of_the_service(shared: Api, nam
     answer = await send_raw(shared, "POST", "/api/leads", headers=[(name, value)], messages=[body])
 
     assert_no_fault_of_the_service(answer)
+
+
+async def test_a_body_that_comes_in_parts_is_one_body(api: Api) -> None:
+    body = json.dumps({"lead_title": "In parts", "lead_status": 1, "lead_categoryid": 3}).encode()
+    parts: list[Message] = [
+        {"type": "http.request", "body": body[at : at + 7], "more_body": True} for at in range(0, len(body), 7)
+    ]
+    end: Message = {"type": "http.request", "body": b"", "more_body": False}
+
+    answer = await send_raw(
+        api, "POST", "/api/leads", headers=[(b"content-type", b"application/json")], messages=[*parts, end]
+    )
+
+    assert (answer.status_code, answer.json()["data"]["title"]) == (201, "In parts")
 
 
 async def test_a_caller_who_leaves_makes_no_fault_of_the_service(api: Api, caplog: pytest.LogCaptureFixture) -> None:

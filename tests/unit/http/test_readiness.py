@@ -57,6 +57,19 @@ async def test_it_is_told_without_asking_the_database() -> None:
     assert [told(readiness) for _ in range(100)] == [None] * 100
 
 
+async def test_until_the_database_is_set_up_it_is_told_whether_it_was_reached() -> None:
+    async def ping() -> None:
+        raise AssertionError
+
+    readiness = Readiness(ping)
+
+    assert told(readiness) == "The database has not been reached yet."
+    readiness.reached = True
+    assert told(readiness) == "The database is being set up. Please try again in a moment."
+    readiness.set_up = True
+    assert told(readiness) is None
+
+
 async def test_a_database_that_fails_or_hangs_is_known_until_it_answers(caplog: pytest.LogCaptureFixture) -> None:
     state = "well"
     again = asyncio.Event()
