@@ -2,9 +2,9 @@
 
     python -m bench.instructions --peers leads-before,leads --operations get,invalid --server-binary /path/to/a/server
 
-Valgrind counts them (Debian has a package), which makes a server some fifty times slower. In return, the number hardly
-depends on what else the machine does, so that small differences can be seen. Instructions are not time: some wait for
-memory.
+Valgrind counts them (Debian has a package), which makes a server some fifty times slower. On a quiet machine, its
+runs differ by 3 % at most. On a busy one, the server answers too few requests for that. Instructions are not time: some
+wait for memory.
 
 What a server does by itself is counted while it is idle, and subtracted. The relay of events has less to do at once
 than at full speed, so that a change costs more here.

@@ -70,7 +70,8 @@ class ClientStore:
 
     async def get(self, client_id: int) -> Client:
         """Return a client. Raises ClientNotFound."""
-        if (document := await self.find(client_id, None)) is None:
+        document: Document | None = await self._clients.find_one({"_id": client_id})
+        if document is None:
             raise ClientNotFound
         return await self.shown(document)
 
@@ -82,11 +83,6 @@ class ClientStore:
         async with self._concurrency.lists:
             found, total = await page_of(self._clients, query, [("_id", -1)], skip=paging.skip, limit=paging.limit)
         return [await self.shown(document) for document in found], total
-
-    async def find(self, client_id: int, session: Session) -> Document | None:
-        """Return a client's document, if there is one."""
-        document: Document | None = await self._clients.find_one({"_id": client_id}, session=session)
-        return document
 
     async def insert(self, clients: Sequence[Document], session: Session) -> None:
         """Insert the clients of converted leads."""
