@@ -119,7 +119,8 @@ class Checker:
             gone = self._may_be_gone(request.lead)
             explained = {
                 404: gone or (request.kind == UNCOMMENT and self._may_be_uncommented(request)),
-                409: request.kind in (CONVERT, MERGE) and self._may_be_converted(request),
+                409: request.mark in self._history.in_use
+                or (request.kind in (CONVERT, MERGE) and self._may_be_converted(request)),
                 422: (gone and request.kind == ITEM) or any(map(self._may_be_gone, request.merges)),
                 503: request.retry_after.isdigit(),
                 None: True,

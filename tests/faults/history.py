@@ -95,6 +95,8 @@ class History:
         self.requests: list[Request] = []
         self.reasons: dict[str, str] = {}
         """Why requests were answered 503, by mark, from the log of the service."""
+        self.in_use: set[str] = set()
+        """The marks of requests of whose idempotency keys the database may say that another transaction has them."""
 
     def __iter__(self) -> Iterator[Request]:
         return iter(self.requests)

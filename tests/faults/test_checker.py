@@ -329,3 +329,12 @@ def test_a_merge_without_an_answer_is_there_or_not(done: bool) -> None:
 
 def test_a_merge_that_was_acknowledged_and_not_done_is_a_fault() -> None:
     assert "lead 2 was merged into another, and is there" in a_merge_that_was_not_done().judged().faults
+
+
+def test_a_merge_whose_key_another_transaction_may_have_is_refused_and_not_done() -> None:
+    case, done = (a_case(status=409, data={}, text="x") for a_case in (a_merge_that_was_not_done, a_merge))
+    for each in (case, done):
+        each.history.in_use.add("merge-5")
+
+    assert case.judged().faults == []
+    assert "create-1 is lost" in done.judged().faults
