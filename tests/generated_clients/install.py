@@ -1,4 +1,4 @@
-"""Installs the generators of clients and the bridge for agents, once, into a folder that git ignores.
+"""Installs what other programs use, once, into a folder that git ignores: generators of clients, a bridge, a library.
 
 `make test` runs this as a program before the tests, because it may take longer than a test may.
 """
@@ -80,6 +80,7 @@ def main() -> None:
     if (npm := shutil.which("npm")) and shutil.which("node"):
         node_packages(npm)
         node_packages(npm, "mcp")
+        node_packages(npm, "webhooks")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.client import Api
+from tests.generated_clients.install import node_packages
 from tests.programs import program
 from tests.wire.process import environment, free_port, until
 from tests.wire.webhooks.queue import Queue, ping
@@ -18,12 +19,16 @@ from tests.wire.webhooks.queue import Queue, ping
 PAGE = (Path(__file__).parents[3] / "docs" / "webhooks.md").read_text()
 
 
-def receiver(language: str, folder: Path) -> list[str]:
-    """Return the command that runs the page's receiver."""
+def receiver(language: str, folder: Path, port: int) -> list[str]:
+    """Return the command that runs the page's receiver. Its packages are there."""
     (code,) = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
-    file = folder / {"python": "receiver.py", "js": "receiver.mjs"}[language]
-    file.write_text(code)
-    return [sys.executable if language == "python" else program("node"), str(file)]
+    if language == "python":
+        (folder / "receiver.py").write_text(code)
+        return [sys.executable, "-m", "uvicorn", "receiver:app", "--app-dir", str(folder), "--port", str(port)]
+    node = program("node")
+    (folder / "node_modules").symlink_to(node_packages(program("npm"), "webhooks") / "node_modules")
+    (folder / "receiver.mjs").write_text(code)
+    return [node, str(folder / "receiver.mjs")]
 
 
 @contextmanager
@@ -59,7 +64,7 @@ async def test_the_receivers_of_the_page_accept_what_is_signed_and_nothing_else(
     async def refused() -> bool:
         return await queue.deliveries.find_one({"_id": 2, "attempts": 1, "status": "pending"}) is not None
 
-    with running(receiver(language, tmp_path), settings) as process:
+    with running(receiver(language, tmp_path, port), settings) as process:
         await until(listens, "the receiver listens")
         await ping(api, made)
         await queue.until("delivered")
@@ -68,4 +73,5 @@ async def test_the_receivers_of_the_page_accept_what_is_signed_and_nothing_else(
         process.kill()
         printed, _ = process.communicate()
 
-    assert printed == "msg_1 webhook.test\n"
+    # Uvicorn prints its access log as well.
+    assert [line for line in printed.splitlines() if line.startswith("msg_")] == ["msg_1 webhook.test"]
