@@ -86,7 +86,7 @@ def _interruptions(load: Load, source: str) -> list[int]:
     def interrupt(number: int) -> None:
         numbers.append(number)
         if len(numbers) > 1:
-            tell(_left(len(load.created), source))
+            tell(_left(load.most_left, source))
             os._exit(128 + number)
         tell("The leads that were created are being deleted. Interrupt again to leave them.")
         load.ending = True
@@ -100,7 +100,7 @@ async def _clean_up(load: Load, source: str) -> None:
     try:
         left = await load.clean_up(source)
     except OSError:
-        left = len(load.created)
+        left = load.most_left
     if left:
         tell(_left(left, source))
 

@@ -77,6 +77,11 @@ class Operation(NamedTuple):
     path: str
     body: bytes = b""
 
+    @property
+    def creates(self) -> bool:
+        """Return whether it creates a lead."""
+        return self.method == "POST"
+
 
 class Measured(Struct, frozen=True):
     """How the answers to an operation were. Times are in milliseconds."""
@@ -100,8 +105,15 @@ class Load:
         self._seconds = seconds
         self.ending = False
         """Whether no further request is to be sent. Those that were sent are still waited for."""
-        self.created: list[int] = []
+        self._created: list[int] = []
         """The ids of the leads that were created."""
+        self._unanswered = 0
+        """Requests that may have created a lead, and have no answer."""
+
+    @property
+    def most_left(self) -> int:
+        """Return how many leads were created, at most."""
+        return len(self._created) + self._unanswered
 
     async def first_lead(self) -> int | None:
         """Return the id of some lead. Raises Refused if the service cannot be asked."""
@@ -129,6 +141,7 @@ class Load:
             nonlocal errors
             with Connection(self._url, self._key) as connection:
                 while (began := monotonic()) < end and not self.ending:
+                    self._unanswered += operation.creates
                     try:
                         answer = await connection.ask(operation.method, operation.path, operation.body)
                     except OSError:
@@ -136,10 +149,11 @@ class Load:
                         errors += 1
                         await asyncio.sleep(0.1)
                         continue
+                    self._unanswered -= operation.creates
                     times.append(monotonic() - began)
                     errors += answer.status >= HTTPStatus.BAD_REQUEST
                     if answer.status == HTTPStatus.CREATED:
-                        self.created.append(msgspec.json.decode(answer.body)["data"]["id"])
+                        self._created.append(msgspec.json.decode(answer.body)["data"]["id"])
                     elapsed(monotonic() - begin)
 
         await asyncio.gather(*(ask_on() for _ in range(self._connections)))
@@ -150,7 +164,7 @@ class Load:
 
         Others are those whose response was lost. Raises OSError if the service does not answer.
         """
-        await self._delete(self.created)
+        await self._delete(self._created)
         ids, left = await self._with_source(source)
         before = left + 1
         while 0 < left < before:

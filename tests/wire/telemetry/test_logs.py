@@ -69,7 +69,7 @@ from leads_api.telemetry import logs
 
 application(Settings(mongodb_uri="mongodb://user:canary7f3a@127.0.0.1:9/?replicaSet=rs0"))
 try:
-    raise RuntimeError("canary7f3a of an error")
+    raise RuntimeError(f"canary{'7f3a'} of an error")  # a traceback may show this line, but not its text
 except RuntimeError:
     logging.getLogger("leads.test").exception("it failed")
 """
