@@ -67,6 +67,7 @@ PARTS = [
     Part("1 connection, 1 000 leads", 1000, ["search", *_OF_FEW], at_once=1, runs=3, seconds=1, longest=4, usual=1.1),
     Part("256 connections, 10 000 leads", 10_000, _OF_MANY, at_once=256, runs=3, seconds=1, longest=5, usual=3.6),
     Part("256 connections, 1 000 leads", 1000, _OF_FEW, at_once=256, runs=3, seconds=1, longest=3, usual=3),
+    Part("256 connections, 200 leads", 200, ["search"], at_once=256, runs=3, seconds=1, longest=10, usual=8),
 ]
 _FLOOR = ["--runs", "5", "--seconds", "1"]
 _FLOOR_SECONDS = 60
