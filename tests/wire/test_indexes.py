@@ -47,6 +47,13 @@ async def test_an_index_of_another_name_will_do(database: Database) -> None:
     assert await there(database) == {"made_by_hand": {"key": [("a", 1)]}}
 
 
+async def test_a_collection_is_created_though_it_needs_no_index(database: Database) -> None:
+    for _ in range(2):
+        await ensure(database, {"plain": []})
+
+        assert set(await database.list_collection_names()) == {"things", "plain"}
+
+
 async def test_an_index_with_another_definition_is_replaced(database: Database) -> None:
     await ensure(database, {"things": [BY_A]})
 

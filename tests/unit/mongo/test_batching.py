@@ -558,6 +558,53 @@ async def test_those_who_ask_the_same_share_an_answer_and_others_do_not_wait_for
     assert asked == ["a", "b", "a"], "who comes after a question was sent shares the next one"
 
 
+async def test_draining_waits_for_what_those_who_ask_the_same_wait_for() -> None:
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    async def perform(request: int) -> int:
+        asked.set()
+        await go_on.wait()
+        return request
+
+    flight = SingleFlight(perform)
+    answer = asyncio.create_task(flight(b"one", 1))
+    await asked.wait()
+    draining = asyncio.create_task(flight.drain())
+    await asyncio.sleep(0)
+
+    assert not draining.done()
+    go_on.set()
+    await draining
+    assert answer.done()
+
+
+async def test_of_many_questions_none_is_forgotten_that_somebody_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("leads_api.mongo.batching._REMEMBERED", 2)
+    asked: list[int] = []
+    sent, go_on = asyncio.Event(), asyncio.Event()
+
+    async def perform(request: int) -> int:
+        asked.append(request)
+        if request == 0:
+            sent.set()
+            await go_on.wait()
+        return request
+
+    flight = SingleFlight(perform)
+    first = asyncio.create_task(flight(b"0", 0))
+    await sent.wait()
+    for request in (1, 2, 3):
+        await flight(b"%d" % request, request)
+    same = [asyncio.create_task(flight(b"0", 0)) for _ in range(5)]
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+    assert asked == [0, 1, 2, 3], "those who ask the same wait for the next call, and make none of their own"
+    go_on.set()
+    await asyncio.gather(first, *same)
+    assert asked.count(0) == 2
+
+
 async def test_of_those_who_ask_for_a_list_that_takes_long_not_all_are_late(clock: list[float]) -> None:
     """The list takes 3 s, and callers have 5. One asks every quarter of a second."""
     began: list[float] = []
