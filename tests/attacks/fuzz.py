@@ -152,6 +152,8 @@ def explanation(finding: Finding) -> str | None:
     is_blank = is_accepted or (finding.check == NEGATIVE and finding.status == HTTPStatus.PRECONDITION_FAILED)
     if is_blank and isinstance(finding.sent, dict) and any(map(_is_blank, finding.sent.values())):
         return "a blank value is as if it were absent"
+    if is_accepted and isinstance(finding.sent, dict) and any(map(_is_padded, finding.sent.values())):
+        return "white space around a text does not count, so a longer one fits"
     if is_accepted and finding.operation.endswith("/api/leads/batch"):
         return "the faults of a lead are told in the entry of that lead"
     if finding.check == AVAILABILITY and any(finding.operation.endswith(place) for place in finding.replayed):
@@ -163,6 +165,10 @@ def _has_whole_fraction(value: Any) -> bool:
     if isinstance(value, dict | list):
         return any(map(_has_whole_fraction, value.values() if isinstance(value, dict) else value))
     return isinstance(value, float) and value.is_integer()
+
+
+def _is_padded(value: Any) -> bool:
+    return isinstance(value, str) and value != value.strip()
 
 
 def _is_blank(value: Any) -> bool:

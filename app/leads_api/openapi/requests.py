@@ -85,7 +85,7 @@ ONLY_NEW: Schema = {
     "in": "header",
     "required": False,
     "description": "`*`: only create the lead. If it is there already, the response is a 412.",
-    "schema": {"type": "string", "pattern": r"^\*$"},
+    "schema": {"type": "string", "enum": ["*"]},
     "example": "*",
 }
 """The parameter of changes that may be told to change nothing that is there."""
