@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
+from leads_api.mongo.client import Database
 from tests.client import Api, Json, errors
 from tests.conftest import Serve
 
@@ -209,6 +210,19 @@ async def test_comments_move_and_are_in_the_order_of_their_creation(api: Api) ->
     for comment in comments:
         assert (await api.delete(f"/api/leads/{lead['id']}/comments/{comment['id']}")).status_code == 200
     assert (await api.shown(lead["id"]))["comments_count"] == 0
+
+
+async def test_a_lead_remembers_its_last_merges_so_that_none_is_done_twice(api: Api, database: Database) -> None:
+    lead = await api.lead()
+    tokens: list[str] = []
+    for _ in range(25):
+        await merge(api, lead, await api.lead())
+        document = await database["leads"].find_one({"_id": lead["id"]}, {"merges": 1})
+        assert document
+        assert document["merges"][:-1] == tokens[-19:]
+        tokens = document["merges"]
+
+    assert len(set(tokens)) == 20
 
 
 async def test_items_move_behind_the_leads_own_lead_by_lead_with_their_states_and_comments(api: Api) -> None:
