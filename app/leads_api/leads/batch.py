@@ -182,7 +182,6 @@ def _too_large(plan: _Plan, error: Exception) -> list[int]:
     """Return the places of the items that would make their leads larger than the database can keep."""
     if not is_too_large(error):
         return []
-    if (index := too_large_at(error)) is not None and not plan.created:
-        return [plan.changed[index]]
     found = [place for place, document in plan.created.items() if exceeds_document(document)]
+    index = too_large_at(error)
     return found or ([] if index is None else [plan.changed[index]])
