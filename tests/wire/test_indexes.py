@@ -87,6 +87,15 @@ async def test_an_index_is_there_at_every_moment_of_its_replacement(
         await database["things"].insert_one({"a": 1, "b": 1})
 
 
+async def test_an_index_that_cannot_be_built_is_an_error(database: Database) -> None:
+    await database["things"].insert_one({"a": 1})
+
+    with pytest.raises(OperationFailure):
+        await ensure(database, {"things": [ONCE]})
+
+    assert await there(database) == {}
+
+
 async def test_what_an_old_process_makes_again_is_no_harm_and_goes_with_the_next_start(database: Database) -> None:
     await ensure(database, {"things": [BY_A]})
     await ensure(database, {"things": [BY_A_AND_B]})

@@ -6,6 +6,7 @@ import pytest
 
 from leads_api.mongo.client import Database
 from tests.client import Api, Json
+from tests.conftest import Serve
 
 OWNER = {"first_name": "Jane", "last_name": "Doe", "email": "jane@acme.example"}
 WHOLE = {
@@ -187,6 +188,19 @@ async def test_no_mail_is_queued_unless_it_is_asked_for(api: Api, database: Data
     await api.client((await api.lead())["id"], **choices)
 
     assert await database["mails"].count_documents({}) == 0
+
+
+async def test_a_mail_that_was_queued_is_sent_at_once(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    woken: list[str] = []
+    monkeypatch.setattr("leads_api.mail.sender.MailSender.wake", lambda _: woken.append("now"))
+    mails = {"smtp_url": "smtp://127.0.0.1:9", "mail_from": "crm@example.com", "portal_url": "https://crm.example"}
+    async with serve(**mails) as api:
+        for number, choice in enumerate(("no", "yes")):
+            body = OWNER | {"email": f"{number}@acme.example", "send_welcome_email": choice}
+            answer = await api.post(f"/api/leads/{(await api.lead())['id']}/convert", body)
+
+            assert answer.status_code == 201, answer.text
+            assert woken == ["now"] * number
 
 
 async def test_an_archived_lead_is_converted_and_stays_archived(api: Api) -> None:
