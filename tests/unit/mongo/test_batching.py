@@ -295,23 +295,33 @@ async def checked() -> None:
     await asyncio.sleep(5 * CHECK_SECONDS)
 
 
-async def test_those_who_would_be_late_behind_a_batch_of_reads_are_sent_beside_it(clock: list[float]) -> None:
+@pytest.mark.parametrize("idle_before", [False, True])
+async def test_those_who_would_be_late_behind_a_batch_of_reads_are_sent_beside_it(
+    clock: list[float], idle_before: bool
+) -> None:
     desk = Desk()
     batcher = Batcher(desk.perform)
+    if idle_before:
+        earlier = ask(batcher, 0)
+        await desk.came(1)
+        desk.finish(0)
+        await asyncio.gather(*earlier)
+        await checked()
+    before = len(desk.batches)
     with deadline(5):
         answers = ask(batcher, 1)
-        await desk.came(1)
+        await desk.came(before + 1)
     clock[0] += 1
     with deadline(5):
         answers += ask(batcher, 2, 3)
     await checked()
-    early = list(desk.batches)
+    early = desk.batches[before:]
     clock[0] += 2  # the first has taken 3 s until now, as long as the others still have
-    await asyncio.wait_for(desk.came(2), 10)
+    await asyncio.wait_for(desk.came(before + 2), 10)
     desk.finish_all()
 
     assert early == [[1]]
-    assert desk.batches == [[1], [2, 3]]
+    assert desk.batches[before:] == [[1], [2, 3]]
     assert await asyncio.gather(*answers) == [10, 20, 30]
 
 
