@@ -20,7 +20,7 @@ from litestar import Response
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
-from leads_api.errors import Faults, ReadOnly, Unauthorized
+from leads_api.errors import Faults, Invalid, ReadOnly, Unauthorized
 from leads_api.http.envelope import Tagged, encode
 from leads_api.http.exchange import Exchange
 from leads_api.http.idempotency import HEADER, Idempotency, key_of
@@ -200,9 +200,16 @@ class Endpoint:
         # Before the body is checked: what it refers to may be gone since it was accepted.
         if key is not None and await idempotency.replay(key, exchange, faults):
             return
-        await self._read(self._input, exchange, raw, given, faults)
-        assert key is not None  # else there is a fault
-        await idempotency.answer(key, exchange, partial(self._handle, exchange, given))
+        usable = None if faults else key
+        try:
+            await self._read(self._input, exchange, raw, given, faults)
+        except Invalid:
+            # What the first request has written since may be the reason: a lead that it has merged is gone.
+            if usable is None or not await idempotency.answered_meanwhile(usable, exchange):
+                raise
+            return
+        assert usable is not None  # else there is a fault
+        await idempotency.answer(usable, exchange, partial(self._handle, exchange, given))
 
     async def _read(self, wanted: Input, exchange: Exchange, raw: bytes, given: dict[str, Any], faults: Faults) -> None:
         """Add query, body and user to the arguments. Raises the input's Failures, `faults` among them."""

@@ -83,6 +83,14 @@ class Idempotency:
         exchange.reply(recorded.status, recorded.headers | REPLAYED, recorded.body)
         return True
 
+    async def answered_meanwhile(self, key: Key, exchange: Exchange) -> bool:
+        """Set the recorded answer as the response if the first request has been answered; return whether it has.
+
+        For a repetition that is refused: what the first request has written may be the reason. Raises StillRunning if a
+        majority has not acknowledged that yet, and Invalid if the key was used for another request.
+        """
+        return await self._settled(key, exchange, []) or await self._is_being_answered(key)
+
     async def answer(self, key: Key, exchange: Exchange, handle: Callable[[], Awaitable[None]]) -> None:
         """Have a request answered by `handle`, possibly several times, and its answer recorded if it succeeds.
 
@@ -114,9 +122,8 @@ class Idempotency:
             # The answer to our commit was lost, or another process has answered the same request meanwhile.
             if await self._settled(key, exchange, attempts):
                 return
-            if isinstance(failed, Failure) and await self._keys.is_written(key.identity):
-                # What the first request wrote is why this one was refused, but its commit is not acknowledged yet.
-                raise StillRunning
+            if isinstance(failed, Failure):
+                await self._is_being_answered(key)
             if (pause := pause_after(failed, tries)) is None:
                 raise failed
             await asyncio.sleep(pause)
@@ -160,6 +167,12 @@ class Idempotency:
                 return True
         exchange.reply(recorded.status, recorded.headers | REPLAYED, recorded.body)
         return True
+
+    async def _is_being_answered(self, key: Key) -> bool:
+        """Raise StillRunning if the first request has written, but its commit is not acknowledged yet."""
+        if await self._keys.is_written(key.identity):
+            raise StillRunning
+        return False
 
     async def _recorded(self, key: Key, faults: Faults) -> Recorded | None:
         seen = await self._keys.find(key.identity)
