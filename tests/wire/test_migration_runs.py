@@ -152,6 +152,17 @@ async def test_a_walk_that_was_cut_off_goes_on_behind_its_last_document(
     assert (await record(database))["changed"] == 2 * BATCH
 
 
+async def test_a_walk_that_a_release_before_has_not_finished_begins_anew(database: Database) -> None:
+    """It has brought what is behind it up to its own version only."""
+    await old_things(database, 3)
+    unfinished = {"version": 2, "started": now(), "finished": None, "last": 2, "seen": 2, "walks": 0, "lease": None}
+    await database["migrations"].insert_one({"_id": "things", "changed": 2} | unfinished)
+
+    await MigrationRuns(database, {"things": [*THINGS["things"], Step(3, {"$set": {"c": 3}})]}).run_due()
+
+    assert await database["things"].count_documents({"schema_version": 3, "b": 2, "c": 3}) == 3
+
+
 async def test_a_lease_is_respected_until_it_ends(database: Database) -> None:
     await old_things(database, 1)
     runs = MigrationRuns(database, THINGS)

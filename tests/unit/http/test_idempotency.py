@@ -80,19 +80,37 @@ async def test_only_a_success_is_recorded(database: Database, status: int, recor
     assert await database["idempotency_keys"].count_documents({}) == recorded
 
 
+@pytest.fixture
+def nothing_acknowledged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the database have members that have acknowledged no record yet. So none is found."""
+
+    async def not_yet(*_: object) -> None: ...
+
+    monkeypatch.setattr(IdempotencyStore, "find", not_yet)
+
+
+@pytest.mark.usefixtures("nothing_acknowledged")
 async def test_a_refusal_because_of_a_commit_that_is_not_acknowledged_yet_is_told_as_still_running(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    database: Database,
 ) -> None:
     async def handle() -> None:
         raise Conflict("There is one already.")
 
-    async def not_yet(*_: object) -> None:
-        """What a majority has not acknowledged is not found."""
-
-    monkeypatch.setattr(IdempotencyStore, "find", not_yet)
     with pytest.raises(Conflict, match="There is one already"):
         await answer(database, handle, exchange())
     await database["idempotency_keys"].insert_one({"_id": KEY.identity})
 
     with pytest.raises(StillRunning):
         await answer(database, handle, exchange())
+
+
+@pytest.mark.usefixtures("nothing_acknowledged")
+async def test_a_repetition_that_is_refused_before_such_a_commit_is_acknowledged_is_told_as_still_running(
+    database: Database,
+) -> None:
+    idempotency = Idempotency(IdempotencyStore(database), Memory())
+    assert not await idempotency.answered_meanwhile(KEY, exchange())
+    await database["idempotency_keys"].insert_one({"_id": KEY.identity})
+
+    with pytest.raises(StillRunning):
+        await idempotency.answered_meanwhile(KEY, exchange())
