@@ -144,8 +144,9 @@ class Batcher(Queue, Generic[K, R]):
             await asyncio.wait(self._runs)
 
     def _is_full(self, waiting: int, late: float) -> bool:
-        """Return whether the batches before a new request will probably end after its deadline."""
-        return waiting >= MAX_WAITING or monotonic() + self._seconds * (waiting // self._most) > late - LEAST_SECONDS
+        """Return whether the batches before a new request will probably take too long for its deadline."""
+        wait = self._seconds * (waiting // self._most)
+        return waiting >= MAX_WAITING or self.is_too_long(wait, late - LEAST_SECONDS)
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> None:
         # In a new context: the deadline of the caller that starts the task must not apply to the other callers.

@@ -69,7 +69,7 @@ class Turns(Queue):
         if self.is_taken:
             least = max(LEAST_SECONDS, self._seconds)
             wait = self._seconds * (self._waiting + 1) / self._at_once
-            if self._waiting >= MAX_WAITING or monotonic() + wait + least > late():
+            if self._waiting >= MAX_WAITING or self.is_too_long(wait, late() - least):
                 raise Unavailable(reason=f"too many wait for {self._what}: {self._waiting}, for about {wait:.1f} s")
         self._waiting += 1
         asked = monotonic()

@@ -2,9 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections import Counter
+from time import monotonic
 from weakref import WeakSet
 
 from leads_api.telemetry.metrics import Gauge, Histogram
+
+_SHARE = 0.6
+"""The share of its time that a request may spend in one queue. There are others behind it, and the work itself."""
 
 _LENGTH = Gauge("leads_queue_length", "Requests that wait for their turn.", ["queue"])
 _WAIT = Histogram("leads_queue_wait_seconds", "How long requests waited for their turn.", ["queue"])
@@ -23,6 +27,10 @@ class Queue(ABC):
     @abstractmethod
     def waiting(self) -> int:
         """Return how many wait."""
+
+    def is_too_long(self, wait: float, late: float) -> bool:
+        """Return whether it is better to refuse a request than to let it wait; `late` is its deadline (decision 22)."""
+        return wait > _SHARE * (late - monotonic())
 
 
 def _lengths() -> dict[tuple[object, ...], float]:

@@ -167,6 +167,25 @@ async def test_too_many_who_wait_are_refused(monkeypatch: pytest.MonkeyPatch) ->
     assert await asyncio.gather(*answers) == [0, 10, 20, 30]
 
 
+async def test_who_would_wait_for_too_long_is_refused_at_once_and_others_are_not(
+    monkeypatch: pytest.MonkeyPatch, clock: list[float]
+) -> None:
+    monkeypatch.setattr(batching, "MAX_BATCH", 3)
+    desk = Desk()
+    desk.finish_all()
+    batcher = Batcher(desk.perform, writes=True)
+    batcher._seconds = 2
+    first = ask(batcher, *range(9))
+    await asyncio.sleep(0)  # three batches wait: 6 s
+
+    with deadline(9.9), pytest.raises(Unavailable, match="unavailable"):
+        await batcher(9)
+    with deadline(10.2):
+        assert await batcher(10) == 100
+
+    await asyncio.gather(*first)
+
+
 async def test_a_batch_that_is_cut_off_leaves_nobody_waiting() -> None:
     async def perform(requests: list[int]) -> list[int | Exception]:
         if 1 in requests:

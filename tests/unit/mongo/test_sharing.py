@@ -27,12 +27,12 @@ async def test_a_shared_transaction_ends_before_any_caller_is_told_that_it_was_n
 
     def share(writes: Sequence[Write]) -> Shared[int]:
         async def work(_: object) -> Sequence[int]:
-            return [write.record[1] for write in writes]
+            return [int(write.record[1]) for write in writes]
 
         return work, cast("Any", None)
 
     async def alone(write: Write) -> int:
-        return write.record[1]
+        return int(write.record[1])
 
     client: Any = AsyncMongoClient(connect=False)
     write_one = Sharing[Write, int](client, cast("Transact", transact), share=share, alone=alone, queue="other")
@@ -44,6 +44,6 @@ async def test_a_shared_transaction_ends_before_any_caller_is_told_that_it_was_n
 
     answers = await asyncio.gather(call(1, 35), call(2, 30), call(3, 20), call(4, 100))
 
-    assert answers == [1, 2, 3, 4]
+    assert list(answers) == [1, 2, 3, 4]
     assert [records for records, _ in transactions] == [[1, 2, 3]]
     assert transactions[0][1] == pytest.approx(lates[3])
