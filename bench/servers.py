@@ -20,8 +20,8 @@ from leads_api.server.embedded import Embedded
 HERE = Path(__file__).parent
 DATA = HERE / ".data"
 PEERS = ["leads", "leads-pymongo", "beanie", "pymongo", "fastify", "go", "asgi"]
-VARIANTS = ["leads-granian", "leads-two-workers", "leads-before", "leads-without-metrics", "leads-without-relay"]
-"""The service under another server, in two processes, as another checkout has it, and without a part of it.
+VARIANTS = ["leads-granian", "leads-two-workers", "leads-before", "leads-without-relay", "leads-without-relay-metrics"]
+"""The service under another server, in two processes, as another checkout has it, and without parts of it.
 
 They are measured when asked for.
 """
@@ -144,8 +144,8 @@ def _command(name: str, port: int) -> list[str]:
             raise CannotRun(f"Set {BEFORE} to the `leads` command of another checkout, in its virtual environment.")
         return [os.environ[BEFORE], "serve", "--port", str(port)]
     if name.startswith("leads-without-"):
-        part = name.removeprefix("leads-without-")
-        return [sys.executable, "-m", "bench.without", part, "serve", "--port", str(port)]
+        parts = name.removeprefix("leads-without-")
+        return [sys.executable, "-m", "bench.without", parts, "serve", "--port", str(port)]
     if name == "leads-two-workers":
         return [*_command("leads", port), "--workers", "2"]
     if name.startswith("leads"):

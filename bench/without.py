@@ -1,6 +1,8 @@
-"""The service without a part of it, to measure what that part costs: `python -m bench.without PART serve --port 8000`.
+"""The service without parts of it, to measure what they cost: `python -m bench.without relay-metrics serve`.
 
-PART is `metrics` (metrics, and the background tasks that look at things for them) or `relay` (the relay of events).
+The parts are `relay` (the relay of events) and `metrics` (metrics, and the background tasks that look at things for
+them). Of several services on one database, one relays the events of all. So to measure anything else that concerns
+writes, leave the relay out of every one.
 """
 
 import asyncio
@@ -46,6 +48,7 @@ async def _never_ends(*_: object) -> None:
 
 
 if __name__ == "__main__":
-    leave_out(sys.argv.pop(1))
+    for each in sys.argv.pop(1).split("-"):
+        leave_out(each)
     sys.argv[0] = "leads"
     main()
