@@ -27,6 +27,9 @@ class Load:
         self._history = history
         self._url = url
         self._ending = asyncio.Event()
+        self.going = asyncio.Event()
+        """Clear it to let the callers pause between two lives."""
+        self.going.set()
         self._shared: list[int] = []
 
     @asynccontextmanager
@@ -66,6 +69,7 @@ class Load:
     async def _call(self, chance: random.Random) -> None:
         async with self._caller() as writer:
             while not self._ending.is_set():
+                await self.going.wait()
                 created = await persistently(writer, writer.create(keyed=True))
                 await self._live(writer, created.data["id"], chance)
 

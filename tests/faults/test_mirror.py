@@ -7,14 +7,15 @@ webhooks, the database and the programs are killed and started again, while lead
 import asyncio
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, closing, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from pymongo.errors import PyMongoError
 
 from leads_api.mongo.client import close, connect
 from tests.client import KEY, Api, Json
@@ -38,6 +39,8 @@ ROUNDS = extent(bounded=1, full=4)
 LONG = extent(bounded=150, full=3600)
 """Seconds, more than anything here takes."""
 PAUSE = 3.0
+BACKLOG = 300
+"""Deliveries that may be pending before the callers pause. The embedded server sorts all of them for each one."""
 
 
 class Mirror:
@@ -117,19 +120,20 @@ async def test_a_copy_by_feed_or_webhooks_equals_the_list_though_everything_is_k
             await replicas.kill(await replicas.relaying())
 
         kills: list[Callable[[], Awaitable[None]]] = [kill_relay, kill_database, by_feed.kill, by_webhooks.kill]
+        client: Any = connect(database.uri, request_timeout=PATIENCE)
+        ending.push_async_callback(close, client)
+        queue = Queue(client["leads"])
+
         async with AsyncExitStack() as callers:
             loads = [Load(history, url) for url in urls]
             for load in loads:
                 await callers.enter_async_context(load.running())
+            await callers.enter_async_context(paced(loads, queue))
 
             for number, kill in enumerate(kills * ROUNDS, start=1):
                 await changed(history, CHANGES * number // (len(kills) * ROUNDS + 1))
                 await kill()
             await changed(history, CHANGES)
-
-        client: Any = connect(database.uri, request_timeout=PATIENCE)
-        ending.push_async_callback(close, client)
-        queue = Queue(client["leads"])
 
         async def equal() -> bool:
             leads = await listed(api)
@@ -168,6 +172,27 @@ async def changed(history: History, count: int) -> None:
         return changes(history) >= count
 
     await until(enough, f"{count} changes are acknowledged", LONG)
+
+
+@asynccontextmanager
+async def paced(loads: Sequence[Load], queue: Queue) -> AsyncIterator[None]:
+    """Let the callers pause while much is pending; at the end, let them go."""
+
+    async def pace() -> None:
+        while True:
+            with suppress(PyMongoError):  # it is killed now and then
+                is_much = await pending(queue) > BACKLOG
+                for load in loads:
+                    (load.going.clear if is_much else load.going.set)()
+            await asyncio.sleep(1)
+
+    pacing = asyncio.create_task(pace())
+    try:
+        yield
+    finally:
+        pacing.cancel()
+        for load in loads:
+            load.going.set()
 
 
 async def pending(queue: Queue) -> int:
