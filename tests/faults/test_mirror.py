@@ -184,7 +184,7 @@ async def paced(loads: Sequence[Load], queue: Queue) -> AsyncIterator[None]:
                 is_much = await pending(queue) > BACKLOG
                 for load in loads:
                     (load.going.clear if is_much else load.going.set)()
-            await asyncio.sleep(1)
+            await asyncio.sleep(PAUSE)  # nothing tells of a number in the database
 
     pacing = asyncio.create_task(pace())
     try:
