@@ -39,8 +39,10 @@ ROUNDS = extent(bounded=1, full=4)
 LONG = extent(bounded=150, full=3600)
 """Seconds, more than anything here takes."""
 PAUSE = 3.0
-BACKLOG = 300
+BACKLOG = 100
 """Deliveries that may be pending before the callers pause. The embedded server sorts all of them for each one."""
+FIRST = 100
+"""Deliveries that are kept. To take one, the embedded server reads all, so the later ones are deleted when they ended."""
 
 
 class Mirror:
@@ -176,11 +178,15 @@ async def changed(history: History, count: int) -> None:
 
 @asynccontextmanager
 async def paced(loads: Sequence[Load], queue: Queue) -> AsyncIterator[None]:
-    """Let the callers pause while much is pending; at the end, let them go."""
+    """Keep the deliveries few: delete what has ended, and let the callers pause while much is pending.
+
+    At the end, let them go.
+    """
 
     async def pace() -> None:
         while True:
             with suppress(PyMongoError):  # it is killed now and then
+                await queue.deliveries.delete_many({"status": "delivered", "_id": {"$gt": FIRST}})
                 is_much = await pending(queue) > BACKLOG
                 for load in loads:
                     (load.going.clear if is_much else load.going.set)()
