@@ -42,7 +42,7 @@ PAUSE = 3.0
 BACKLOG = 100
 """Deliveries that may be pending before the callers pause. The embedded server sorts all of them for each one."""
 FIRST = 100
-"""Deliveries that are kept. To take one, the embedded server reads all, so the later ones are deleted when they ended."""
+"""Deliveries that are kept. The embedded server reads all to take one, so later ones are deleted once delivered."""
 
 
 class Mirror:
