@@ -180,13 +180,14 @@ async def changed(history: History, count: int) -> None:
 async def paced(loads: Sequence[Load], queue: Queue) -> AsyncIterator[None]:
     """Keep the deliveries few: delete what has ended, and let the callers pause while much is pending.
 
-    At the end, let them go.
+    Nothing waits half an hour behind a third failed attempt. At the end, let the callers go.
     """
 
     async def pace() -> None:
         while True:
             with suppress(PyMongoError):  # it is killed now and then
                 await queue.deliveries.delete_many({"status": "delivered", "_id": {"$gt": FIRST}})
+                await queue.make_due(failures={"$gt": 0})
                 is_much = await pending(queue) > BACKLOG
                 for load in loads:
                     (load.going.clear if is_much else load.going.set)()
