@@ -187,7 +187,7 @@ async def paced(loads: Sequence[Load], queue: Queue) -> AsyncIterator[None]:
         while True:
             with suppress(PyMongoError):  # it is killed now and then
                 await queue.deliveries.delete_many({"status": "delivered", "_id": {"$gt": FIRST}})
-                await queue.make_due(failures={"$gt": 0})
+                await end_pauses(queue, failures={"$gt": 0}, lease=None)
                 is_much = await pending(queue) > BACKLOG
                 for load in loads:
                     (load.going.clear if is_much else load.going.set)()
@@ -207,10 +207,10 @@ async def pending(queue: Queue) -> int:
     return count
 
 
-async def end_pauses(queue: Queue) -> None:
+async def end_pauses(queue: Queue, **wanted: Any) -> None:
     """Let the pauses of failed attempts, and the leases of killed services, be over."""
     moment = datetime.now(UTC)
-    late = {"status": "pending", "due": {"$gt": moment + timedelta(seconds=1)}}
+    late = {"status": "pending", "due": {"$gt": moment + timedelta(seconds=1)}} | wanted
     await queue.deliveries.update_many(late, {"$set": {"due": moment}})
 
 
