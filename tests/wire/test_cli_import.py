@@ -127,7 +127,7 @@ async def killed(command: list[str], when: Callable[[], bool], **given: str) -> 
     with begun(*command, **given) as process:
 
         async def reached() -> bool:
-            assert process.poll() is None, "it has ended before it could be killed"
+            assert process.poll() is None, f"it has ended before it could be killed: {process.communicate()[1]}"
             return when()
 
         await until(reached, "it goes on", SLOW)

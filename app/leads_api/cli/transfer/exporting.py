@@ -1,5 +1,6 @@
 """The command `leads export`: writes all leads to a file, in the order of their ids."""
 
+import asyncio
 import csv
 import io
 import sys
@@ -17,11 +18,12 @@ from leads_api.cli.transfer.draft import Draft, Reached
 from leads_api.cli.transfer.flat import columns_of, row_of
 from leads_api.cli.transfer.progress import Advance, shown_progress
 from leads_api.cli.transfer.records import STANDARD
-from leads_api.cli.transfer.state import identity
+from leads_api.cli.transfer.state import PAUSES, identity
 from leads_api.http.envelope import encode
 from leads_api.leads.exports import count, pages
 from leads_api.leads.model import Lead
 from leads_api.mongo.client import Database, deadline
+from leads_api.mongo.faults import DatabaseError
 from leads_api.settings import Settings
 
 Format = Literal["csv", "ndjson"]
@@ -86,17 +88,28 @@ class _Leads:
         self._custom = custom
 
     async def write(self, output: BinaryIO, draft: Draft | None, advance: Advance) -> int:
-        """Write all leads, or those that a draft does not have yet. Return how many there are then."""
+        """Write all leads, or those that a draft does not have yet. Return how many there are then.
+
+        A page that the database does not give is asked for again, as a batch of an import is written again.
+        """
         leads, last = (draft.reached.leads, draft.reached.lead_id) if draft else (0, 0)
         if self._form == "csv" and not leads:
             _put(output, _rows([columns_of(self._custom)]))
-        async for page in pages(self._database, self._catalog, after=last):
-            _put(output, self._encoded(page))
-            leads, last = leads + len(page), page[-1].id
-            if draft:
-                draft.note(Reached(draft.reached.how, last, leads, output.tell()))
-            advance(leads, leads)
-        return leads
+        pauses = iter(PAUSES)
+        while True:
+            try:
+                async for page in pages(self._database, self._catalog, after=last):
+                    _put(output, self._encoded(page))
+                    leads, last = leads + len(page), page[-1].id
+                    if draft:
+                        draft.note(Reached(draft.reached.how, last, leads, output.tell()))
+                    advance(leads, leads)
+                    pauses = iter(PAUSES)
+                return leads
+            except DatabaseError:
+                if (pause := next(pauses, None)) is None:
+                    raise
+                await asyncio.sleep(pause)
 
     def _encoded(self, page: Sequence[Lead]) -> bytes:
         if self._form == "csv":

@@ -1,4 +1,4 @@
-"""What is left of a transfer that was killed, in a file beside it: how far it had come."""
+"""What lets a transfer go on: the pauses after a fault of the database, and a file that says how far it had come."""
 
 import hashlib
 import os
@@ -10,6 +10,9 @@ import msgspec
 from leads_api.settings import Settings
 
 S = TypeVar("S")
+
+PAUSES = (0.2, 1.0, 5.0)
+"""Seconds between the tries of a page or a batch, if the database fails."""
 
 
 def identity(settings: Settings) -> str:

@@ -13,6 +13,7 @@ from msgspec import UNSET
 from leads_api.catalog.cache import Snapshot
 from leads_api.cli.connection import Refused
 from leads_api.cli.transfer.columns import EXTERNAL_ID, Body
+from leads_api.cli.transfer.state import PAUSES
 from leads_api.errors import BadRequest, Invalid, Unavailable
 from leads_api.folding import composed
 from leads_api.leads.batch import WrittenLead
@@ -31,8 +32,6 @@ SIZE = 100
 """Leads in a batch."""
 
 _BATCH_SECONDS = 50.0
-_PAUSES = (0.2, 1.0, 5.0)
-"""Between the tries of a batch. What an earlier try has written is there already when it is repeated."""
 
 
 class Outcome(NamedTuple):
@@ -118,7 +117,7 @@ class Writer:
         return [outcomes[place] for place in range(len(bodies))]
 
     async def _persistently(self, bodies: Sequence[Body], on_existing: OnExisting) -> list[Outcome]:
-        for pause in _PAUSES:
+        for pause in PAUSES:  # what an earlier try has written is there already when it is repeated
             try:
                 return await self._write(bodies, on_existing)
             except (DatabaseError, Unavailable):
