@@ -105,11 +105,12 @@ class _Leads:
                         draft.note(Reached(draft.reached.how, last, leads, output.tell()))
                     advance(leads, leads)
                     pauses = iter(PAUSES)
-                return leads
             except DatabaseError:
                 if (pause := next(pauses, None)) is None:
                     raise
                 await asyncio.sleep(pause)
+            else:
+                return leads
 
     def _encoded(self, page: Sequence[Lead]) -> bytes:
         if self._form == "csv":
