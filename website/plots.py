@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
 
-SERVERS = {"leads": "this service", "beanie": "FastAPI, Beanie", "fastify": "Fastify (Node)"}
+SERVERS = {"leads": "this service", "beanie": "FastAPI, Beanie", "fastify": "Fastify (Node)", "go": "Fiber (Go)"}
 OPERATIONS = {
     "get": "get a lead",
     "create": "create",
@@ -22,7 +22,7 @@ OPERATIONS = {
     "convert": "convert",
     "mix": "a mix of all",
 }
-_COLORS = ("#00796b", "#90a4ae", "#ffb300")
+_COLORS = ("#00796b", "#90a4ae", "#ffb300", "#5c6bc0")
 _DEPTH = ("get a lead", "first page", "page in the middle", "page in the last tenth")
 _SHADES = ("#90a4ae", "#00796b", "#26a69a", "#80cbc4")
 _LEFT, _WIDTH, _BAR, _GAP = 170, 760, 11, 12
