@@ -200,6 +200,8 @@ async def paced(loads: Sequence[Load], queue: Queue) -> AsyncIterator[None]:
         pacing.cancel()
         for load in loads:
             load.going.set()
+        with suppress(asyncio.CancelledError):
+            await pacing
 
 
 async def pending(queue: Queue) -> int:

@@ -29,10 +29,12 @@ async def test_an_export_goes_on_though_the_database_is_killed(tmp_path: Path, d
 
         await until(has_begun, "a page is written")
         process.send_signal(signal.SIGSTOP)
-        done = leads_done(state)
-        await asyncio.to_thread(database.kill)
-        await asyncio.to_thread(database.start)
-        process.send_signal(signal.SIGCONT)
+        try:
+            done = leads_done(state)
+            await asyncio.to_thread(database.kill)
+            await asyncio.to_thread(database.start)
+        finally:  # the end of the block waits for the process
+            process.send_signal(signal.SIGCONT)
         _, told = await asyncio.to_thread(process.communicate, timeout=SECONDS)
 
     assert done < MANY
