@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple, cast
 
 import msgspec
+from bson.raw_bson import RawBSONDocument
 from msgspec import Raw
 
 from leads_api.catalog.cache import Catalog
@@ -14,12 +15,13 @@ from leads_api.errors import Invalid
 from leads_api.http.envelope import encode
 from leads_api.leads import counts, listing
 from leads_api.leads.model import LONG, SHORT, Lead, leads_of
+from leads_api.leads.rows import Row, Rows
 from leads_api.leads.schemas import LeadQuery
 from leads_api.memory import Memory
 from leads_api.mongo.batching import SingleFlight
 from leads_api.mongo.client import Collection, Document
 from leads_api.mongo.concurrency import ConcurrencyLimits, Turns
-from leads_api.mongo.long_values import Found, LongValues
+from leads_api.mongo.long_values import Found, LongValues, opened
 from leads_api.users.store import PENDING_CLEANUP
 from leads_api.validation.paging import Paging
 
@@ -32,7 +34,7 @@ _encode = msgspec.json.Encoder(enc_hook=plain_time).encode
 class _Page(NamedTuple):
     """The leads of a page, and what must be known of them all; computed once for all who share the page."""
 
-    leads: list[Lead]
+    rows: list[Row]
     encoded: Raw
     size: int
     missing: list[int]
@@ -63,6 +65,7 @@ class LeadPages:
         """
         self._leads = LongValues(leads, short=SHORT, long=LONG)
         self._catalog = catalog
+        self._rows = Rows(catalog)
         self._concurrency = concurrency
         self._memory = memory
         self._max_bytes = max_bytes
@@ -87,17 +90,16 @@ class LeadPages:
         """Return the page after the query's cursor, and the cursor of the next page; None if it is the last."""
         if await self._is_leaving(query.assigned_user_id):
             return [], None
-        found: list[Found] = []
+        found: list[RawBSONDocument] = []
         async with self._concurrency.lists:
             for wanted in listing.segments(query):
                 missing = query.limit + 1 - len(found)  # one lead more than the page, for the next cursor
                 found += await self._leads.find(wanted, listing.order_of(query), limit=missing)
                 if len(found) > query.limit:
                     break
-        count = min(query.limit, self._fitting(found))
-        following = listing.next_cursor(query, [document for document, _, _ in found], count)
-        del found[count:]
-        return await self._whole(await self._page_of(found)), following
+        rows = await self._rows.of(found)
+        count = min(query.limit, self._fitting(rows))
+        return await self._whole(self._page_of(rows[:count])), listing.next_cursor(query, found, count)
 
     async def newest(self, filters: Iterable[Document], *, besides: int, limit: int) -> Sequence[Lead]:
         """Return the newest leads, besides one, that match any of the filters.
@@ -107,26 +109,30 @@ class LeadPages:
         parts = await gather(*(self._newest(wanted, limit + 1) for wanted in filters))  # `besides` may be one of them
         found = {each.document["_id"]: each for part in parts for each in part if each.document["_id"] != besides}
         newest = sorted(found.values(), key=_age, reverse=True)[:limit]
-        page = await self._page_of(newest[: self._fitting(newest)])
-        await self._memory.hold(page.size)
-        return await self._completed(page)
+        del newest[self._fitting(newest) :]
+        leads = await leads_of([document for document, _, _ in newest], self._catalog)
+        await self._memory.hold(_size(newest, encode(leads)))
+        missing = [document["_id"] for document, _, is_whole in newest if not is_whole]
+        read = await self._read(missing)
+        return [read.get(lead.id, lead) for lead in leads if lead.id in read or lead.id not in missing]
 
     async def _newest(self, wanted: Document, limit: int) -> list[Found]:
         async with self._concurrency.lists:
-            return await self._leads.find(wanted, listing.NEWEST_FIRST, limit=limit)
+            found = await self._leads.find(wanted, listing.NEWEST_FIRST, limit=limit)
+        return [opened(bytes(document.raw)) for document in found]
 
     async def _page(self, query: LeadQuery) -> tuple[_Page, int]:
         if await self._is_leaving(query.assigned_user_id):
-            return await self._page_of([]), 0
+            return self._page_of([]), 0
         wanted, paging, counted = listing.filter_of(query), query.paging, None
         if paging.skip >= counts.EXACT_UP_TO:  # the database reads all that it skips, so the page must exist
             counted = await self._counts.of(wanted)
             if paging.skip >= counted + (counts.EXACT_UP_TO if counted > counts.EXACT_UP_TO else 0):
-                return await self._page_of([]), counted
+                return self._page_of([]), counted
         async with self._concurrency.lists:
             found = await self._leads.find(wanted, listing.order_of(query), skip=paging.skip, limit=paging.limit)
         total = await self._total(wanted, paging, len(found), counted)
-        return await self._page_of(found), total
+        return self._page_of(await self._rows.of(found)), total
 
     async def _total(self, wanted: Document, paging: Paging, found: int, counted: int | None) -> int:
         """Return how many leads match, given how many are on a page, and a count made before, if any."""
@@ -140,41 +146,40 @@ class LeadPages:
             total = await self._counts.of(wanted)
         return total
 
-    def _fitting(self, found: list[Found]) -> int:
+    def _fitting(self, found: Sequence[Row | Found]) -> int:
         """Return how many of the leads fit on a page; the first one always does."""
         left = self._max_bytes
-        for count, (_, size, _) in enumerate(found):
-            left -= size
+        for count, each in enumerate(found):
+            left -= each.size
             if left < 0:
                 return max(1, count)
         return len(found)
 
-    async def _page_of(self, found: list[Found]) -> _Page:
-        leads = await leads_of([document for document, _, _ in found], self._catalog)
-        encoded = encode(leads)
-        return _Page(
-            leads,
-            Raw(encoded),
-            max(len(encoded), sum(size for _, size, _ in found)),  # names of assignees are not in the documents
-            [document["_id"] for document, _, is_whole in found if not is_whole],
-            self._fitting(found) == len(found),
-        )
+    def _page_of(self, rows: list[Row]) -> _Page:
+        encoded = b"[%b]" % b",".join([row.encoded for row in rows])
+        missing = [row.lead_id for row in rows if not row.is_whole]
+        return _Page(rows, Raw(encoded), _size(rows, encoded), missing, self._fitting(rows) == len(rows))
 
     async def _whole(self, page: _Page) -> Sequence[Lead]:
-        """Return the leads with their long values; usually that is the JSON that all who share the page send."""
-        await self._memory.hold(page.size)
-        return await self._completed(page) if page.missing else cast("Sequence[Lead]", page.encoded)
+        """Return the leads with their long values; usually that is the JSON that all who share the page send.
 
-    async def _completed(self, page: _Page) -> Sequence[Lead]:
-        """Return the leads with their long values. A lead that was deleted meanwhile is left out."""
-        if not page.missing:
-            return page.leads
+        A lead that was deleted before its long values were read is left out.
+        """
+        await self._memory.hold(page.size)
+        whole: Raw | list[Raw | Lead] = page.encoded
+        if page.missing:
+            read = await self._read(page.missing)
+            leads = (Raw(row.encoded) if row.is_whole else read.get(row.lead_id) for row in page.rows)
+            whole = [lead for lead in leads if lead is not None]
+        return cast("Sequence[Lead]", whole)
+
+    async def _read(self, ids: list[int]) -> dict[int, Lead]:
+        """Return leads with their long values. Deleted ones are missing."""
+        if not ids:
+            return {}
         async with self._long_reads.turn():
-            documents = await self._leads.read(page.missing)
-        read = {lead.id: lead for lead in await leads_of(documents, self._catalog)}
-        missing = set(page.missing)
-        whole = (read.get(lead.id) if lead.id in missing else lead for lead in page.leads)
-        return [lead for lead in whole if lead is not None]
+            documents = await self._leads.read(ids)
+        return {lead.id: lead for lead in await leads_of(documents, self._catalog)}
 
     async def _is_leaving(self, member_id: int | None) -> bool:
         """Return whether a team user is deleted and the clean-up of assignments is pending."""
@@ -189,3 +194,8 @@ def _age(found: Found) -> tuple[datetime, int]:
     document = found.document
     created: datetime = (document.get("dates") or {}).get("created") or UNKNOWN
     return created.replace(tzinfo=UTC), document["_id"]
+
+
+def _size(leads: Sequence[Row | Found], encoded: bytes) -> int:
+    """Return how many bytes leads take. Names of assignees are not in the documents."""
+    return max(len(encoded), sum(lead.size for lead in leads))

@@ -126,6 +126,9 @@ class Batcher(Queue, Generic[K, R]):
         self._waiting.append((request, late, answer, monotonic(), traces.current.get()))
         if self._newest is None:
             self._begin(loop)
+        elif not self._checking and not self._writes:
+            self._checking = True
+            loop.call_later(CHECK_SECONDS, self._check, loop)
         return await answer
 
     @property
@@ -152,13 +155,10 @@ class Batcher(Queue, Generic[K, R]):
         # In a new context: the deadline of the caller that starts the task must not apply to the other callers.
         self._newest = loop.create_task(self._run(), context=Context())
         self._runs.add(self._newest)
-        if not self._checking and not self._writes:
-            self._checking = True
-            loop.call_later(CHECK_SECONDS, self._check, loop)
 
     def _check(self, loop: asyncio.AbstractEventLoop) -> None:
         """Begin the next batch beside the one in progress if those who wait for it would be late otherwise."""
-        if not self._runs:
+        if not self._waiting:
             self._checking = False
             return
         if len(self._runs) < AT_ONCE:

@@ -19,6 +19,7 @@ from typing import Any, Literal
 os.environ.setdefault("MOTOR_MAX_WORKERS", "64")
 
 import pymongo
+from bson.raw_bson import RawBSONDocument
 from gridfs.asynchronous import AsyncGridFSBucket
 from motor.motor_asyncio import (
     AsyncIOMotorClient,
@@ -235,6 +236,16 @@ def without_zones(collection: Collection) -> Collection:
     if is_mongomock(collection.database.client):  # its times have none
         return collection
     return collection.with_options(codec_options=collection.codec_options.with_options(tz_aware=False))
+
+
+def without_decoding(collection: Collection) -> "AsyncIOMotorCollection[RawBSONDocument]":
+    """Return the collection with documents that are decoded when they are asked for something; not on mongomock."""
+    either: Any = collection
+    if is_mongomock(collection.database.client):
+        raw: AsyncIOMotorCollection[RawBSONDocument] = either
+    else:
+        raw = either.with_options(codec_options=either.codec_options.with_options(document_class=RawBSONDocument))
+    return raw
 
 
 def is_sharded(client: Client) -> bool:

@@ -19,7 +19,7 @@ async def page_of(
     total = await collection.count_documents(wanted) if skip else None
     if total is not None and skip >= total:
         return [], total
-    found = [document async for document in collection.find(wanted, fields).sort(order).skip(skip).limit(limit)]
+    found = await collection.find(wanted, fields).sort(order).skip(skip).limit(limit).to_list(None)
     if total is None:
         total = len(found) if len(found) < limit else await collection.count_documents(wanted)
     return found, total
