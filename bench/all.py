@@ -53,9 +53,11 @@ class Part(NamedTuple):
         return _SECONDS_TO_START + cells * (warm_up + self.runs * (self.usual + _SECONDS_BETWEEN))
 
 
-_OF_MANY = ["get", "create", "invalid", "convert"]
+_OF_MANY = ["get", "create", "create_keyed", "invalid", "convert"]
 _OF_FEW = ["list", "pages", "status_list", "patch", "status", "mix", "comment"]
 _TWO = ["leads", "leads-two-workers"]
+_GO = obtainable(["leads", "leads-pymongo", "go"])
+"""The goals at 1 and at 256 connections are shares of Go's CPU."""
 
 PARTS = [
     Part("32 connections, 10 000 leads", 10_000, _OF_MANY, at_once=32, runs=5, seconds=2, longest=10, usual=2.2),
@@ -63,11 +65,31 @@ PARTS = [
     # Among 1 000, the server needs half a minute for as many searches as tell something.
     Part("32 connections, 200 leads", 200, ["search"], at_once=32, runs=5, seconds=1, longest=10, usual=5),
     Part("Two workers", 10_000, ["get", "invalid"], at_once=32, runs=5, seconds=2, longest=10, usual=2, peers=_TWO),
-    Part("1 connection, 10 000 leads", 10_000, _OF_MANY, at_once=1, runs=3, seconds=1, longest=4, usual=1),
-    Part("1 connection, 1 000 leads", 1000, ["search", *_OF_FEW], at_once=1, runs=3, seconds=1, longest=4, usual=1.1),
-    Part("256 connections, 10 000 leads", 10_000, _OF_MANY, at_once=256, runs=3, seconds=1, longest=5, usual=3.6),
-    Part("256 connections, 1 000 leads", 1000, _OF_FEW, at_once=256, runs=3, seconds=1, longest=3, usual=3),
-    Part("256 connections, 200 leads", 200, ["search"], at_once=256, runs=3, seconds=1, longest=10, usual=8),
+    Part("1 connection, 10 000 leads", 10_000, _OF_MANY, at_once=1, runs=3, seconds=1, longest=4, usual=1, peers=_GO),
+    Part(
+        "1 connection, 1 000 leads",
+        1000,
+        ["search", *_OF_FEW],
+        at_once=1,
+        runs=3,
+        seconds=1,
+        longest=4,
+        usual=1.1,
+        peers=_GO,
+    ),
+    Part(
+        "256 connections, 10 000 leads",
+        10_000,
+        _OF_MANY,
+        at_once=256,
+        runs=3,
+        seconds=1,
+        longest=5,
+        usual=3.6,
+        peers=_GO,
+    ),
+    Part("256 connections, 1 000 leads", 1000, _OF_FEW, at_once=256, runs=3, seconds=1, longest=3, usual=3, peers=_GO),
+    Part("256 connections, 200 leads", 200, ["search"], at_once=256, runs=3, seconds=1, longest=10, usual=8, peers=_GO),
 ]
 _FLOOR = ["--runs", "5", "--seconds", "1"]
 _FLOOR_SECONDS = 60
