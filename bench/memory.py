@@ -54,6 +54,8 @@ def main() -> int:
                     )  # fmt: skip
                     done += run.answers
                     errors += run.errors
+                    if run.errors:
+                        sys.stderr.write(f"{run.errors} of {run.answers} of {operation} had an error.\n")
                 sys.stdout.write(f"| {done} | {resident_mb(server.pid):.1f} |\n")
                 sys.stdout.flush()
     sys.stdout.write(f"\nErrors: {errors}\n")
