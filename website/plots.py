@@ -1,7 +1,7 @@
 """Draws the plots of docs/performance.md from the tables of bench/RESULTS.md (`make reference`)."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -30,16 +30,16 @@ _LEFT, _WIDTH, _BAR, _GAP = 170, 760, 11, 12
 Bars = Mapping[str, Sequence[float]]
 
 
-def figures(results: str, column: str, connections: int = 32) -> dict[str, dict[str, float]]:
-    """Return a column of the tables of one number of connections that have all servers: by operation, by server."""
+def figures(results: str, column: str, servers: Collection[str] = SERVERS) -> dict[str, dict[str, float]]:
+    """Return a column of the tables of 32 connections that have all servers, the newest: by operation, by server."""
     found: dict[str, dict[str, float]] = {}
     for table in re.findall(r"^\| operation \| at once .*?(?=^\n)", results, re.MULTILINE | re.DOTALL):
         header, _, *rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()]
-        if not SERVERS.keys() <= {row[2] for row in rows}:
+        if not set(servers) <= {row[2] for row in rows}:
             continue  # only figures of one run can be compared
         for row in rows:
             operation, at_once, server = row[:3]
-            if at_once == str(connections) and server in SERVERS:
+            if at_once == "32" and server in servers:
                 found.setdefault(operation, {}).setdefault(server, float(row[header.index(column)]))
     return found
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.website.build import ROOT
 from website.endpoints import DOCUMENT, reference
-from website.plots import figures, plots
+from website.plots import SERVERS, figures, plots
 from website.settings import PAGE, updated
 
 ANEW = "run `make reference`"
@@ -50,15 +50,23 @@ def test_a_plot_shows_the_figures_of_the_results(name: str) -> None:
 
 def test_the_page_about_performance_tells_the_shares_of_the_results() -> None:
     text = (ROOT / "docs" / "performance.md").read_text()
-    rows = re.findall(r"^\| [^|]+ \| ([\d.]+) \([\d.]+\) \| ([\d.]+) \|$", text, re.MULTILINE)
-    found = figures((ROOT / "bench" / "RESULTS.md").read_text(), "CPU ms/request")
+    cells = re.findall(
+        r"^\| [^|]+ \| ([\d.]+) \(([\d.]+)\) \| ([\d.]+) \(([\d.]+)\) \| ([\d.]+) \|$", text, re.MULTILINE
+    )
+    results = (ROOT / "bench" / "RESULTS.md").read_text()
+    both = ("leads", "leads-pymongo")
+    of_image = figures(results, "CPU ms/request", (*both, "go"))
+    beside_all = figures(results, "CPU ms/request", (*both, *SERVERS))
     operations = (
         "get", "create", "list", "status_list", "pages", "search", "patch", "status", "comment", "convert",
         "invalid", "mix",
     )  # fmt: skip
 
-    told = [(float(go), float(beanie)) for go, beanie in rows]
-    assert told == [
-        (round(found[name]["leads"] / found[name]["go"], 2), round(found[name]["leads"] / found[name]["beanie"], 2))
+    assert [[float(cell) for cell in row] for row in cells] == [
+        [
+            *(round(of_image[name][service] / of_image[name]["go"], 2) for service in both),
+            *(round(beside_all[name][service] / beside_all[name]["go"], 2) for service in both),
+            round(beside_all[name]["leads"] / beside_all[name]["beanie"], 2),
+        ]
         for name in operations
     ]
