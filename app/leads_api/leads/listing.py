@@ -1,6 +1,6 @@
 """The list of leads: indexes, filters, sort orders and paging by cursor (contract, "List" and "Cursor paging")."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -10,7 +10,9 @@ from leads_api.folding import caseless, caseless_email, composed
 from leads_api.leads.cursor import START, Cursor, read_cursor, write_cursor
 from leads_api.leads.model import EXTERNAL_KEY
 from leads_api.leads.schemas import LeadQuery
+from leads_api.mongo.client import Document
 from leads_api.mongo.indexes import Index
+from leads_api.mongo.long_values import opened
 from leads_api.mongo.substrings import occurring
 
 _SORTS = {
@@ -145,15 +147,15 @@ def segments(query: LeadQuery) -> Iterator[dict[str, Any]]:
         yield wanted | {field: {"$gt": _BELOW_ALL[query.sort]}}
 
 
-def next_cursor(query: LeadQuery, found: Sequence[Mapping[str, Any]], count: int) -> str | None:
+def next_cursor(query: LeadQuery, found: Sequence[bytes], count: int) -> str | None:
     """Return the token of the next page; None if there is none. The page has the first `count` of the leads found."""
     if len(found) <= count:
         return None
-    last, following = found[count - 1 : count + 1]
+    last, following = (opened(each).document for each in found[count - 1 : count + 1])
     key = _key(last, query)
     return write_cursor(Cursor(key, last["_id"], ties=_key(following, query) == key), asdict(query))
 
 
-def _key(document: Mapping[str, Any], query: LeadQuery) -> Any:
+def _key(document: Document, query: LeadQuery) -> Any:
     outer, _, inner = _SORTS[query.sort].partition(".")
     return (document.get(outer) or {}).get(inner) if inner else document.get(outer)

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import NamedTuple, cast
 
 import msgspec
-from bson.raw_bson import RawBSONDocument
 from msgspec import Raw
 
 from leads_api.catalog.cache import Catalog
@@ -90,7 +89,7 @@ class LeadPages:
         """Return the page after the query's cursor, and the cursor of the next page; None if it is the last."""
         if await self._is_leaving(query.assigned_user_id):
             return [], None
-        found: list[RawBSONDocument] = []
+        found: list[bytes] = []
         async with self._concurrency.lists:
             for wanted in listing.segments(query):
                 missing = query.limit + 1 - len(found)  # one lead more than the page, for the next cursor
@@ -119,7 +118,7 @@ class LeadPages:
     async def _newest(self, wanted: Document, limit: int) -> list[Found]:
         async with self._concurrency.lists:
             found = await self._leads.find(wanted, listing.NEWEST_FIRST, limit=limit)
-        return [opened(bytes(document.raw)) for document in found]
+        return list(map(opened, found))
 
     async def _page(self, query: LeadQuery) -> tuple[_Page, int]:
         if await self._is_leaving(query.assigned_user_id):

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from bson.raw_bson import RawBSONDocument
-
 from leads_api.catalog.cache import Catalog, Snapshot
 from leads_api.http.envelope import encode
 from leads_api.leads.model import lead_of
@@ -42,14 +40,14 @@ class Rows:
         """What was used before the newer ones became too many. What is not used again meanwhile is forgotten."""
         self._bytes = 0
 
-    async def of(self, documents: Sequence[RawBSONDocument]) -> list[Row]:
-        """Return the rows of documents that were found by `LongValues`."""
+    async def of(self, documents: Sequence[bytes]) -> list[Row]:
+        """Return the rows of documents that `LongValues` found."""
         return await self._catalog.show(lambda settings: self._shown(documents, settings))
 
-    def _shown(self, documents: Sequence[RawBSONDocument], settings: Snapshot) -> list[Row]:
+    def _shown(self, documents: Sequence[bytes], settings: Snapshot) -> list[Row]:
         if settings is not self._settings:
             self._settings, self._newer, self._older, self._bytes = settings, {}, {}, 0
-        return [self._row(bytes(document.raw), settings) for document in documents]
+        return [self._row(document, settings) for document in documents]
 
     def _row(self, document: bytes, settings: Snapshot) -> Row:
         if (row := self._newer.get(document)) is None:

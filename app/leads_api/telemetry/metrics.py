@@ -9,6 +9,7 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import fsum
+from threading import Lock
 from typing import Literal
 
 from msgspec import Struct
@@ -121,16 +122,18 @@ class ThreadedHistogram(Histogram):
     def __init__(self, name: str, text: str, labels: Sequence[str] = (), bounds: Sequence[float] = SECONDS) -> None:
         super().__init__(name, text, labels, bounds)
         self._noted: deque[tuple[Labels, float]] = deque()
+        self._sorting = Lock()
 
     def note(self, labels: Labels, value: float) -> None:
         """Add a value."""
         self._noted.append((labels, value))
 
     def sort(self) -> None:
-        """Put the values that were noted into their buckets. Only for the thread of the event loop."""
-        for _ in range(len(self._noted)):
-            labels, value = self._noted.popleft()
-            self.at(*labels).observe(value)
+        """Put the values that were noted into their buckets."""
+        with self._sorting:  # a process may have several services, each with an event loop on a thread of its own
+            for _ in range(len(self._noted)):
+                labels, value = self._noted.popleft()
+                self.at(*labels).observe(value)
 
     def series(self) -> list[Series]:
         """Return the numbers of all labels."""

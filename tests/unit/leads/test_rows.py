@@ -6,7 +6,6 @@ from typing import Any, TypeVar, cast
 import msgspec
 import pytest
 from bson import encode
-from bson.raw_bson import RawBSONDocument
 from msgspec.structs import replace
 
 from leads_api.catalog.cache import Catalog, Snapshot
@@ -34,9 +33,9 @@ class Settings:
         return make(self.now)
 
 
-def document(lead_id: int = 1, **values: Any) -> RawBSONDocument:
+def document(lead_id: int = 1, **values: Any) -> bytes:
     """Return a lead as a list finds it."""
-    return RawBSONDocument(encode({"_id": lead_id, "title": "Acme", "long": {"size": 5}} | values))
+    return encode({"_id": lead_id, "title": "Acme", "long": {"size": 5}} | values)
 
 
 def rows_of(settings: Settings) -> Rows:

@@ -1,5 +1,7 @@
 """Instruments, and the metrics of several processes as those of one (app/leads_api/telemetry/metrics.py)."""
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from itertools import permutations
 from threading import Thread
 
@@ -63,6 +65,26 @@ def test_values_of_threads_are_all_counted() -> None:
 
     assert shown().value("commands_count", command="find") == 20_000
     assert shown().value("commands_sum", command="find") == 10_000
+
+
+def test_services_on_several_threads_may_show_the_values_at_the_same_moment() -> None:
+    commands = ThreadedHistogram("commands", "Commands.", ["command"], [1])
+
+    def note_and_sort() -> None:
+        for _ in range(2_000):
+            commands.note(("find",), 0.5)
+            metrics.sort()
+
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # so that threads take turns within a call
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            done = [threads.submit(note_and_sort) for _ in range(4)]
+    finally:
+        sys.setswitchinterval(usual)
+
+    assert [each.exception() for each in done] == [None] * 4
+    assert shown().value("commands_count", command="find") == 8_000
 
 
 def test_a_gauge_asks_its_source_each_time() -> None:
