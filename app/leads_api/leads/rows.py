@@ -9,7 +9,7 @@ from leads_api.leads.model import lead_of
 from leads_api.mongo.long_values import opened
 
 REMEMBERED_BYTES = 4 * 1024 * 1024
-"""Half of what the rows may have that are remembered, with their documents. That is some 4000 usual leads."""
+"""Half of what the rows may have that are remembered, with their documents. Both halves hold some 4000 usual leads."""
 
 
 class Row(NamedTuple):
